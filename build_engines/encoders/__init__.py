@@ -1,0 +1,1 @@
+"""One module per encoder family: from a checkpoint to :class:`build_engines.vit.VitWeights`."""

@@ -1,0 +1,119 @@
+"""DINOv2 (Oquab et al., 2023) from an ONNX file that ``transformers``' Dinov2 was exported to.
+
+The exporter keeps most weights under their names in the state dict; the matrices of linear
+layers it stores transposed under generated names, so they are found through the node that uses
+them. ``.../layer.N/attention/attention/query/MatMul`` reads the matrix of that layer's query.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from build_engines.vit import Array, LayerWeights, VitWeights
+from edge.errors import SourceError
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+_HEAD_WIDTH = 64
+
+
+def read_onnx(path: Path, prefix: str = "backbone") -> VitWeights:
+    """Reads the encoder's weights out of an exported ONNX file.
+
+    Args:
+        path: the ONNX file; heads that were trained on top of the encoder are ignored.
+        prefix: the encoder's name inside the exported module.
+
+    Raises:
+        SourceError: the file holds no DINOv2 encoder under that prefix.
+    """
+    graph = onnx.load(str(path)).graph
+    tensors = {t.name: t for t in graph.initializer}
+    nodes = {n.name: n for n in graph.node}
+
+    def tensor(name: str) -> Array:
+        if name not in tensors:
+            raise SourceError(
+                f"{path.name} has no weight {name!r}.",
+                "It is no ONNX export of a Dinov2Model; check the source.",
+            )
+        return np.array(numpy_helper.to_array(tensors[name]), np.float32)
+
+    def matrix(node_path: str) -> Array:
+        node = nodes.get(f"/{prefix}/{node_path}/MatMul")
+        if node is None:
+            raise SourceError(
+                f"{path.name} has no node {node_path!r}.",
+                "It is no ONNX export of a Dinov2Model; check the source.",
+            )
+        return tensor(next(i for i in node.input if i in tensors))
+
+    def layer(number: int) -> LayerWeights:
+        name, node = f"{prefix}.encoder.layer.{number}", f"encoder/layer.{number}"
+        parts = ("query", "key", "value")
+        scale1 = tensor(f"{name}.layer_scale1.lambda1")
+        scale2 = tensor(f"{name}.layer_scale2.lambda1")
+        return LayerWeights(
+            norm1=(tensor(f"{name}.norm1.weight"), tensor(f"{name}.norm1.bias")),
+            qkv=(
+                np.concatenate([matrix(f"{node}/attention/attention/{p}") for p in parts], axis=1),
+                np.concatenate([tensor(f"{name}.attention.attention.{p}.bias") for p in parts]),
+            ),
+            attention_out=(
+                matrix(f"{node}/attention/output/dense") * scale1,
+                tensor(f"{name}.attention.output.dense.bias") * scale1,
+            ),
+            norm2=(tensor(f"{name}.norm2.weight"), tensor(f"{name}.norm2.bias")),
+            mlp_in=(matrix(f"{node}/mlp/fc1"), tensor(f"{name}.mlp.fc1.bias")),
+            mlp_out=(matrix(f"{node}/mlp/fc2") * scale2, tensor(f"{name}.mlp.fc2.bias") * scale2),
+        )
+
+    layers = 1 + max(int(n.split("layer.")[1].split("/")[0]) for n in nodes if "/encoder/layer." in n)
+    width = tensor(f"{prefix}.embeddings.cls_token").size
+    class_position, patch_positions = _positions(graph, tensors, prefix, width, path)
+    return VitWeights(
+        patch_weight=tensor(f"{prefix}.embeddings.patch_embeddings.projection.weight"),
+        patch_bias=tensor(f"{prefix}.embeddings.patch_embeddings.projection.bias"),
+        class_token=tensor(f"{prefix}.embeddings.cls_token").reshape(width),
+        class_position=class_position,
+        patch_positions=patch_positions,
+        pre_norm=None,
+        layers=tuple(layer(number) for number in range(layers)),
+        heads=width // _HEAD_WIDTH,
+        activation="gelu",
+        epsilon=1e-6,
+        pixel_mean=_IMAGENET_MEAN,
+        pixel_std=_IMAGENET_STD,
+    )
+
+
+def _positions(
+    graph: onnx.GraphProto, tensors: dict[str, onnx.TensorProto], prefix: str, width: int, path: Path
+) -> tuple[Array, Array]:
+    """The class token's position and the patches' grid.
+
+    The exporter split the table in two and gave both halves generated names: one feeds the Concat
+    that ends in ``embeddings/Add``, the other the Reshape in front of the Resize.
+    """
+    produced = {output: node for node in graph.node for output in node.output}
+    add = next((n for n in graph.node if n.name == f"/{prefix}/embeddings/Add"), None)
+    concat = produced.get(add.input[1]) if add else None
+    names = [] if concat is None else [n for n in concat.input if n in tensors]
+    grids = [
+        name
+        for node in graph.node
+        if node.op_type == "Reshape" and node.name.startswith(f"/{prefix}/embeddings/")
+        for name in node.input
+        if name in tensors and list(tensors[name].dims)[-1:] == [width]
+    ]
+    if len(names) != 1 or len(grids) != 1:
+        raise SourceError(f"{path.name} has no position table.", "It is no ONNX export of a Dinov2Model.")
+    grid = numpy_helper.to_array(tensors[grids[0]])
+    side = math.isqrt(grid.shape[1])
+    class_position = numpy_helper.to_array(tensors[names[0]]).reshape(width)
+    return class_position.astype(np.float32), grid.reshape(side, side, width).astype(np.float32)

@@ -1,0 +1,51 @@
+"""Packaging. Each extra installs and imports alone; ``edge`` never needs torch."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = next(
+    line.split('"')[1]
+    for line in (here / "edge" / "__init__.py").read_text().splitlines()
+    if line.startswith("__version__")
+)
+
+EXTRAS = {
+    "build": ["onnx>=1.16", "onnxruntime>=1.18", "nncf>=2.14"],
+    "demo": ["iotcore>=0.4,<0.5"],
+}
+EXTRAS["test"] = [
+    *EXTRAS["build"], *EXTRAS["demo"],
+    "pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "jsonschema>=4.20",
+    "ruff>=0.6", "mypy>=1.11", "types-PyYAML", "types-jsonschema",
+]
+
+setup(
+    name="anomalygpt-edge",
+    version=version,
+    description="Factory inspection that learns a product from a few good parts and needs no threshold",
+    long_description=(here / "README.md").read_text() if (here / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["edge*", "build_engines*", "models*"]),
+    include_package_data=True,
+    package_data={"edge": ["**/*.json", "py.typed"]},
+    install_requires=[
+        "numpy>=1.26",
+        # The same OpenCV as opencv-python, without the desktop libraries that a station lacks.
+        "opencv-python-headless>=4.9",
+        "openvino>=2025.0",
+        "pyyaml>=6",
+        "pydantic>=2.7,<3",
+        "paho-mqtt>=2.1,<3",
+        "click>=8.1",
+        "rich>=13.7",
+        "platformdirs>=4",
+        "python-ulid>=2.7",
+        "psutil>=5.9",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["anomalygpt-edge=edge.cli:main"]},
+)
