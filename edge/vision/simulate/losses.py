@@ -1,0 +1,80 @@
+"""Material that is gone: missing pieces and chipped edges."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge.vision.simulate.colour import blend, mean_under
+from edge.vision.simulate.noise import fractal_noise, grain_of
+from edge.vision.simulate.scene import Change, Floats, Scene
+from edge.vision.simulate.shapes import Region, irregular_region
+
+_FILL_SIDE_PX = 40
+
+
+def missing(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+    """A piece that is not there: the background shows, or the surroundings close over it."""
+    region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0, 0.4)), edge_px=0.8)
+    pixels = scene.crop(region.window)
+    if scene.background is not None and rng.random() < 0.5:
+        fill = scene.background + grain_of(pixels) * 0.3
+    else:
+        fill = _surroundings(pixels, region.alpha) + grain_of(pixels)
+        if rng.random() < 0.5:  # the hole has a floor in the shade
+            fill = fill * float(rng.uniform(0.5, 0.85))
+    return Change(region.window, blend(pixels, np.clip(fill, 0, 255).astype(np.float32), region.alpha))
+
+
+def chip(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+    """A bite out of the object's edge, with a rim of broken material; the image's edge stands in for it."""
+    at = _edge_point(scene, rng)
+    region = irregular_region(scene, rng, area_px, at=at, roughness=float(rng.uniform(0.3, 0.8)), edge_px=0.7)
+    pixels = scene.crop(region.window)
+    if scene.background is not None and rng.random() < 0.6:
+        gone = np.broadcast_to(scene.background, pixels.shape)
+    else:  # the break shows the material's inside
+        inside = mean_under(pixels, region.alpha)
+        shade = float(rng.uniform(0.3, 0.7)) if inside.mean() > 60 else float(rng.uniform(1.6, 3.0))
+        bumps = fractal_noise(rng, region.window.height, region.window.width, cells=float(rng.uniform(3, 8)))
+        gone = inside * shade + 30 * bumps[:, :, None]
+    over = np.clip(gone + grain_of(pixels) * 0.5, 0, 255).astype(np.float32)
+    changed = blend(pixels, over, region.alpha)
+    return Change(region.window, _with_rim(changed, region, rng))
+
+
+def _with_rim(pixels: Floats, region: Region, rng: np.random.Generator) -> Floats:
+    """A thin light or dark rim along a region's edge, where the break catches the light."""
+    rim = 4 * region.alpha * (1 - region.alpha)
+    return (pixels + float(rng.choice([-1, 1])) * float(rng.uniform(0, 60)) * rim[:, :, None]).astype(
+        np.float32
+    )
+
+
+def _edge_point(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
+    """A random point (x, y) on the object's outline, or on the image's border where it fills the image."""
+    import cv2
+
+    if scene.background is None:
+        along = float(rng.uniform(0, 2 * (scene.width + scene.height)))
+        if along < 2 * scene.width:
+            return along % scene.width, 0.0 if along < scene.width else scene.height - 1.0
+        along -= 2 * scene.width
+        return 0.0 if along < scene.height else scene.width - 1.0, along % scene.height
+    outlines, _ = cv2.findContours(scene.object_mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outline = max(outlines, key=len)
+    x, y = outline[rng.integers(len(outline)), 0]
+    return float(x), float(y)
+
+
+def _surroundings(pixels: Floats, alpha: Floats) -> Floats:
+    """The window with its region filled smoothly from around it (Telea's inpainting, drawn coarsely)."""
+    import cv2
+
+    height, width = alpha.shape
+    scale = min(1.0, _FILL_SIDE_PX / max(height, width))
+    size = (max(3, round(width * scale)), max(3, round(height * scale)))
+    small = np.clip(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), 0, 255).astype(np.uint8)
+    gone = (cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > 0.02).astype(np.uint8)
+    filled = cv2.inpaint(small, gone, 3, cv2.INPAINT_TELEA).astype(np.float32)
+    smooth: Floats = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
+    return smooth

@@ -1,0 +1,121 @@
+"""Outlines of defects: irregular regions and curved strokes, as alpha masks over a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.vision.simulate.noise import fractal_noise
+from edge.vision.simulate.scene import Floats, Scene, Window
+
+_FIELD_SIDE_PX = 192
+_STROKE_STEPS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A window with alpha float32 (h, w), 0 outside the shape and 1 inside."""
+
+    window: Window
+    alpha: Floats
+
+
+def irregular_region(
+    scene: Scene,
+    rng: np.random.Generator,
+    area_px: float,
+    *,
+    at: tuple[float, float] | None = None,
+    roughness: float = 0.5,
+    edge_px: float = 0.7,
+) -> Region:
+    """An irregular shape of about ``area_px`` on the object.
+
+    Args:
+        at: its centre (x, y); a random point of the object by default.
+        roughness: 0 gives an ellipse, 1 a torn shape of several pieces.
+        edge_px: how soft its edge is (standard deviation of the blur).
+    """
+    import cv2
+
+    x, y = at or scene.place(rng)
+    elongation = float(np.exp(abs(rng.normal(0, 0.45))))
+    angle = float(rng.uniform(0, np.pi))
+    radius = float(np.sqrt(area_px / np.pi))
+    reach = radius * elongation**0.5 * (1.5 + roughness) + 3 * edge_px + 1
+    window = scene.window(x, y, reach, reach)
+
+    # The outline is drawn coarsely and enlarged, so that a large defect costs no more than a small one.
+    scale = min(1.0, _FIELD_SIDE_PX / max(window.width, window.height))
+    size = (max(2, round(window.width * scale)), max(2, round(window.height * scale)))
+    across = (np.arange(size[0], dtype=np.float32) + 0.5) / scale + window.left - x - 0.5
+    down = (np.arange(size[1], dtype=np.float32) + 0.5) / scale + window.top - y - 0.5
+    along = np.cos(angle) * across[None, :] + np.sin(angle) * down[:, None]
+    beside = np.cos(angle) * down[:, None] - np.sin(angle) * across[None, :]
+    distance = np.sqrt(along**2 / elongation + beside**2 * elongation) / max(radius, 0.5)
+    field = roughness * fractal_noise(rng, size[1], size[0], cells=float(rng.uniform(2, 6))) - distance
+    allowed = cv2.resize(scene.object_mask[window.slices], size, interpolation=cv2.INTER_NEAREST) > 0
+    field = np.where(allowed, field, -1e3).astype(np.float32)
+
+    wanted = int(np.clip(round(area_px * scale * scale), 1, max(1, int(allowed.sum()))))
+    level = float(np.partition(field, -wanted, axis=None)[-wanted])
+    hard = (field >= level).astype(np.float32)
+    alpha = cv2.resize(hard, (window.width, window.height), interpolation=cv2.INTER_LINEAR)
+    if edge_px > 0:
+        alpha = cv2.GaussianBlur(alpha, (0, 0), edge_px)
+    return Region(window, alpha.astype(np.float32))
+
+
+def curve(
+    rng: np.random.Generator, length_px: float, bend: float, jitter: float = 0.0, heading: float | None = None
+) -> Floats:
+    """A random curve from the origin: float32 (N, 2) points.
+
+    Args:
+        bend: how far its heading wanders over its length, in radians.
+        jitter: random kinks per step, in radians.
+        heading: its first direction in radians; random by default.
+    """
+    start = float(rng.uniform(0, 2 * np.pi)) if heading is None else heading
+    wander = np.cumsum(rng.normal(0, 1, _STROKE_STEPS))
+    wander = np.convolve(wander, np.ones(5) / 5, mode="same") / np.sqrt(_STROKE_STEPS)
+    headings = start + bend * wander + rng.normal(0, jitter, _STROKE_STEPS)
+    steps = np.stack([np.cos(headings), np.sin(headings)], axis=1) * (length_px / _STROKE_STEPS)
+    points: Floats = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)]).astype(np.float32)
+    return points
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A curve, points float32 (N, 2) in image pixels, with the width at each point float32 (N,)."""
+
+    points: Floats
+    widths_px: Floats
+
+
+def stroke_region(scene: Scene, strokes: list[Stroke], edge_px: float = 0.5) -> Region | None:
+    """Strokes drawn as one alpha mask, kept to the object; None where all of them lie outside the image."""
+    import cv2
+
+    everything = np.concatenate([stroke.points for stroke in strokes])
+    widest = max(float(stroke.widths_px.max()) for stroke in strokes)
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    centre, half = (low + high) / 2, (high - low) / 2 + widest + 3 * edge_px + 1
+    window = scene.window(float(centre[0]), float(centre[1]), float(half[0]), float(half[1]))
+    if window.width <= 0 or window.height <= 0:
+        return None
+
+    # Hairlines need less than a pixel: draw enlarged and average down.
+    zoom = 4 if widest < 4 and max(window.width, window.height) <= 640 else 1
+    canvas = np.zeros((window.height * zoom, window.width * zoom), np.uint8)
+    for stroke in strokes:
+        points = np.round((stroke.points - (window.left, window.top) + 0.5) * zoom).astype(np.int32)
+        thickness = np.maximum(1, np.round(stroke.widths_px * zoom)).astype(np.int32)
+        for start, end, thick in zip(points[:-1], points[1:], thickness[1:], strict=True):
+            cv2.line(canvas, start.tolist(), end.tolist(), 255, int(thick), cv2.LINE_AA)
+    alpha = cv2.resize(canvas, (window.width, window.height), interpolation=cv2.INTER_AREA)
+    alpha = alpha.astype(np.float32) / 255
+    if edge_px > 0:
+        alpha = cv2.GaussianBlur(alpha, (0, 0), edge_px)
+    return Region(window, (alpha * scene.on_object(window)).astype(np.float32))

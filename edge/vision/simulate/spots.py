@@ -1,0 +1,71 @@
+"""Things that lie on a part: blobs, stains, specks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge.vision.simulate.colour import blend, defect_colour, mean_under
+from edge.vision.simulate.noise import fractal_noise, grain_of
+from edge.vision.simulate.scene import Change, Scene
+from edge.vision.simulate.shapes import irregular_region
+
+
+def blob(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+    """An irregular opaque spot, flat or with some body of its own."""
+    region = irregular_region(
+        scene, rng, area_px, roughness=float(rng.uniform(0.1, 0.6)), edge_px=float(rng.uniform(0.5, 1.5))
+    )
+    pixels = scene.crop(region.window)
+    colour = defect_colour(scene, rng, mean_under(pixels, region.alpha))
+    body = fractal_noise(rng, region.window.height, region.window.width, cells=5) * rng.uniform(0, 45)
+    over = np.clip(colour + body[:, :, None] + grain_of(pixels), 0, 255).astype(np.float32)
+    return Change(region.window, blend(pixels, over, region.alpha))
+
+
+def stain(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+    """A translucent colour with a soft or a drop's edge, through which the part still shows."""
+    import cv2
+
+    radius = float(np.sqrt(area_px / np.pi))
+    soft = float(rng.uniform(0.08, 0.35)) * radius if rng.random() < 0.6 else 0.8
+    region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0.1, 0.4)), edge_px=soft)
+    pixels = scene.crop(region.window)
+    alpha = region.alpha * scene.on_object(region.window)
+    if rng.random() < 0.4:  # a drop that dried: its rim is the strongest
+        inner = cv2.GaussianBlur(alpha, (0, 0), max(1.0, 0.15 * radius))
+        alpha = alpha * np.clip(1.2 - 0.9 * inner, 0, 1)
+    cloud = np.clip(0.8 + 0.4 * fractal_noise(rng, region.window.height, region.window.width), 0, 1)
+    alpha = (alpha * cloud * rng.uniform(0.35, 0.8)).astype(np.float32)
+    colour = defect_colour(scene, rng, mean_under(pixels, alpha))
+    if rng.random() < 0.5:  # it takes light away, as oil or ink does
+        absorbed = (pixels * (colour / 255)).astype(np.float32)
+        return Change(region.window, blend(pixels, absorbed, alpha))
+    return Change(region.window, blend(pixels, colour, alpha))
+
+
+def specks(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+    """Several small spots of one colour near each other: dust, splashes, pores."""
+    import cv2
+
+    count = int(rng.integers(3, 16))
+    count = max(2, min(count, int(area_px / 4)))
+    shares = rng.dirichlet(np.full(count, 1.5)) * area_px
+    x, y = scene.place(rng)
+    spread = float(np.sqrt(area_px)) * float(rng.uniform(1.2, 4)) + 4
+    window = scene.window(x, y, 2 * spread, 2 * spread)
+    zoom = 4 if max(window.width, window.height) <= 320 else 1
+    canvas = np.zeros((window.height * zoom, window.width * zoom), np.uint8)
+    for share in shares:
+        centre = (
+            np.clip(rng.normal((x, y), spread / 2), (x - spread, y - spread), (x + spread, y + spread)) + 0.5
+        )
+        radius = float(np.sqrt(share / np.pi))
+        stretch = float(np.exp(rng.normal(0, 0.3)))
+        axes = np.maximum(1, np.round(np.array([radius * stretch, radius / stretch]) * zoom)).astype(int)
+        pixel = np.round((centre - (window.left, window.top)) * zoom).astype(int)
+        cv2.ellipse(canvas, pixel.tolist(), axes.tolist(), float(rng.uniform(0, 180)), 0, 360, 255, -1)
+    alpha = cv2.resize(canvas, (window.width, window.height), interpolation=cv2.INTER_AREA)
+    alpha = cv2.GaussianBlur(alpha.astype(np.float32) / 255, (0, 0), 0.5) * scene.on_object(window)
+    pixels = scene.crop(window)
+    colour = defect_colour(scene, rng, mean_under(pixels, alpha))
+    return Change(window, blend(pixels, colour, alpha.astype(np.float32)))

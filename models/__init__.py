@@ -1,0 +1,1 @@
+"""Training of the anomaly model; never needed on a station."""
