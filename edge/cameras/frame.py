@@ -1,0 +1,48 @@
+"""One look at one part, as it leaves a camera."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+"""uint8, (H, W) grey or (H, W, 3) BGR."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """What a camera saw of one part, or why it saw nothing.
+
+    A frame holds an image or an error, never both and never neither: a frame with an error is
+    never scored, it becomes an inspection with verdict ``error``.
+
+    Attributes:
+        image: uint8, (H, W) grey or (H, W, 3) BGR, C-contiguous; None where ``error`` is set.
+        part_id: the part's name: a file's stem, the trigger's part id, or time and frame id.
+        camera: the camera's name in the station file.
+        captured_at: when the image was taken or read, timezone-aware UTC.
+        frame_id: the camera's own count; wraps where the protocol's does (GigE Vision: 65535 to 1).
+        error: what went wrong and what to do about it, one sentence or two; empty for a good frame.
+        missed: frames that the camera counted just before this one and that never arrived.
+        device_time_ns: the camera's own clock, nanoseconds; None where it has none.
+        chunks: chunk data that the camera sent with the frame, by GenICam name.
+    """
+
+    image: Image | None
+    part_id: str
+    camera: str
+    captured_at: datetime
+    frame_id: int
+    error: str = ""
+    missed: int = 0
+    device_time_ns: int | None = None
+    chunks: Mapping[str, int | float | str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.image is None) != bool(self.error):
+            raise ValueError("a Frame holds either an image or an error")

@@ -1,0 +1,132 @@
+"""One image file, made into what the engine takes, or refused with a reason."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.cameras.frame import Image
+from edge.cameras.image_header import BrokenImageError, UnsupportedImageError, parse_header
+from edge.errors import FrameError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+"""The file names that count as images, in lower case."""
+
+MIN_SIDE_PX = 16
+"""Smaller than a patch of any encoder: there is nothing to inspect in it."""
+
+MAX_PIXELS = 100_000_000
+"""300 MB as BGR: beyond any camera on a line, and still no danger to an 8 GB board."""
+
+MAX_FILE_BYTES = 1 << 30
+"""More than 100 megapixels of uncompressed 16-bit BGR with alpha (800 MB)."""
+
+# Fewer used bits than this in a 16-bit file leave less than 16 of the 256 grey levels.
+_DARK_16_BIT = 1 << 12
+
+_SAVE_AGAIN = (
+    "Save or copy it again; what writes into the folder should write under a temporary name and rename."
+)
+_SAVE_AS = "Save it as a still JPEG, PNG, BMP, TIFF or WebP with 8 or 16 bits per sample, without a sign."
+
+
+def read_image(path: Path) -> Image:
+    """An image file as uint8, (H, W) grey or (H, W, 3) BGR.
+
+    The file's bytes decide what it is, not its name. They are read once.
+
+    * 16-bit samples become 8-bit ones by their upper byte (``>> 8``): the scale hangs on the
+      depth of the sample, never on what the image shows, so two parts stay comparable.
+    * Alpha is dropped, not blended. CMYK becomes BGR. Colour profiles are not applied.
+    * EXIF orientation is ignored: the rows are those of the sensor, as with a live camera.
+    * Of a TIFF with several pages the first is taken.
+
+    Raises:
+        FrameError: unreadable, cut short, damaged, not an image, a side under 16 px, over 100
+            megapixels, or 16-bit words that use less than 12 of their bits.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise FrameError(f"{path}: is not a file.", "Name an image file.")
+        if status.st_size > MAX_FILE_BYTES:
+            raise FrameError(
+                f"{path}: {status.st_size / 1e6:.0f} MB is more than an image of 100 megapixels can hold.",
+                "Crop or compress it.",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise FrameError(
+            f"{path}: cannot be read: {error.strerror}.", "Check that the file exists and may be read."
+        ) from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, source: str) -> Image:
+    """The bytes of an image file as uint8, (H, W) grey or (H, W, 3) BGR; see :func:`read_image`.
+
+    Args:
+        data: the whole file.
+        source: where it came from, for the error's text.
+
+    Raises:
+        FrameError: as :func:`read_image`.
+    """
+    import cv2
+
+    try:
+        header = parse_header(data)
+    except BrokenImageError as error:
+        raise FrameError(f"{source}: {error}.", _SAVE_AGAIN) from error
+    except UnsupportedImageError as error:
+        raise FrameError(f"{source}: {error}.", _SAVE_AS) from error
+    if min(header.width, header.height) < MIN_SIDE_PX:
+        raise FrameError(
+            f"{source}: {header.width}x{header.height} px is too small to inspect.",
+            f"Both sides need at least {MIN_SIDE_PX} px.",
+        )
+    if header.width * header.height > MAX_PIXELS:
+        raise FrameError(
+            f"{source}: {header.width}x{header.height} px is more than 100 megapixels.",
+            "Crop or shrink it to the part.",
+        )
+    try:
+        flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise FrameError(
+            f"{source}: the {header.format} cannot be decoded: {error.err}.", _SAVE_AGAIN
+        ) from error
+    if image is None:
+        raise FrameError(
+            f"{source}: the {header.format} cannot be decoded: its data is damaged.", _SAVE_AGAIN
+        )
+    if image.shape[:2] != (header.height, header.width):
+        raise FrameError(
+            f"{source}: the {header.format} says {header.width}x{header.height} px and holds "
+            f"{image.shape[1]}x{image.shape[0]}.",
+            _SAVE_AGAIN,
+        )
+    image = _to_8_bit(image, source)
+    if header.grey and image.ndim == 3:
+        image = np.ascontiguousarray(image[:, :, 0])
+    return image
+
+
+def _to_8_bit(image: npt.NDArray[Any], source: str) -> Image:
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype != np.uint16:
+        raise FrameError(f"{source}: holds {image.dtype} samples.", _SAVE_AS)
+    if int(image.max()) < _DARK_16_BIT:
+        raise FrameError(
+            f"{source}: its 16-bit samples end at {int(image.max())} of 65535: it would be black.",
+            "If the camera has 10 or 12 bits, let it store them scaled to 16; else expose longer.",
+        )
+    upper: Image = np.empty(image.shape, np.uint8)
+    np.right_shift(image, 8, out=upper, casting="unsafe")
+    return upper
