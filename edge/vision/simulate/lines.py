@@ -13,19 +13,19 @@ _THINNEST_PX = 0.7
 
 
 def scratch(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
-    """One or a few nearly parallel thin strokes: a groove has a dark and a light side, a rub only one."""
+    """One to many nearly parallel thin strokes: a groove has a dark and a light side, a rub only one."""
     import cv2
 
     count = int(rng.choice([1, 1, 1, 2, 3, 6]))
-    length, width = _length_and_width(scene, rng, area_px / count, slenderness=(15, 90))
+    count, length, width = _strokes(scene, rng, area_px, count, slenderness=(15, 90), thickest=0.012)
     heading, bend = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0, 0.8))
-    x, y = scene.place(rng)
+    place = np.array(scene.place(rng))
     strokes = []
     for _ in range(count):
         own_length = length * float(rng.uniform(0.6, 1.1))
         points = curve(rng, own_length, bend, heading=heading + float(rng.normal(0, 0.06)))
         offset = rng.normal(0, 2 * width + 0.08 * length, 2) if count > 1 else np.zeros(2)
-        start = np.array([x, y]) + offset - points[len(points) // 2]
+        start = place + offset - points[len(points) // 2]
         strokes.append(Stroke((points + start).astype(np.float32), width * _pressure(rng, len(points))))
     region = stroke_region(scene, strokes, edge_px=float(rng.uniform(0.4, 0.8)))
     if region is None:
@@ -45,20 +45,15 @@ def scratch(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | 
 
 
 def crack(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
-    """A branching random walk that gets thinner, mostly darker than its surroundings."""
-    length, width = _length_and_width(scene, rng, area_px, slenderness=(20, 120))
-    points = curve(rng, length, bend=1.2, jitter=0.45)
-    start = np.array(scene.place(rng)) - points[len(points) // 2]
-    points = (points + start).astype(np.float32)
-    taper = np.linspace(1.2, 0.4, len(points)) * _pressure(rng, len(points))
-    strokes = [Stroke(points, (width * taper).astype(np.float32))]
-    for _ in range(int(rng.integers(0, 4))):
-        knot = int(rng.integers(3, len(points) - 3))
-        ahead = points[knot + 1] - points[knot]
-        heading = float(np.arctan2(ahead[1], ahead[0]) + rng.choice([-1, 1]) * rng.uniform(0.4, 1.2))
-        branch = curve(rng, length * float(rng.uniform(0.1, 0.4)), 1.0, jitter=0.45, heading=heading)
-        thin = width * taper[knot] * np.linspace(0.8, 0.3, len(branch))
-        strokes.append(Stroke((branch + points[knot]).astype(np.float32), thin.astype(np.float32)))
+    """A branching random walk that gets thinner, mostly darker; a large one is a web of them."""
+    count, length, width = _strokes(scene, rng, area_px, 1, slenderness=(20, 120), thickest=0.012)
+    place = np.array(scene.place(rng))
+    strokes: list[Stroke] = []
+    for _ in range(count):
+        points = curve(rng, length, bend=1.2, jitter=0.45)
+        # Alone it lies around its place; the cracks of a web start there.
+        start = place - points[len(points) // 2 if count == 1 else 0]
+        strokes += _branching(rng, (points + start).astype(np.float32), length, width)
     region = stroke_region(scene, strokes, edge_px=0.5)
     if region is None:
         return None
@@ -69,15 +64,34 @@ def crack(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | No
     return Change(region.window, blend(pixels, colour.astype(np.float32), region.alpha))
 
 
+def _branching(rng: np.random.Generator, points: Floats, length: float, width: float) -> list[Stroke]:
+    """A crack along the points, with up to three thinner ones that leave it."""
+    taper = np.linspace(1.2, 0.4, len(points)) * _pressure(rng, len(points))
+    strokes = [Stroke(points, (width * taper).astype(np.float32))]
+    for _ in range(int(rng.integers(0, 4))):
+        knot = int(rng.integers(3, len(points) - 3))
+        ahead = points[knot + 1] - points[knot]
+        heading = float(np.arctan2(ahead[1], ahead[0]) + rng.choice([-1, 1]) * rng.uniform(0.4, 1.2))
+        branch = curve(rng, length * float(rng.uniform(0.1, 0.4)), 1.0, jitter=0.45, heading=heading)
+        thin = width * taper[knot] * np.linspace(0.8, 0.3, len(branch))
+        strokes.append(Stroke((branch + points[knot]).astype(np.float32), thin.astype(np.float32)))
+    return strokes
+
+
 def fibre(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
-    """A hair, thread or stalk lying on the part: long, curled, softly edged, of one colour."""
-    length, width = _length_and_width(scene, rng, area_px, slenderness=(6, 60))
-    points = curve(rng, length, bend=float(rng.uniform(0.2, 4)))
-    start = np.array(scene.place(rng)) - points[len(points) // 2]
-    ends = np.sin(np.linspace(0.15, np.pi - 0.15, len(points))) ** 0.5
-    widths = (width * ends * _pressure(rng, len(points))).astype(np.float32)
-    soft = float(rng.uniform(0.5, 0.5 + 0.25 * width))
-    region = stroke_region(scene, [Stroke((points + start).astype(np.float32), widths)], edge_px=soft)
+    """Hairs, threads or stalks lying on the part: long, curled, softly edged, of one colour."""
+    count = int(rng.choice([1, 1, 1, 2, 3]))
+    count, length, width = _strokes(scene, rng, area_px, count, slenderness=(6, 60), thickest=0.035)
+    place, bend = np.array(scene.place(rng)), float(rng.uniform(0.2, 4))
+    strokes = []
+    for _ in range(count):
+        points = curve(rng, length * float(rng.uniform(0.6, 1.1)), bend)
+        offset = rng.normal(0, 0.15 * length, 2) if count > 1 else np.zeros(2)
+        start = place + offset - points[len(points) // 2]
+        ends = np.sin(np.linspace(0.15, np.pi - 0.15, len(points))) ** 0.5
+        widths = (width * ends * _pressure(rng, len(points))).astype(np.float32)
+        strokes.append(Stroke((points + start).astype(np.float32), widths))
+    region = stroke_region(scene, strokes, edge_px=float(rng.uniform(0.5, 0.5 + 0.25 * width)))
     if region is None:
         return None
     pixels = scene.crop(region.window)
@@ -85,15 +99,26 @@ def fibre(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | No
     return Change(region.window, blend(pixels, colour + grain_of(pixels), region.alpha))
 
 
-def _length_and_width(
-    scene: Scene, rng: np.random.Generator, area_px: float, slenderness: tuple[float, float]
-) -> tuple[float, float]:
-    """A stroke's length and width for an area; what does not fit the object's length goes into width."""
+def _strokes(
+    scene: Scene,
+    rng: np.random.Generator,
+    area_px: float,
+    count: int,
+    slenderness: tuple[float, float],
+    thickest: float,
+) -> tuple[int, float, float]:
+    """How many strokes, how long and how wide, make up an area: (count, length, width) in pixels.
+
+    What is too much for ``count`` strokes as long as the object and ``thickest`` of that wide takes
+    more of them, not thicker ones.
+    """
+    object_side = float(np.sqrt(scene.object_area_px))
+    longest, widest = 0.9 * object_side, max(1.5, thickest * object_side)
     ratio = float(np.exp(rng.uniform(np.log(slenderness[0]), np.log(slenderness[1]))))
-    longest = 0.9 * float(np.sqrt(scene.object_area_px))
-    width = max(_THINNEST_PX, float(np.sqrt(area_px / ratio)))
-    length = min(longest, area_px / width)
-    return length, max(_THINNEST_PX, area_px / length)
+    width = float(np.clip(np.sqrt(area_px / count / ratio), _THINNEST_PX, widest))
+    length = min(longest, area_px / count / width)
+    width = float(np.clip(area_px / count / length, _THINNEST_PX, widest))
+    return max(count, round(area_px / (length * width))), length, width
 
 
 def _pressure(rng: np.random.Generator, count: int) -> Floats:

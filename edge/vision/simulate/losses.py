@@ -1,4 +1,4 @@
-"""Material that is gone: missing pieces and chipped edges."""
+"""Material that is gone or broken: missing pieces, chipped edges, shattered places."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from edge.vision.simulate.scene import Change, Floats, Scene
 from edge.vision.simulate.shapes import Region, irregular_region
 
 _FILL_SIDE_PX = 40
+_FACETS_SIDE_PX = 128
 
 
 def missing(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
@@ -40,6 +41,33 @@ def chip(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | Non
     over = np.clip(gone + grain_of(pixels) * 0.5, 0, 255).astype(np.float32)
     changed = blend(pixels, over, region.alpha)
     return Change(region.window, _with_rim(changed, region, rng))
+
+
+def shards(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+    """A shattered place: flat facets that each reflect their own light, a few of them brightly."""
+    import cv2
+
+    region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0.4, 0.9)), edge_px=0.6)
+    height, width = region.alpha.shape
+    pixels = scene.crop(region.window)
+    scale = min(1.0, _FACETS_SIDE_PX / max(height, width))
+    size = (max(2, round(width * scale)), max(2, round(height * scale)))
+    count = int(rng.integers(5, 25))
+    centres = rng.uniform(0, 1, (count, 2)) * size
+    columns, rows = np.arange(size[0])[None, :, None], np.arange(size[1])[:, None, None]
+    # Facets are the cells of random points, stretched along one direction as splinters are.
+    lean = rng.normal(0, 0.5)
+    across = columns - centres[:, 0]
+    facet = np.argmin(across**2 + (rows - centres[:, 1] + lean * across) ** 2, axis=2)
+    light = rng.normal(0, 25, count) + np.where(rng.random(count) < 0.2, rng.uniform(60, 220, count), 0)
+    slope = rng.normal(0, 60, (count, 2)) / max(size)
+    shade = light[facet]
+    shade += slope[facet, 0] * (columns[:, :, 0] - centres[facet, 0])
+    shade += slope[facet, 1] * (rows[:, :, 0] - centres[facet, 1])
+    shade = cv2.resize(shade.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    body = mean_under(pixels, region.alpha)
+    over = np.clip(body + shade[:, :, None] + grain_of(pixels), 0, 255).astype(np.float32)
+    return Change(region.window, blend(pixels, over, region.alpha))
 
 
 def _with_rim(pixels: Floats, region: Region, rng: np.random.Generator) -> Floats:

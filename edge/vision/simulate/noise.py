@@ -1,10 +1,12 @@
-"""Fractal noise: the irregularity of everything that is not made by a machine."""
+"""Fractal noise and grain: the irregularity of everything that is not made by a machine."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edge.vision.simulate.scene import Floats
+
+_COARSE_SIGMA_PX = 4.0
 
 
 def fractal_noise(
@@ -38,3 +40,21 @@ def grain_of(pixels: Floats, sigma_px: float = 1.5) -> Floats:
     limit = 2.5 * float(np.median(np.abs(fine))) + 0.5
     grain: Floats = np.clip(fine, -limit, limit)
     return grain
+
+
+def blurred(field: Floats, sigma_px: float) -> Floats:
+    """A Gaussian blur of float32 (h, w) that costs the same for a wide one: drawn coarsely and enlarged."""
+    import cv2
+
+    if sigma_px <= 0:
+        return field
+    step = max(1.0, sigma_px / _COARSE_SIGMA_PX)
+    if step == 1:
+        fine: Floats = cv2.GaussianBlur(field, (0, 0), sigma_px)
+        return fine
+    height, width = field.shape
+    size = (max(2, round(width / step)), max(2, round(height / step)))
+    coarse = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
+    coarse = cv2.GaussianBlur(coarse, (0, 0), sigma_px / step)
+    wide: Floats = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    return wide

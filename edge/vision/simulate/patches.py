@@ -6,11 +6,12 @@ import numpy as np
 
 from edge.vision.simulate.colour import blend
 from edge.vision.simulate.defect import Image
-from edge.vision.simulate.scene import Change, Floats, Scene, Window
+from edge.vision.simulate.scene import Change, Floats, Scene
 from edge.vision.simulate.shapes import irregular_region
 
 _LEAST_BLEND_PX = 25.0
 _ERODED_PX = 3
+_SOLVED_SIDE_PX = 256
 _CANDIDATES = 3
 _LIVELY_LEVELS = 20.0
 
@@ -20,27 +21,29 @@ def blended_patch(scene: Scene, rng: np.random.Generator, area_px: float) -> Cha
     import cv2
 
     area_px = max(area_px, _LEAST_BLEND_PX)
-    region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0.1, 0.5)), edge_px=0)
-    left, top, width, height = cv2.boundingRect((region.alpha > 0.5).astype(np.uint8))
-    if min(width, height) < 3:
-        return None
-    window = Window(
-        region.window.left + left,
-        region.window.top + top,
-        region.window.left + left + width,
-        region.window.top + top + height,
-    )
-    inside = (region.alpha[top : top + height, left : left + width] > 0.5) * np.uint8(255)
+    soft = 0.06 * float(np.sqrt(area_px)) + 0.7
+    region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0.1, 0.5)), edge_px=soft)
+    pixels = scene.crop(region.window)
+    height, width = region.alpha.shape
+    # A large patch is solved coarsely: the time grows with the square of its side.
+    scale = min(1.0, _SOLVED_SIDE_PX / max(height, width))
+    size = (max(3, round(width * scale)), max(3, round(height * scale)))
+    target = cv2.resize(scene.image[region.window.slices], size, interpolation=cv2.INTER_AREA)
+    inside = (cv2.resize(region.alpha, size, interpolation=cv2.INTER_AREA) > 0.3) * np.uint8(255)
     pad = _ERODED_PX + 2
+    target = cv2.copyMakeBorder(target, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     inside = cv2.copyMakeBorder(inside, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0)
     # seamlessClone erodes the mask before it solves: give it that much more.
     inside = cv2.dilate(inside, np.ones((3, 3), np.uint8), iterations=_ERODED_PX)
-    target = cv2.copyMakeBorder(scene.image[window.slices], pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     patch = _liveliest(scene, rng, inside.shape[0], inside.shape[1])
     mode = cv2.MIXED_CLONE if rng.random() < 0.25 else cv2.NORMAL_CLONE
-    centre = (inside.shape[1] // 2, inside.shape[0] // 2)
+    left, top, across, down = cv2.boundingRect(inside)
+    centre = (left + across // 2, top + down // 2)
     blended = cv2.seamlessClone(patch, target, inside, centre, mode)
-    return Change(window, blended[pad:-pad, pad:-pad].astype(np.float32))
+    change = blended.astype(np.float32) - target
+    change = cv2.resize(change[pad:-pad, pad:-pad], (width, height), interpolation=cv2.INTER_LINEAR)
+    # It solves in the mask's bounding box, so that a faint change fills that: keep to the shape.
+    return Change(region.window, blend(pixels, pixels + change, region.alpha))
 
 
 def pasted_patch(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:

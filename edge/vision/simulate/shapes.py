@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.vision.simulate.noise import fractal_noise
+from edge.vision.simulate.noise import blurred, fractal_noise
 from edge.vision.simulate.scene import Floats, Scene, Window
 
 _FIELD_SIDE_PX = 192
@@ -62,9 +62,7 @@ def irregular_region(
     level = float(np.partition(field, -wanted, axis=None)[-wanted])
     hard = (field >= level).astype(np.float32)
     alpha = cv2.resize(hard, (window.width, window.height), interpolation=cv2.INTER_LINEAR)
-    if edge_px > 0:
-        alpha = cv2.GaussianBlur(alpha, (0, 0), edge_px)
-    return Region(window, alpha.astype(np.float32))
+    return Region(window, blurred(alpha.astype(np.float32), edge_px))
 
 
 def curve(
@@ -116,6 +114,5 @@ def stroke_region(scene: Scene, strokes: list[Stroke], edge_px: float = 0.5) -> 
             cv2.line(canvas, start.tolist(), end.tolist(), 255, int(thick), cv2.LINE_AA)
     alpha = cv2.resize(canvas, (window.width, window.height), interpolation=cv2.INTER_AREA)
     alpha = alpha.astype(np.float32) / 255
-    if edge_px > 0:
-        alpha = cv2.GaussianBlur(alpha, (0, 0), edge_px)
+    alpha = blurred(alpha, edge_px)
     return Region(window, (alpha * scene.on_object(window)).astype(np.float32))

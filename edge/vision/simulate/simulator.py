@@ -17,7 +17,7 @@ from edge.vision.simulate.defect import (
     mean_change,
 )
 from edge.vision.simulate.lines import crack, fibre, scratch
-from edge.vision.simulate.losses import chip, missing
+from edge.vision.simulate.losses import chip, missing, shards
 from edge.vision.simulate.patches import blended_patch, pasted_patch
 from edge.vision.simulate.scene import Change, Scene
 from edge.vision.simulate.spots import blob, specks, stain
@@ -37,6 +37,7 @@ KINDS: Mapping[str, Draw] = MappingProxyType(
         "specks": specks,
         "missing": missing,
         "chip": chip,
+        "shards": shards,
         "colour_shift": colour_shift,
         "texture": texture,
         "relief": relief,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.vision.simulate.colour import blend, defect_colour, mean_under
-from edge.vision.simulate.noise import fractal_noise, grain_of
+from edge.vision.simulate.noise import blurred, fractal_noise, grain_of
 from edge.vision.simulate.scene import Change, Scene
 from edge.vision.simulate.shapes import irregular_region
 
@@ -17,22 +17,26 @@ def blob(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | Non
     )
     pixels = scene.crop(region.window)
     colour = defect_colour(scene, rng, mean_under(pixels, region.alpha))
-    body = fractal_noise(rng, region.window.height, region.window.width, cells=5) * rng.uniform(0, 45)
+    height, width = region.alpha.shape
+    body = fractal_noise(rng, height, width, cells=5) * rng.uniform(0, 45)
+    if rng.random() < 0.4:  # a crumb or a drop is lit from one side
+        down, across = np.gradient(blurred(region.alpha, max(1.0, 0.3 * float(np.sqrt(area_px / np.pi)))))
+        light = float(rng.uniform(0, 2 * np.pi))
+        shade = np.cos(light) * across + np.sin(light) * down
+        body = body + shade * (rng.uniform(30, 90) / (float(np.abs(shade).max()) + 1e-6))
     over = np.clip(colour + body[:, :, None] + grain_of(pixels), 0, 255).astype(np.float32)
     return Change(region.window, blend(pixels, over, region.alpha))
 
 
 def stain(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
     """A translucent colour with a soft or a drop's edge, through which the part still shows."""
-    import cv2
-
     radius = float(np.sqrt(area_px / np.pi))
     soft = float(rng.uniform(0.08, 0.35)) * radius if rng.random() < 0.6 else 0.8
     region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0.1, 0.4)), edge_px=soft)
     pixels = scene.crop(region.window)
     alpha = region.alpha * scene.on_object(region.window)
     if rng.random() < 0.4:  # a drop that dried: its rim is the strongest
-        inner = cv2.GaussianBlur(alpha, (0, 0), max(1.0, 0.15 * radius))
+        inner = blurred(alpha, max(1.0, 0.15 * radius))
         alpha = alpha * np.clip(1.2 - 0.9 * inner, 0, 1)
     cloud = np.clip(0.8 + 0.4 * fractal_noise(rng, region.window.height, region.window.width), 0, 1)
     alpha = (alpha * cloud * rng.uniform(0.35, 0.8)).astype(np.float32)

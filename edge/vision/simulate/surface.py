@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from edge.vision.simulate.colour import blend
-from edge.vision.simulate.noise import fractal_noise
+from edge.vision.simulate.noise import blurred, fractal_noise
 from edge.vision.simulate.patches import own_texture
-from edge.vision.simulate.scene import Change, Scene
+from edge.vision.simulate.scene import Change, Floats, Scene
 from edge.vision.simulate.shapes import irregular_region
 
 
@@ -39,8 +39,6 @@ def texture(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | 
 
 def relief(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
     """A dent, bump or rubbed place: a bumpy height field under light from one side."""
-    import cv2
-
     radius = float(np.sqrt(area_px / np.pi))
     region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0.2, 0.9)), edge_px=0.8)
     pixels = scene.crop(region.window)
@@ -49,7 +47,7 @@ def relief(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | N
     height_field = fractal_noise(
         rng, region.window.height, region.window.width, cells=cells, octaves=4 if fine else 2
     )
-    smooth = cv2.GaussianBlur(region.alpha, (0, 0), max(0.8, 0.2 * radius))
+    smooth = blurred(region.alpha, max(0.8, 0.2 * radius))
     height_field = (height_field + float(rng.choice([-2, 2])) * smooth) * smooth
     light = float(rng.uniform(0, 2 * np.pi))
     down, across = np.gradient(height_field)
@@ -59,7 +57,7 @@ def relief(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | N
     return Change(region.window, (pixels + shade[:, :, None]).astype(np.float32))
 
 
-def _procedural(scene: Scene, rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+def _procedural(scene: Scene, rng: np.random.Generator, height: int, width: int) -> Floats:
     """A texture of fractal noise or stripes between two colours: float32 (height, width, 3)."""
     wave = fractal_noise(rng, height, width, cells=float(rng.uniform(3, 20)))
     if rng.random() < 0.4:
