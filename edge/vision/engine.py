@@ -1,0 +1,118 @@
+"""The face of every vision engine: from a camera's image to features, map and score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import FrameError
+
+Array = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8]
+MemoryArrays = Mapping[str, Array]
+"""The graph's inputs beside the image, by name: float32, C-contiguous, never changed once given."""
+
+MIN_SIDE = 32
+"""The smallest side of an image, in pixels, that carries something to see."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOutput:
+    """What the graph says of one image; the arrays belong to the caller.
+
+    Attributes:
+        map: float32 (H, W) at the graph's input size.
+        score: the image's one number.
+        others: the graph's further outputs by name; empty where it has none.
+        latency_ms: ``preprocess`` and ``graph``.
+    """
+
+    map: Array
+    score: float
+    others: Mapping[str, Array]
+    latency_ms: Mapping[str, float]
+
+
+class Engine(Protocol):
+    """A compiled vision graph. An engine is used by one thread at a time.
+
+    Attributes:
+        name: of the runtime.
+        precision: ``fp32``, ``bf16`` or ``int8``.
+        input_size: (H, W) in pixels; images are resized to it.
+        grid: patches as (rows, columns).
+        feature_width: length of one row of features.
+        memory_shapes: the shapes of the memory's arrays by name; None where a length is free.
+    """
+
+    name: str
+    precision: str
+    input_size: tuple[int, int]
+    grid: tuple[int, int]
+    feature_width: int
+    memory_shapes: Mapping[str, tuple[int | None, ...]]
+
+    def features(self, image: Image) -> Array:
+        """The patches' features, float32 (patches, feature_width), row by row from the top left.
+
+        Raises:
+            FrameError: no uint8 image (H, W) or (H, W, 3), or smaller than ``MIN_SIDE``.
+        """
+
+    def match(self, features: Array, memory: MemoryArrays) -> EngineOutput:
+        """The map and score that an image with these features has.
+
+        Raises:
+            EngineError: the features or the memory do not fit this graph.
+        """
+
+    def infer(self, image: Image, memory: MemoryArrays) -> EngineOutput:
+        """The map and score of an image: :meth:`features` and :meth:`match` without a copy between.
+
+        Raises:
+            FrameError: as :meth:`features`.
+            EngineError: as :meth:`match`.
+        """
+
+    def close(self) -> None:
+        """Releases the compiled graph; the engine is not usable afterwards."""
+
+
+def check_image(image: Image) -> None:
+    """Raises FrameError unless ``image`` is uint8 (H, W) or (H, W, 3) and large enough to inspect."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        found = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+        raise FrameError(f"The image is {found}, expected uint8.", "Convert it to 8 bits per channel.")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise FrameError(
+            f"The image has shape {image.shape}, expected (H, W) or (H, W, 3).",
+            "Give a grey image or one in BGR without an alpha channel.",
+        )
+    if min(image.shape[:2]) < MIN_SIDE:
+        raise FrameError(
+            f"The image is {image.shape[1]}x{image.shape[0]} pixels; at least {MIN_SIDE} a side are needed.",
+            "Check the camera's resolution or the crop.",
+        )
+
+
+def fit_into(image: Image, buffer: Image) -> None:
+    """Resizes a checked image into ``buffer``, uint8 (H, W, 3): averaging where it shrinks.
+
+    A grey image is repeated over the three channels.
+    """
+    import cv2
+
+    height, width = buffer.shape[:2]
+    shrunk = (min(width, image.shape[1]), min(height, image.shape[0]))
+    if shrunk != (image.shape[1], image.shape[0]):
+        image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
+    if image.ndim == 2:
+        if shrunk != (width, height):
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+        cv2.cvtColor(image, cv2.COLOR_GRAY2BGR, dst=buffer)
+    else:
+        cv2.resize(image, (width, height), dst=buffer, interpolation=cv2.INTER_LINEAR)

@@ -1,0 +1,244 @@
+"""The vision graph on CPUs, by OpenVINO.
+
+The graph is cut at ``features`` into the encoder and the matching head. The head always computes in
+float32, where the encoder may compute in bf16 or int8: a distance is a small difference of large
+numbers. And the features that enrollment stores are, to the bit, those that inspection computes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle import FASTEST_FIRST, Bundle, Precision
+from edge.errors import EngineError
+from edge.vision.engine import Array, EngineOutput, Image, MemoryArrays, check_image, fit_into
+
+if TYPE_CHECKING:
+    import openvino as ov
+
+_CUT = "features"
+# Without one of these, products of 8-bit numbers are summed in 16 bits and may overflow.
+_EXACT_INT8 = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
+
+
+class OpenVinoEngine:
+    """One bundle's vision graph, compiled for this machine's CPU.
+
+    Implements :class:`edge.vision.engine.Engine`; one thread at a time may use it.
+
+    Args:
+        bundle: a checked bundle.
+        precision: ``auto`` takes the fastest that passed its parity gate and that this CPU has.
+        threads: of the inference; None leaves it to OpenVINO, which takes the physical cores.
+
+    Raises:
+        EngineError: the graph cannot be compiled, or this CPU lacks the precision.
+        BundleError: the bundle has no graph of that precision.
+    """
+
+    name = "openvino"
+
+    def __init__(
+        self, bundle: Bundle, precision: Precision | Literal["auto"] = "auto", threads: int | None = None
+    ) -> None:
+        available = cpu_precisions()
+        chosen = fastest_precision(bundle, available) if precision == "auto" else precision
+        graph, encoder = bundle.graph(chosen), bundle.manifest.encoder
+        if chosen not in available:
+            raise EngineError(
+                f"This CPU does not compute {chosen}; it has {', '.join(sorted(available))}.",
+                "Set the precision to auto.",
+            )
+        float_type = graph.float_type if "bf16" in available else "f32"
+        self.precision: str = chosen
+        self.input_size = encoder.input_size
+        self.grid = encoder.grid
+        self.feature_width = encoder.feature_width
+        self._encoder, self._head = _compile(bundle.file(graph.file), encoder.input_size, float_type, threads)
+        self._buffer = np.zeros((1, *encoder.input_size, 3), np.uint8)
+        self._encoder.set_input_tensor(_shared(self._buffer))
+        self._features = self._encoder.get_output_tensor()
+        self._memory: MemoryArrays | None = None
+        self.memory_shapes: Mapping[str, tuple[int | None, ...]] = {
+            port.any_name: tuple(None if d.is_dynamic else d.get_length() for d in port.partial_shape)
+            for port in self._head.model_inputs
+            if port.any_name != _CUT
+        }
+
+    def features(self, image: Image) -> Array:
+        """See :meth:`edge.vision.engine.Engine.features`."""
+        self._encode(image)
+        return np.array(self._features.data)
+
+    def match(self, features: Array, memory: MemoryArrays) -> EngineOutput:
+        """See :meth:`edge.vision.engine.Engine.match`."""
+        expected = (self.grid[0] * self.grid[1], self.feature_width)
+        if features.shape != expected or features.dtype != np.float32:
+            raise EngineError(
+                f"The features are {features.dtype} {features.shape}, expected float32 {expected}.",
+                "They were made by another bundle: make them again with this one.",
+            )
+        start = time.perf_counter()
+        self._head.set_tensor(_CUT, _shared(np.ascontiguousarray(features)))
+        return self._matched(memory, 0.0, start)
+
+    def infer(self, image: Image, memory: MemoryArrays) -> EngineOutput:
+        """See :meth:`edge.vision.engine.Engine.infer`."""
+        preprocess_ms, start = self._encode(image)
+        self._head.set_tensor(_CUT, self._features)
+        return self._matched(memory, preprocess_ms, start)
+
+    def close(self) -> None:
+        """Releases the compiled graph."""
+        del self._features, self._encoder, self._head
+
+    def _encode(self, image: Image) -> tuple[float, float]:
+        """Leaves the image's features in their tensor; the preprocessing's milliseconds and its end."""
+        start = time.perf_counter()
+        check_image(image)
+        fit_into(image, self._buffer[0])
+        prepared = time.perf_counter()
+        _run(self._encoder)
+        return (prepared - start) * 1e3, prepared
+
+    def _matched(self, memory: MemoryArrays, preprocess_ms: float, start: float) -> EngineOutput:
+        self._use(memory)
+        _run(self._head)
+        outputs = {
+            port.any_name: np.array(self._head.get_tensor(port).data) for port in self._head.model_outputs
+        }
+        return EngineOutput(
+            map=outputs.pop("map"),
+            score=float(outputs.pop("score").item()),
+            others=outputs,
+            latency_ms={"preprocess": preprocess_ms, "graph": (time.perf_counter() - start) * 1e3},
+        )
+
+    def _use(self, memory: MemoryArrays) -> None:
+        """Hands the product's arrays to the head, where they are not there already."""
+        if memory is self._memory:
+            return
+        if set(memory) != set(self.memory_shapes):
+            raise EngineError(
+                f"The memory has {sorted(memory)}, this graph takes {sorted(self.memory_shapes)}.",
+                "The product was enrolled with another bundle: enroll it again.",
+            )
+        for name, shape in self.memory_shapes.items():
+            array = memory[name]
+            fits = len(array.shape) == len(shape) and all(
+                want in (None, have) for want, have in zip(shape, array.shape, strict=True)
+            )
+            if not fits or array.dtype != np.float32 or not array.flags.c_contiguous or array.size == 0:
+                raise EngineError(
+                    f"The memory's {name} is {array.dtype} {array.shape}, expected float32 {shape}.",
+                    "The product was enrolled with another bundle: enroll it again.",
+                )
+        self._memory = None
+        for name, array in memory.items():
+            self._head.set_tensor(name, _shared(array))
+        self._memory = memory
+
+
+def cpu_precisions() -> set[Precision]:
+    """The precisions that this CPU computes natively and exactly."""
+    import openvino as ov
+
+    found: set[Precision] = {"fp32"}
+    if "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        found.add("bf16")
+    if _cpu_flags() & _EXACT_INT8:
+        found.add("int8")
+    return found
+
+
+def fastest_precision(bundle: Bundle, available: set[Precision]) -> Precision:
+    """The fastest of ``available`` whose graph passed its parity gate.
+
+    Raises:
+        EngineError: there is none.
+    """
+    for precision in FASTEST_FIRST:
+        graph = bundle.manifest.graphs.get(precision)
+        if precision in available and graph is not None and graph.parity.passed:
+            return precision
+    raise EngineError(
+        f"Bundle {bundle.name} has no graph that passed its parity gate and that this CPU computes.",
+        f"Build it again: python -m build_engines build {bundle.name}",
+    )
+
+
+def _compile(
+    path: Path, size: tuple[int, int], float_type: str, threads: int | None
+) -> tuple[ov.InferRequest, ov.InferRequest]:
+    """The encoder's and the head's requests, from one graph file."""
+    import openvino as ov
+    from openvino import opset13 as operators
+
+    options: dict[str, str | int] = {"PERFORMANCE_HINT": "LATENCY"}
+    if threads is not None:
+        options["INFERENCE_NUM_THREADS"] = threads
+    core = ov.Core()
+    try:
+        whole = core.read_model(str(path))
+        whole.reshape({"image": [1, *size, 3]})
+        features = whole.output(_CUT).get_node().input_value(0)
+        image = whole.input("image").get_node()
+        memory = [port.get_node() for port in whole.inputs if port.any_name != "image"]
+        results = [port.get_node() for port in whole.outputs if port.any_name != _CUT]
+        entry = operators.parameter(features.get_shape(), np.float32, name=_CUT)
+        entry.output(0).set_names({_CUT})
+        for target in features.get_target_inputs():
+            target.replace_source_output(entry.output(0))
+        encoder = ov.Model([operators.result(features)], [image], "encoder")
+        head = ov.Model(results, [entry, *memory], "head")
+        return (
+            core.compile_model(
+                encoder, "CPU", {**options, "INFERENCE_PRECISION_HINT": float_type}
+            ).create_infer_request(),
+            core.compile_model(
+                head, "CPU", {**options, "INFERENCE_PRECISION_HINT": "f32"}
+            ).create_infer_request(),
+        )
+    except RuntimeError as error:
+        raise EngineError(
+            f"OpenVINO {ov.__version__} cannot compile {path.name}: {_reason(error)}",
+            "Build the bundle again with this version of anomalygpt-edge.",
+        ) from error
+
+
+def _run(request: ov.InferRequest) -> None:
+    try:
+        request.start_async()
+        request.wait()
+    except RuntimeError as error:
+        raise EngineError(f"OpenVINO failed: {_reason(error)}", "Restart the station.") from error
+
+
+def _shared(array: npt.NDArray[Any]) -> ov.Tensor:
+    import openvino as ov
+
+    return ov.Tensor(array, shared_memory=True)
+
+
+def _reason(error: RuntimeError) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason given."
+
+
+def _cpu_flags() -> set[str]:
+    """The instruction sets that Linux reports; empty elsewhere."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in {"flags", "Features"}:
+            return set(value.split())
+    return set()
