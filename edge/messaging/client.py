@@ -1,0 +1,311 @@
+"""The connection: one broker at a time, an honest state, no wait on anyone else.
+
+A :class:`Client` runs paho's network loop in one thread of its own. Every attempt has a fresh paho
+client, so nothing is ever resent from memory: what must not be lost lives in the outbox. Callbacks
+only tell the :class:`Listener`, which only enqueues: paho calls ``on_publish`` with its message
+lock held, and ``publish`` takes the same lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edge.errors import MessagingError
+from edge.inspection import utc_timestamp
+from edge.messaging import faults, security
+from edge.messaging.faults import Fault
+from edge.messaging.settings import BrokerSettings, MessagingSettings
+from edge.messaging.status import LinkState, LinkStatus
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client as PahoClient
+
+log = logging.getLogger(__name__)
+
+#: A connection that held this long was a good one: the next attempt starts afresh with the first broker.
+STABLE_S = 5.0
+_LOOP_S = 0.2
+_GOODBYE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Birth:
+    """One connection's birth number and the last will that is its twin."""
+
+    number: int
+    will_topic: str
+    will_payload: bytes
+
+
+class Listener(Protocol):
+    """Who is told about the connection. Each call returns at once and takes no lock."""
+
+    def link_up(self, session: Session) -> None: ...
+    def link_down(self, session: Session) -> None: ...
+    def acknowledged(self, session: Session, mid: int, refusal: str) -> None: ...
+    def subscribed(self, session: Session, refusals: dict[str, str]) -> None: ...
+    def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None: ...
+
+
+class Session:
+    """One accepted connection, until it ends.
+
+    Attributes:
+        birth: its birth number.
+        window: messages that may be under way at one time.
+    """
+
+    def __init__(self, client: PahoClient, birth: int, window: int) -> None:
+        self._client = client
+        self.birth = birth
+        self.window = window
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int | None:
+        """Hand a message to the network thread.
+
+        Returns:
+            The number under which it will be acknowledged; None when the connection has just ended.
+        """
+        info = self._client.publish(topic, payload, qos=qos, retain=retain)
+        return info.mid if info.rc == 0 else None
+
+
+class _Attempt:
+    """What one connection has seen so far; written by paho's callbacks in the network thread."""
+
+    def __init__(self, birth: Birth, broker: BrokerSettings) -> None:
+        self.birth = birth
+        self.broker = broker
+        self.session: Session | None = None
+        self.fault: Fault | None = None
+        self.socket_error = ""
+        self.subscriptions: dict[int, list[str]] = {}
+
+
+class Client:
+    """Keeps the station connected to the first broker that takes it.
+
+    Args:
+        settings: brokers, protocol, waits.
+        client_id: unique among the broker's clients.
+        subscriptions: topic filters to receive, QoS 1.
+        prepare: makes the birth of the next connection; called in the network thread.
+        listener: who is told.
+    """
+
+    def __init__(
+        self,
+        settings: MessagingSettings,
+        *,
+        client_id: str,
+        subscriptions: list[str],
+        prepare: Callable[[], Birth],
+        listener: Listener,
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._subscriptions = subscriptions
+        self._prepare = prepare
+        self._listener = listener
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mqtt-network", daemon=True)
+        self._status = LinkStatus(LinkState.CONNECTING, str(settings.brokers[0]), since=utc_timestamp())
+        self._told: set[str] = set()  # faults logged since the last good connection
+
+    @property
+    def status(self) -> LinkStatus:
+        """A snapshot."""
+        return self._status
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye to the broker (no last will) and end the thread."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._show(LinkState.STOPPED, self._status.broker)
+
+    # -- the network thread ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        brokers = self._settings.brokers
+        index, rounds = 0, 0
+        while not self._stop.is_set():
+            lasted_s = self._connect_and_serve(brokers[index])
+            if lasted_s >= STABLE_S:
+                index, rounds = 0, 0
+            else:
+                index = (index + 1) % len(brokers)
+                if index != 0:
+                    continue
+                rounds += 1
+            self._stop.wait(self._pause_s(rounds))
+
+    def _pause_s(self, rounds: int) -> float:
+        """Doubled with every failed round, and varied so that a hall of stations does not knock as one."""
+        longest = self._settings.retry_max_s
+        pause = min(longest, self._settings.retry_min_s * 2.0 ** min(max(0, rounds - 1), 32))
+        return pause * random.uniform(0.5, 1.0)
+
+    def _connect_and_serve(self, broker: BrokerSettings) -> float:
+        """One attempt from TCP to its end; returns for how many seconds it was accepted."""
+        try:
+            attempt = _Attempt(self._prepare(), broker)
+            client = self._make_paho(attempt)
+        except MessagingError as error:
+            self._show_fault(Fault(LinkState.MISCONFIGURED, error.message, error.remedy), broker)
+            return 0.0
+        host, port = broker.address
+        try:
+            client.connect(host, port, self._settings.keepalive_s, **self._connect_options())
+        except (OSError, ValueError) as error:  # ssl's errors are OSErrors, a bad name is a ValueError
+            self._show_fault(faults.of_exception(error, broker, self._settings.connect_timeout_s), broker)
+            return 0.0
+        began = time.monotonic()
+        self._loop(client, attempt, began + self._settings.connect_timeout_s)
+        if attempt.session is not None:
+            self._listener.link_down(attempt.session)
+        if not self._stop.is_set():
+            self._show_fault(attempt.fault or faults.closed_unanswered(broker, attempt.socket_error), broker)
+        return 0.0 if attempt.session is None else time.monotonic() - began
+
+    def _loop(self, client: PahoClient, attempt: _Attempt, answer_by: float) -> None:
+        """Run paho until the connection ends, is never answered, or the station stops."""
+        leave_by = float("inf")
+        while client.loop(_LOOP_S) == 0:
+            now = time.monotonic()
+            if attempt.session is None and attempt.fault is None and now > answer_by:
+                attempt.fault = faults.unanswered(attempt.broker, self._settings.connect_timeout_s)
+                break
+            if self._stop.is_set() and leave_by == float("inf"):
+                leave_by = now + _GOODBYE_S
+                client.disconnect()
+            if now > leave_by:
+                break
+        connection = client.socket()
+        if connection is not None:
+            connection.close()
+
+    def _connect_options(self) -> dict[str, Any]:
+        if self._settings.protocol != "5":
+            return {}
+        from paho.mqtt.packettypes import PacketTypes
+        from paho.mqtt.properties import Properties
+
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = self._settings.session_expiry_s
+        return {"clean_start": self._settings.session_expiry_s == 0, "properties": properties}
+
+    def _make_paho(self, attempt: _Attempt) -> PahoClient:
+        from paho.mqtt import client as paho
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        version_5 = self._settings.protocol == "5"
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=None if version_5 else self._settings.session_expiry_s == 0,
+            userdata=attempt,
+            protocol=paho.MQTTv5 if version_5 else paho.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = self._settings.connect_timeout_s
+        client.max_inflight_messages_set(0)  # the pump keeps the window
+        broker = attempt.broker
+        if broker.username is not None:
+            client.username_pw_set(broker.username, security.password(broker))
+        if broker.tls is not None:
+            client.tls_set_context(security.tls_context(broker.tls))
+        client.will_set(attempt.birth.will_topic, attempt.birth.will_payload, qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_log = self._on_log
+        # With this set, publish() from another thread queues and wakes the loop, and never writes
+        # to the socket itself beside the loop.
+        client.on_socket_register_write = _leave_writing_to_the_loop
+        return client
+
+    # -- paho's callbacks, in the network thread -----------------------------------------------
+
+    def _on_connect(
+        self, client: PahoClient, attempt: _Attempt, flags: Any, reason: Any, properties: Any
+    ) -> None:
+        del flags
+        if reason.is_failure:
+            attempt.fault = faults.refused(reason.value, str(reason), attempt.broker)
+            return
+        window = min(self._settings.outbox.window, getattr(properties, "ReceiveMaximum", 65535))
+        attempt.session = Session(client, attempt.birth.number, window)
+        self._show(LinkState.CONNECTED, str(attempt.broker), birth=attempt.birth.number)
+        self._told.clear()
+        log.info("MQTT: connected to %s", attempt.broker)
+        if self._subscriptions:
+            _, mid = client.subscribe([(name, 1) for name in self._subscriptions])
+            if mid is not None:
+                attempt.subscriptions[mid] = self._subscriptions
+        self._listener.link_up(attempt.session)
+
+    def _on_disconnect(
+        self, client: PahoClient, attempt: _Attempt, flags: Any, reason: Any, properties: Any
+    ) -> None:
+        del client, flags, properties
+        if attempt.session is not None:
+            attempt.fault = faults.disconnected(reason.value, str(reason), attempt.broker)
+
+    def _on_publish(
+        self, client: PahoClient, attempt: _Attempt, mid: int, reason: Any, properties: Any
+    ) -> None:
+        del client, properties
+        if attempt.session is not None:
+            self._listener.acknowledged(attempt.session, mid, str(reason) if reason.is_failure else "")
+
+    def _on_subscribe(
+        self, client: PahoClient, attempt: _Attempt, mid: int, reasons: list[Any], properties: Any
+    ) -> None:
+        del client, properties
+        names = attempt.subscriptions.pop(mid, [])
+        if attempt.session is not None:
+            refusals = {name: str(r) for name, r in zip(names, reasons, strict=False) if r.is_failure}
+            self._listener.subscribed(attempt.session, refusals)
+
+    def _on_message(self, client: PahoClient, attempt: _Attempt, message: Any) -> None:
+        del client
+        if attempt.session is not None:
+            self._listener.received(
+                attempt.session, message.topic, bytes(message.payload), bool(message.retain)
+            )
+
+    def _on_log(self, client: PahoClient, attempt: _Attempt, level: int, text: str) -> None:
+        del client
+        if "socket" in text:
+            attempt.socket_error = text
+        log.debug("paho (%s): %s", level, text)
+
+    # -- what others see -----------------------------------------------------------------------
+
+    def _show(self, state: LinkState, broker: str, *, birth: int = 0) -> None:
+        self._status = LinkStatus(state, broker, since=utc_timestamp(), birth=birth)
+
+    def _show_fault(self, fault: Fault, broker: BrokerSettings) -> None:
+        since = self._status.since if self._status.state is fault.state else utc_timestamp()
+        self._status = LinkStatus(fault.state, str(broker), fault.reason, fault.remedy, since)
+        if fault.reason not in self._told:
+            # Once when it breaks, not at every attempt in between.
+            self._told.add(fault.reason)
+            log.warning("MQTT: %s %s", fault.reason, fault.remedy)
+
+
+def _leave_writing_to_the_loop(client: PahoClient, userdata: object, sock: object) -> None:
+    del client, userdata, sock

@@ -1,0 +1,208 @@
+"""Payloads: flat JSON under 512 bytes, always, whatever a product is called or a model says.
+
+Small PLC clients copy a payload into a fixed buffer and look for keys in it. So every message is
+one flat object with the same keys in the same order, numbers are numbers (``-1`` where there is
+none), and texts are cut at a character's border with an ellipsis until the whole fits. The JSON
+Schemas beside this file say the same for programs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from edge.errors import MessagingError
+from edge.inspection import Inspection, utc_timestamp
+from edge.messaging.codes import AlarmCode, EventCode, ReplyCode, StationState
+
+#: No payload is longer, in bytes of UTF-8.
+MAX_BYTES = 511
+ELLIPSIS = "…"
+
+#: What a number field carries when there is no number.
+NO_VALUE = -1
+
+#: Texts that give way when a payload is too long, the first ones first, each down to this many bytes.
+_SHRINK_ORDER = (("words", 0), ("text", 40), ("error", 40), ("bundle", 24), ("part_id", 40), ("product", 40))
+_SHRINK_TO_NOTHING = ("text", "error", "bundle", "location", "camera", "part_id", "product")
+
+#: Seconds and numbers beyond these are no measurement; they would only fill the buffer.
+_MAX_MAGNITUDE = 1e9
+
+
+def shorten(text: str, max_bytes: int) -> str:
+    """``text`` in at most ``max_bytes`` bytes of JSON text, cut at a character, ending in an ellipsis."""
+    if _size(text) <= max_bytes:
+        return text
+    room = max_bytes - len(ELLIPSIS.encode())
+    if room < 0:
+        return ""
+    used, end = 0, 0
+    for end, character in enumerate(text):  # noqa: B007 (the index is wanted after the loop)
+        used += _size(character)
+        if used > room:
+            break
+    return text[:end].rstrip() + ELLIPSIS
+
+
+def _size(text: str) -> int:
+    """Bytes of ``text`` inside a JSON string, escapes included."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 2
+
+
+def clean(text: str) -> str:
+    """``text`` on one line, without control characters or halves of surrogate pairs."""
+    whole = text.encode("utf-8", "replace").decode()
+    return "".join(" " if ord(c) < 32 or 127 <= ord(c) < 160 else c for c in whole)
+
+
+def encode(fields: Mapping[str, Any]) -> bytes:
+    """One payload: the fields in their order, texts cleaned and shortened until all fits.
+
+    Raises:
+        MessagingError: the fields do not fit even without their texts.
+    """
+    flat = {name: _plain(value) for name, value in fields.items()}
+    raw = _dump(flat)
+    steps = [*_SHRINK_ORDER, *((name, 0) for name in _SHRINK_TO_NOTHING)]
+    for name, keep in steps:
+        excess = len(raw) - MAX_BYTES
+        if excess <= 0:
+            break
+        value = flat.get(name)
+        if isinstance(value, str) and _size(value) > keep:
+            flat[name] = shorten(value, max(keep, _size(value) - excess))
+            raw = _dump(flat)
+    if len(raw) > MAX_BYTES:
+        raise MessagingError(
+            f"A payload with the keys {', '.join(flat)} does not fit into {MAX_BYTES} bytes."
+        )
+    return raw
+
+
+def _dump(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _plain(value: Any) -> str | int | float:
+    if isinstance(value, str):
+        return clean(value)
+    if value is None:
+        return NO_VALUE
+    if isinstance(value, int):  # bool and IntEnum too: a PLC reads 0 and 1
+        return int(value)
+    number = float(value)
+    return round(number, 6) if math.isfinite(number) and abs(number) <= _MAX_MAGNITUDE else NO_VALUE
+
+
+def result(inspection: Inspection) -> dict[str, Any]:
+    """The fields of one inspection's ``result``; boxes are those of the highest peak, in pixels."""
+    top = inspection.regions[0] if inspection.regions else None
+    return {
+        "seq": inspection.seq,
+        "code": inspection.code,
+        "verdict": inspection.verdict.value,
+        "review": inspection.review,
+        "id": shorten(clean(inspection.id), 32),
+        "part_id": shorten(clean(inspection.part_id), 64),
+        "product": shorten(clean(inspection.product), 64),
+        "camera": shorten(clean(inspection.camera), 32),
+        "p_anomaly": inspection.p_anomaly,
+        "score": inspection.score,
+        "p_value": inspection.p_value,
+        "location": shorten(clean(inspection.location), 64),
+        "regions": len(inspection.regions),
+        "x": top.x if top else NO_VALUE,
+        "y": top.y if top else NO_VALUE,
+        "w": top.width if top else NO_VALUE,
+        "h": top.height if top else NO_VALUE,
+        "error": inspection.error,
+        "words": inspection.words,
+        "ms": round(inspection.latency_ms["total"], 1) if "total" in inspection.latency_ms else NO_VALUE,
+        "ts": shorten(clean(inspection.captured_at), 32),
+    }
+
+
+def state(state: StationState, birth: int, *, product: str, bundle: str, text: str) -> bytes:
+    """The retained ``state``; the last will is the same with ``offline``.
+
+    ``birth`` counts the station's connections: of two states, the one with the lower is old.
+    """
+    return encode(
+        {
+            "birth": birth,
+            "code": state,
+            "state": state.name.lower(),
+            "product": product,
+            "bundle": bundle,
+            "text": text,
+            "ts": utc_timestamp(),
+        }
+    )
+
+
+def event(code: EventCode, text: str, *, product: str, part_id: str) -> dict[str, Any]:
+    """The fields of an ``event``; the outbox adds ``seq``."""
+    return {
+        "code": code,
+        "event": code.name.lower(),
+        "product": product,
+        "part_id": part_id,
+        "text": text,
+        "ts": utc_timestamp(),
+    }
+
+
+def alarm(code: AlarmCode, *, active: bool, acked: bool, mask: int, text: str) -> dict[str, Any]:
+    """The fields of an ``alarm``; ``mask`` has bit ``code - 1`` of every active one."""
+    return {
+        "code": code,
+        "alarm": code.name.lower(),
+        "active": active,
+        "acked": acked,
+        "mask": mask,
+        "text": text,
+        "ts": utc_timestamp(),
+    }
+
+
+def heartbeat(count: int, state: StationState, counts: Mapping[str, int], waiting: int) -> bytes:
+    """The live ``heartbeat`` with the counters since the start of the station."""
+    return encode(
+        {
+            "count": count,
+            "code": state,
+            "total": counts["total"],
+            "ok": counts["ok"],
+            "ng": counts["ng"],
+            "error": counts["error"],
+            "waiting": waiting,
+            "ts": utc_timestamp(),
+        }
+    )
+
+
+def reply(command_id: str, command: str, code: ReplyCode, text: str) -> bytes:
+    """The answer on ``cmd/reply`` to the command with this id."""
+    return encode(
+        {
+            "id": command_id,
+            "cmd": command,
+            "code": code,
+            "reply": code.name.lower(),
+            "text": text,
+            "ts": utc_timestamp(),
+        }
+    )
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of a payload, by the file's name under ``schemas/``: ``result``, ``cmd`` …"""
+    text = (resources.files("edge.messaging") / "schemas" / f"{name}.json").read_text(encoding="utf-8")
+    document: dict[str, Any] = json.loads(text)
+    return document

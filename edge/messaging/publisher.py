@@ -1,0 +1,267 @@
+"""The station's mouth: durable results, events and alarms, retained state, a live heartbeat.
+
+Nothing here waits for the network. ``publish_inspections`` waits for the disk and is meant for the
+station's writer thread; everything else only puts something into a queue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from edge.inspection import Inspection
+from edge.messaging import payloads
+from edge.messaging.client import Birth, Client, Session
+from edge.messaging.codes import AlarmCode, EventCode, StationState
+from edge.messaging.outbox import Entry, Outbox, Stream
+from edge.messaging.pump import Pump
+from edge.messaging.settings import MessagingSettings
+from edge.messaging.status import LinkState, LinkStatus, MessagingStatus
+from edge.messaging.topics import Topics
+
+log = logging.getLogger(__name__)
+
+#: A broker gives a retained state back at once; after this time it did not take it.
+_ECHO_S = 5.0
+_POLL_S = 0.02
+
+
+def client_id(topics: Topics) -> str:
+    """A client id of at most 23 characters (the least that every broker takes), one for each station."""
+    digest = hashlib.sha256(topics.prefix.encode()).hexdigest()[:10]
+    return f"{topics.station[:12]}-{digest}"
+
+
+class Publisher:
+    """Publishes for one station. With no broker in the settings every call does nothing.
+
+    Args:
+        settings: the ``messaging`` section.
+        data_dir: where the outbox lies.
+        station: the station's own name, used where the settings name none.
+
+    Raises:
+        MessagingError: a name that cannot be part of a topic.
+    """
+
+    def __init__(self, settings: MessagingSettings, data_dir: Path, *, station: str = "station") -> None:
+        self.topics = Topics(settings.site, settings.line, settings.station or station)
+        self._settings = settings
+        self._path = data_dir / "outbox.db"
+        self._pump = Pump(
+            self._open_outbox, on_birth=self._on_birth, on_message=self._on_message, on_tick=self._on_tick
+        )
+        self._client: Client | None = None
+        self._started = False
+        self._stopped = False
+        self._lock = threading.Lock()  # guards the small facts below, never held while calling out
+        self._state = StationState.STARTING
+        self._state_texts = {"product": "", "bundle": "", "text": ""}
+        self._alarm_mask = 0
+        self._result_seq = 0
+        self._totals = {"total": 0, "ok": 0, "ng": 0, "error": 0}
+        self._beats = 0
+        self._next_beat = 0.0
+        self._echo_by = float("inf")
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the outbox and begin to connect in the background.
+
+        Raises:
+            MessagingError: the outbox cannot be written. An absent broker is no error here.
+        """
+        if not self._settings.enabled or self._started:
+            return
+        outbox = self._pump.start()
+        self._result_seq = self._pump.ask(lambda: outbox.last_seq(Stream.RESULT)).result()
+        self._started = True
+        if outbox.was_reset:
+            log.error("MQTT outbox: %s was damaged and is kept beside a new, empty one", self._path)
+            self.event(EventCode.OUTBOX_RESET, "The outbox was damaged; what waited in it was not sent.")
+        self._client = Client(
+            self._settings,
+            client_id=self._settings.client_id or client_id(self.topics),
+            subscriptions=[self.topics.commands, self.topics.state],
+            prepare=self._prepare_birth,
+            listener=self._pump,
+        )
+        self._client.start()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Send what can be sent in this time, say *offline*, close. What is left stays on the disk."""
+        if not self._started or self._stopped:
+            return
+        self._stopped = True
+        self.flush(timeout_s)
+        self.set_state(StationState.OFFLINE, text="stopped")
+        self.flush(1.0)
+        if self._client is not None:
+            self._client.stop()
+        self._pump.stop()
+
+    def __enter__(self) -> Publisher:
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until the broker has everything; False when there is no connection or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while self._started:
+            self._pump.submit([]).result()  # what was submitted before is in the outbox now
+            if self._pump.ask(self._pump.pending).result() == 0:
+                return True
+            connected = self.status().link.state is LinkState.CONNECTED
+            if time.monotonic() >= deadline or not connected:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    # -- what the station says -----------------------------------------------------------------
+
+    def publish_inspections(self, inspections: Sequence[Inspection]) -> None:
+        """Take in inspections; they are on the disk when this returns. For the writer thread.
+
+        Raises:
+            MessagingError: the disk is full or broken, and results were given up.
+        """
+        self.submit_inspections(inspections).result()
+
+    def submit_inspections(self, inspections: Sequence[Inspection]) -> Future[list[int]]:
+        """The same without waiting; the future ends when they are on the disk."""
+        if not self._started:
+            done: Future[list[int]] = Future()
+            done.set_result([])
+            return done
+        ttl_s = self._settings.outbox.result_ttl_s
+        entries = [
+            Entry(Stream.RESULT, self.topics.result, payloads.result(inspection), ttl_s)
+            for inspection in inspections
+        ]
+        with self._lock:
+            for inspection in inspections:
+                self._totals["total"] += 1
+                self._totals[inspection.verdict.value] += 1
+                self._result_seq = max(self._result_seq, inspection.seq)
+        return self._pump.submit(entries)
+
+    def last_result_seq(self) -> int:
+        """The highest ``Inspection.seq`` that the outbox ever took; 0 for none.
+
+        After a crash the station hands in again what its records hold beyond this number, so that
+        ``result`` has no gap.
+        """
+        return self._result_seq
+
+    def event(self, code: EventCode, text: str = "", *, product: str = "", part_id: str = "") -> None:
+        """Say that something happened; durable soon after."""
+        fields = payloads.event(code, text, product=product, part_id=part_id)
+        self._submit(Entry(Stream.EVENT, self.topics.event, fields, self._settings.outbox.event_ttl_s))
+
+    def alarm(self, code: AlarmCode, *, active: bool, acked: bool = False, text: str = "") -> None:
+        """Say that an alarm came, was acknowledged or went. Never stale, given up last."""
+        with self._lock:
+            bit = 1 << (code - 1)
+            self._alarm_mask = self._alarm_mask | bit if active else self._alarm_mask & ~bit
+            mask = self._alarm_mask
+        fields = payloads.alarm(code, active=active, acked=acked, mask=mask, text=text)
+        self._submit(Entry(Stream.ALARM, self.topics.alarm, fields, retain=True))
+
+    def set_state(self, state: StationState, *, product: str = "", bundle: str = "", text: str = "") -> None:
+        """Say what the station is doing; retained by the broker, and said again after a reconnect."""
+        with self._lock:
+            self._state = state
+            self._state_texts = {"product": product, "bundle": bundle, "text": text}
+        if self._started:
+            self._pump.ask(self._send_state)
+
+    def heartbeat(self) -> None:
+        """The station is well. Call it as often as you like; it is sent at its own pace, live only."""
+        now = time.monotonic()
+        with self._lock:
+            if not self._started or now < self._next_beat:
+                return
+            self._next_beat = max(self._next_beat + self._settings.heartbeat_s, now)
+            self._beats += 1
+            waiting = self._pump.status.waiting
+            beat = payloads.heartbeat(self._beats, self._state, self._totals, waiting)
+        self._pump.ask(lambda: self._pump.send_live(self.topics.heartbeat, beat, qos=0))
+
+    def status(self) -> MessagingStatus:
+        """A snapshot for ``doctor``, the log and the operator."""
+        if self._client is None:
+            return MessagingStatus(LinkStatus(LinkState.DISABLED))
+        pump = self._pump.status
+        return MessagingStatus(
+            self._client.status,
+            waiting=pump.waiting,
+            in_flight=pump.in_flight,
+            delivered=pump.delivered,
+            dropped={stream.name.lower(): n for stream, n in pump.counts.dropped.items()},
+            expired=pump.counts.expired,
+            forbidden=pump.forbidden,
+            fault=pump.fault,
+        )
+
+    # -- in the pump's and the network's threads -------------------------------------------------
+
+    def _submit(self, entry: Entry) -> None:
+        if self._started:
+            self._pump.submit([entry])
+
+    def _open_outbox(self) -> Outbox:
+        limits = self._settings.outbox
+        return Outbox(self._path, max_rows=limits.max_rows, max_bytes=int(limits.max_mb * 1e6))
+
+    def _prepare_birth(self) -> Birth:
+        birth = self._pump.next_birth()
+        will = payloads.state(StationState.OFFLINE, birth, product="", bundle="", text="connection lost")
+        return Birth(birth, self.topics.state, will)
+
+    def _on_birth(self, session: Session) -> None:
+        del session
+        self._echo_by = time.monotonic() + _ECHO_S
+        self._send_state()
+
+    def _send_state(self) -> None:
+        session = self._pump.session
+        if session is not None:
+            with self._lock:
+                state, texts = self._state, dict(self._state_texts)
+            payload = payloads.state(state, session.birth, **texts)
+            self._pump.send_live(self.topics.state, payload, retain=True)
+
+    def _on_message(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
+        del retained
+        if topic == self.topics.state and session is self._pump.session:
+            self._watch_own_state(session, payload)
+
+    def _watch_own_state(self, session: Session, payload: bytes) -> None:
+        """An old will that arrives late (another broker, a bridge) must not stand as the last word."""
+        try:
+            birth = int(json.loads(payload)["birth"])
+        except (ValueError, KeyError, TypeError):
+            birth = -1
+        if birth == session.birth:
+            self._echo_by = float("inf")
+            self._pump.note_forbidden(self.topics.state, "")
+        elif birth < session.birth and self._echo_by == float("inf"):
+            self._send_state()
+
+    def _on_tick(self) -> None:
+        # MQTT 3.1.1 acknowledges what its ACL throws away: only the missing echo tells.
+        if self._pump.session is not None and time.monotonic() > self._echo_by:
+            self._echo_by = float("inf")
+            self._pump.note_forbidden(
+                self.topics.state, "The broker does not give it back: its ACL forbids it."
+            )

@@ -1,0 +1,359 @@
+"""The one thread that owns the outbox and publishes.
+
+Everyone else (the station's writer, the network thread's callbacks) only puts a request into its
+queue. The thread takes all that waits there, makes it durable in one commit, tells those who wait
+for that, and then keeps the window of messages under way full.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from edge.errors import EdgeError, MessagingError
+from edge.messaging.client import Session
+from edge.messaging.outbox import Counts, Entry, Outbox, Row, Stream
+
+log = logging.getLogger(__name__)
+
+#: Acknowledged rows are deleted with the next commit, or after this time on their own.
+_DELETE_AFTER_S = 0.2
+_HOUSEKEEPING_S = 5.0
+#: A broker that refuses a message (its ACL, its quota) is asked again after this time.
+_REFUSED_PAUSE_S = 10.0
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class PumpStatus:
+    """What the pump last saw; replaced as a whole, so readers need no lock."""
+
+    counts: Counts
+    waiting: int
+    in_flight: int
+    delivered: int
+    forbidden: dict[str, str]
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    entries: Sequence[Entry]
+    future: Future[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    ask: Callable[[], Any]
+    future: Future[Any]
+
+    def __call__(self) -> None:
+        try:
+            self.future.set_result(self.ask())
+        except (EdgeError, sqlite3.Error) as error:
+            self.future.set_exception(error)
+
+
+def _ended() -> MessagingError:
+    return MessagingError("The outbox is closed.", "Submit before the station stops.")
+
+
+class Pump:
+    """Owns the outbox, publishes what is in it.
+
+    Args:
+        open_outbox: opens it; called in the pump's thread.
+        on_birth: called in the pump's thread when a connection is there, before anything of the
+            outbox is sent: publishes what is retained.
+        on_message: called in the pump's thread for every message received.
+        on_tick: called in the pump's thread every few seconds.
+    """
+
+    def __init__(
+        self,
+        open_outbox: Callable[[], Outbox],
+        *,
+        on_birth: Callable[[Session], None],
+        on_message: Callable[[Session, str, bytes, bool], None],
+        on_tick: Callable[[], None],
+    ) -> None:
+        self._open_outbox = open_outbox
+        self._on_birth = on_birth
+        self._on_message = on_message
+        self._on_tick = on_tick
+        self._requests: queue.SimpleQueue[Callable[[], None] | _Submission | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="mqtt-outbox", daemon=True)
+        self._opened: Future[Outbox] = Future()
+        self._closed = False
+        self._session: Session | None = None
+        self._in_flight: dict[int, Row | None] = {}  # None: a live message, not of the outbox
+        self._acked: list[int] = []
+        self._acked_at = 0.0
+        self._refused_until: dict[Stream, float] = {}
+        self._forbidden: dict[str, str] = {}
+        self._delivered = 0
+        self._fault = ""
+        self._next_housekeeping = 0.0
+        self.status = PumpStatus(Counts(), 0, 0, 0, {}, "")
+
+    # -- for any thread ------------------------------------------------------------------------
+
+    def start(self) -> Outbox:
+        """Open the outbox and begin; the outbox is returned for its facts at the start only.
+
+        Raises:
+            MessagingError: the outbox cannot be opened.
+        """
+        self._thread.start()
+        return self._opened.result()
+
+    def stop(self) -> None:
+        """Make durable what was submitted, and end. What was not sent stays in the outbox."""
+        self._requests.put(None)
+        self._thread.join()
+
+    def submit(self, entries: Sequence[Entry]) -> Future[list[int]]:
+        """Queue entries; the future holds their sequence numbers once they are on the disk."""
+        future: Future[list[int]] = Future()
+        self._put(_Submission(entries, future))
+        return future
+
+    def ask(self, question: Callable[[], Any]) -> Future[Any]:
+        """Run something in the pump's thread."""
+        future: Future[Any] = Future()
+        self._put(_Question(question, future))
+        return future
+
+    def _put(self, request: _Submission | _Question) -> None:
+        self._requests.put(request)
+        if self._closed:
+            self._fail_waiting()
+
+    def next_birth(self) -> int:
+        """The next connection's number. For the network thread: the pump never waits for that one."""
+        birth: int = self.ask(lambda: self._outbox.next_birth()).result()
+        return birth
+
+    # -- the connection's listener: called in the network thread, only enqueues ----------------
+
+    def link_up(self, session: Session) -> None:
+        """A broker accepted the station."""
+        self._requests.put(lambda: self._begin(session))
+
+    def link_down(self, session: Session) -> None:
+        """The connection ended; what was under way will be sent again."""
+        self._requests.put(lambda: self._end(session))
+
+    def acknowledged(self, session: Session, mid: int, refusal: str) -> None:
+        """The broker has a message, or says why it does not take it."""
+        self._requests.put(lambda: self._settle(session, mid, refusal))
+
+    def subscribed(self, session: Session, refusals: dict[str, str]) -> None:
+        """The broker answered the subscriptions."""
+        del session
+        self._requests.put(lambda: self._forbidden.update(refusals))
+
+    def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
+        """A message came in."""
+        self._requests.put(lambda: self._on_message(session, topic, payload, retained))
+
+    # -- for the pump's thread -----------------------------------------------------------------
+
+    @property
+    def session(self) -> Session | None:
+        """The connection, where there is one."""
+        return self._session
+
+    def pending(self) -> int:
+        """Messages that the broker has not acknowledged, those past the outbox included."""
+        live = sum(row is None for row in self._in_flight.values())
+        return self._outbox.counts().total_rows - len(self._acked) + live
+
+    def note_forbidden(self, topic: str, reason: str) -> None:
+        """Show that the broker keeps a topic from the station; an empty reason takes it back."""
+        if reason:
+            self._forbidden[topic] = reason
+        else:
+            self._forbidden.pop(topic, None)
+
+    def send_live(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
+        """Publish now, past the outbox; nothing happens without a connection."""
+        if self._session is not None:
+            mid = self._session.publish(topic, payload, qos=qos, retain=retain)
+            if mid is not None and qos > 0:
+                self._in_flight[mid] = None
+
+    def _begin(self, session: Session) -> None:
+        self._session = session
+        self._in_flight.clear()
+        self._refused_until.clear()
+        self._forbidden.clear()
+        self._flush_acked()
+        self._outbox.release()
+        self._on_birth(session)
+        if self._outbox.counts().rows[Stream.ALARM] == 0:  # else the latest comes with them
+            for topic, payload in self._outbox.retained():
+                self.send_live(topic, payload, retain=True)
+
+    def _end(self, session: Session) -> None:
+        if session is self._session:
+            self._session = None
+            self._in_flight.clear()
+
+    def _settle(self, session: Session, mid: int, refusal: str) -> None:
+        if session is not self._session or mid not in self._in_flight:
+            return
+        row = self._in_flight.pop(mid)
+        if row is None:
+            return
+        if refusal:
+            self._forbidden[row.topic] = refusal
+            self._refused_until[row.stream] = time.monotonic() + _REFUSED_PAUSE_S
+            self._outbox.release(row)
+            return
+        self._forbidden.pop(row.topic, None)
+        self._delivered += 1
+        if not self._acked:
+            self._acked_at = time.monotonic()
+        self._acked.append(row.id)
+
+    def _run(self) -> None:
+        try:
+            self._outbox = self._open_outbox()
+        except EdgeError as error:
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(self._outbox)
+        try:
+            running = True
+            while running:
+                try:
+                    running = self._step()
+                except sqlite3.Error as error:
+                    # A disk that cannot even be read; it may come back, and nobody may wait for ever.
+                    self._set_fault(f"The outbox cannot be read: {error}.")
+                    time.sleep(_DELETE_AFTER_S)
+        finally:
+            self._flush_acked()
+            self._outbox.close()
+            self._closed = True
+            self._fail_waiting()
+
+    def _fail_waiting(self) -> None:
+        """Whoever came after the end is told so instead of waiting."""
+        while True:
+            try:
+                request = self._requests.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(request, _Submission | _Question):
+                request.future.set_exception(_ended())
+
+    def _step(self) -> bool:
+        """One round: requests, one commit, the window. False when asked to stop."""
+        submissions: list[_Submission] = []
+        running = self._serve(submissions)
+        self._commit(submissions)
+        self._fill_window()
+        now = time.monotonic()
+        if now >= self._next_housekeeping:
+            self._next_housekeeping = now + _HOUSEKEEPING_S
+            self._keep_house()
+        counts = self._outbox.counts()
+        self.status = PumpStatus(
+            counts,
+            counts.total_rows - len(self._acked),
+            len(self._in_flight),
+            self._delivered,
+            dict(self._forbidden),
+            self._fault,
+        )
+        return running
+
+    def _serve(self, submissions: list[_Submission]) -> bool:
+        """Take what is queued, waiting for the first; False at the request to stop."""
+        timeout_s = _DELETE_AFTER_S
+        for _ in range(_BATCH):
+            try:
+                request = self._requests.get(timeout=timeout_s) if timeout_s else self._requests.get_nowait()
+            except queue.Empty:
+                break
+            timeout_s = 0.0
+            if request is None:
+                return False
+            if isinstance(request, _Submission):
+                submissions.append(request)
+            else:
+                request()
+        return True
+
+    def _commit(self, submissions: Sequence[_Submission]) -> None:
+        entries = [entry for submission in submissions for entry in submission.entries]
+        due = len(self._acked) >= _BATCH or time.monotonic() - self._acked_at >= _DELETE_AFTER_S
+        if not entries and not (self._acked and due):
+            for submission in submissions:
+                submission.future.set_result([])
+            return
+        try:
+            seqs = self._outbox.commit(entries, self._acked)
+        except MessagingError as error:
+            self._set_fault(str(error))
+            for submission in submissions:
+                submission.future.set_exception(error)
+            return
+        self._acked.clear()
+        self._set_fault("" if all(seqs) else "The disk is full: messages are being given up.")
+        for submission in submissions:
+            own, seqs = seqs[: len(submission.entries)], seqs[len(submission.entries) :]
+            if all(own):
+                submission.future.set_result(own)
+            else:
+                submission.future.set_exception(
+                    MessagingError(
+                        f"The outbox's disk is full; {own.count(0)} of {len(own)} messages were given up.",
+                        "Free space on the disk.",
+                    )
+                )
+
+    def _flush_acked(self) -> None:
+        if self._acked:
+            try:
+                self._outbox.commit([], self._acked)
+                self._acked.clear()
+            except MessagingError as error:
+                self._set_fault(str(error))  # they will be sent again: repeats, not losses
+
+    def _fill_window(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        now = time.monotonic()
+        streams = [stream for stream in Stream if self._refused_until.get(stream, 0.0) <= now]
+        for row in self._outbox.take(session.window - len(self._in_flight), streams):
+            mid = session.publish(row.topic, row.payload, qos=1, retain=row.retain)
+            if mid is None:  # the connection has just ended: link_down is on its way
+                self._end(session)
+                return
+            self._in_flight[mid] = row
+
+    def _keep_house(self) -> None:
+        try:
+            self._outbox.expire()
+        except MessagingError as error:
+            self._set_fault(str(error))
+        self._outbox.keep_reserve()
+        self._on_tick()
+
+    def _set_fault(self, fault: str) -> None:
+        if fault and not self._fault:
+            log.error("MQTT outbox: %s", fault)
+        elif self._fault and not fault:
+            log.info("MQTT outbox: the disk takes messages again")
+        self._fault = fault

@@ -1,0 +1,225 @@
+"""The ``messaging:`` section of a station file: brokers, names, security, limits.
+
+Without the section, or without a broker in it, nothing is published and nothing fails.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from edge.errors import MessagingError
+from edge.messaging.topics import check_level
+
+DAY_S = 86_400.0
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TlsSettings(_Section):
+    """How a connection is encrypted and who is trusted."""
+
+    ca: Path | None = Field(
+        default=None,
+        title="CA file",
+        description="PEM file of the authority that signed the broker's certificate; default: the system's.",
+    )
+    certificate: Path | None = Field(
+        default=None,
+        title="Client certificate",
+        description="PEM file with which the station proves who it is.",
+    )
+    key: Path | None = Field(
+        default=None, title="Client key", description="PEM file of the client certificate's private key."
+    )
+    minimum_version: Literal["1.2", "1.3"] = Field(
+        default="1.2", title="Lowest TLS version", description="A broker that offers less is refused."
+    )
+
+    @model_validator(mode="after")
+    def _key_needs_certificate(self) -> TlsSettings:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("a client key is given without its certificate; add 'certificate'")
+        return self
+
+
+class BrokerSettings(_Section):
+    """One MQTT broker. The password is never written here: a file or a variable holds it."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253)] = Field(
+        title="Host", description="Name or address of the broker."
+    )
+    port: int | None = Field(
+        default=None, ge=1, le=65535, title="Port", description="Default 8883 with TLS, 1883 without."
+    )
+    tls: TlsSettings | None = Field(
+        default=None,
+        title="TLS",
+        description="Present: encrypted. 'tls: {}' trusts the system's authorities.",
+    )
+    username: str | None = Field(
+        default=None, min_length=1, title="User name", description="Account at the broker."
+    )
+    password_file: Path | None = Field(
+        default=None, title="Password file", description="File whose first line is the password."
+    )
+    password_env: str | None = Field(
+        default=None,
+        min_length=1,
+        title="Password variable",
+        description="Environment variable that holds the password.",
+    )
+
+    @model_validator(mode="after")
+    def _credentials_fit(self) -> BrokerSettings:
+        if self.password_file is not None and self.password_env is not None:
+            raise ValueError("give 'password_file' or 'password_env', not both")
+        if self.username is None and (self.password_file is not None or self.password_env is not None):
+            raise ValueError("a password is given without 'username'")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, with the protocol's default port filled in."""
+        return self.host, self.port if self.port is not None else (8883 if self.tls is not None else 1883)
+
+    def __str__(self) -> str:
+        host, port = self.address
+        return f"{host}:{port}"
+
+
+class OutboxSettings(_Section):
+    """Bounds of the queue on disk. Results go before events; alarms only when the disk is full."""
+
+    max_rows: int = Field(
+        default=200_000,
+        ge=100,
+        title="Messages kept",
+        description="More than this: the oldest results go first.",
+    )
+    max_mb: float = Field(
+        default=256.0,
+        gt=0,
+        title="Megabytes kept",
+        description="More than this: the oldest results go first.",
+    )
+    result_ttl_s: float = Field(
+        default=7 * DAY_S,
+        gt=0,
+        title="Life of a result",
+        description="An older result is stale and not sent.",
+    )
+    event_ttl_s: float = Field(
+        default=30 * DAY_S,
+        gt=0,
+        title="Life of an event",
+        description="An older event is stale and not sent.",
+    )
+    window: int = Field(
+        default=32,
+        ge=1,
+        le=1000,
+        title="Messages under way",
+        description="Sent and not yet acknowledged at one time.",
+    )
+
+
+class MessagingSettings(_Section):
+    """Where verdicts, events and alarms are published, and under which names."""
+
+    site: str = Field("site", title="Site", description="First level of every topic.")
+    line: str = Field("line", title="Line", description="Second level of every topic.")
+    station: str = Field(
+        default="", title="Station", description="Third level of every topic; empty: the station's own name."
+    )
+    brokers: tuple[BrokerSettings, ...] = Field(
+        default=(), title="Brokers", description="Tried in this order; none: nothing is published."
+    )
+    protocol: Literal["5", "3.1.1"] = Field(
+        default="5", title="MQTT version", description="5 says why it refuses; 3.1.1 is for older brokers."
+    )
+    client_id: str = Field(
+        default="",
+        max_length=23,
+        pattern=r"^[0-9A-Za-z_.-]*$",
+        title="Client id",
+        description="Empty: made from the topic names. Two clients with one id throw each other out.",
+    )
+    keepalive_s: int = Field(
+        default=10,
+        ge=2,
+        le=600,
+        title="Keep-alive",
+        description="A silent connection is given up after 1.5 times this.",
+    )
+    connect_timeout_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        title="Connect timeout",
+        description="For TCP, TLS and the broker's answer, each.",
+    )
+    retry_min_s: float = Field(
+        default=0.5,
+        gt=0,
+        title="First retry",
+        description="Wait before the first new attempt; doubled from there.",
+    )
+    retry_max_s: float = Field(
+        default=30.0, gt=0, title="Longest retry", description="Waits grow to this and are varied at random."
+    )
+    session_expiry_s: int = Field(
+        default=0,
+        ge=0,
+        le=0xFFFFFFFE,
+        title="Session expiry",
+        description="How long the broker keeps commands for an absent station; 0: not at all. Commands need "
+        "'expires' where this is not 0.",
+    )
+    heartbeat_s: float = Field(
+        default=1.0, gt=0, title="Heartbeat", description="At most one heartbeat in this time."
+    )
+    outbox: OutboxSettings = Field(
+        default=OutboxSettings(), title="Outbox", description="Bounds of the queue on disk."
+    )
+
+    @field_validator("site", "line", "station")
+    @classmethod
+    def _is_topic_level(cls, value: str, info: object) -> str:
+        name = getattr(info, "field_name", "name")
+        if name == "station" and value == "":
+            return value
+        try:
+            return check_level(value, name)
+        except MessagingError as error:
+            raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _retries_fit(self) -> MessagingSettings:
+        if self.retry_max_s < self.retry_min_s:
+            raise ValueError("'retry_max_s' is less than 'retry_min_s'")
+        return self
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is published at all."""
+        return bool(self.brokers)
+
+    def resolved(self, folder: Path) -> MessagingSettings:
+        """The same settings with relative file names taken from ``folder`` (the station file's)."""
+
+        def absolute(path: Path | None) -> Path | None:
+            return None if path is None else folder / path.expanduser()
+
+        brokers = []
+        for broker in self.brokers:
+            update: dict[str, object] = {"password_file": absolute(broker.password_file)}
+            if broker.tls is not None:
+                files = {name: absolute(getattr(broker.tls, name)) for name in ("ca", "certificate", "key")}
+                update["tls"] = broker.tls.model_copy(update=files)
+            brokers.append(broker.model_copy(update=update))
+        return self.model_copy(update={"brokers": tuple(brokers)})
