@@ -1,0 +1,25 @@
+"""The history of inspections: SQLite, images and their overlays, retention.
+
+The station writes through :class:`Records`; everybody else reads through :class:`History`.
+"""
+
+from edge.records.contact_sheet import SheetItem, contact_sheet
+from edge.records.history import Counters, History, Record
+from edge.records.images import write_image
+from edge.records.overlay import draw_overlay
+from edge.records.records import Entry, Records, Unrecorded
+from edge.records.settings import RecordsSettings
+
+__all__ = [
+    "Counters",
+    "Entry",
+    "History",
+    "Record",
+    "Records",
+    "RecordsSettings",
+    "SheetItem",
+    "Unrecorded",
+    "contact_sheet",
+    "draw_overlay",
+    "write_image",
+]

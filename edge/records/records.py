@@ -1,0 +1,249 @@
+"""Writing the history of inspections: rows, images, and what is forgotten in time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from edge.errors import RecordsError
+from edge.inspection import Inspection, Verdict
+from edge.records import rows
+from edge.records.database import explained, explaining, open_for_writing, transaction
+from edge.records.history import History
+from edge.records.images import newest_day_folders, remove, write_image
+from edge.records.overlay import draw_overlay
+from edge.records.retention import Retention
+from edge.records.settings import RecordsSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_LOCK_NAME = "records.lock"
+_SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An inspection to record, with what the station saw.
+
+    Attributes:
+        inspection: all that is known about the part.
+        image: uint8 (H, W) grey or (H, W, 3) BGR as captured; None where there is none.
+        anomaly_map: float32 (h, w), 0 good and 1 simulated defect; None where there is none.
+    """
+
+    inspection: Inspection
+    image: npt.NDArray[np.uint8] | None = None
+    anomaly_map: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """What could not be kept since the records were opened.
+
+    Attributes:
+        inspections: inspections without a row.
+        images: inspections that have their row but not the image that the settings ask for.
+    """
+
+    inspections: int = 0
+    images: int = 0
+
+
+class Records(History):
+    """The history under ``data_dir``, for the one station that writes it.
+
+    Images are encoded and files are written in the thread that calls :meth:`append`, which is never
+    the inspecting one. A failure costs what it names, is counted in :attr:`unrecorded`, and leaves
+    the records ready for the next call.
+
+    Example::
+
+        with Records(data_dir, settings) as records:
+            records.append_all([Entry(inspection, image, anomaly_map)])
+
+    Raises:
+        RecordsError: the folder cannot be used, another station has it, or the history is damaged.
+    """
+
+    def __init__(self, data_dir: Path, settings: RecordsSettings | None = None) -> None:
+        super().__init__(data_dir)
+        self._settings = settings or RecordsSettings()
+        self._lock = threading.Lock()
+        self._unrecorded = Unrecorded()
+        self._trouble = ""
+        self._claim = _claim(data_dir)
+        try:
+            self._db = open_for_writing(self.path)
+            with explaining(self.path):
+                self._db.row_factory = sqlite3.Row
+                stored = self._db.execute(
+                    "SELECT COALESCE(SUM(image_bytes), 0) FROM inspections WHERE image_bytes > 0"
+                ).fetchone()[0]
+                self._retention = Retention(data_dir, self._settings, int(stored))
+                self._remove_strays()
+        except RecordsError:
+            os.close(self._claim)
+            raise
+
+    def __enter__(self) -> Records:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish the database and let another station have the folder."""
+        with self._lock:
+            self._db.close()
+            if self._claim >= 0:
+                os.close(self._claim)
+                self._claim = -1
+
+    @property
+    def unrecorded(self) -> Unrecorded:
+        """What could not be kept since the records were opened."""
+        return self._unrecorded
+
+    @property
+    def trouble(self) -> str:
+        """Why the last call did not keep all that it should; empty when it did."""
+        return self._trouble
+
+    def append(
+        self,
+        inspection: Inspection,
+        image: npt.NDArray[np.uint8] | None = None,
+        anomaly_map: npt.NDArray[np.float32] | None = None,
+    ) -> None:
+        """Record one inspection; see :meth:`append_all`."""
+        self.append_all([Entry(inspection, image, anomaly_map)])
+
+    def append_all(self, entries: Sequence[Entry]) -> None:
+        """Record a batch: all of its rows or none, on the disk when this returns.
+
+        Rows are worth more than images: where only an image cannot be kept (a full disk), its row is
+        recorded without it, and :attr:`trouble` says why. Each call also forgets a bounded number of
+        old images and rows. An inspection that is already recorded stays as it is.
+
+        Raises:
+            RecordsError: no row of this batch was recorded.
+        """
+        with self._lock:
+            self._trouble = ""
+            self._forget()
+            room = self._retention.room_for_images()
+            kept = [self._keep_images(entry, room) for entry in entries]
+            try:
+                with transaction(self._db):
+                    added = sum(
+                        rows.insert(self._db, entry.inspection, *files)
+                        for entry, files in zip(entries, kept, strict=True)
+                    )
+            except sqlite3.Error as error:
+                trouble = explained(error, self.path)
+                self._note(trouble, inspections=len(entries))
+                with suppress(RecordsError):  # what cannot be deleted now is a stray at the next start
+                    remove(self.data_dir / name for files in kept for name in files[:2] if name)
+                raise trouble from error
+            self._retention.stored_bytes += added
+
+    def forget(self) -> int:
+        """Delete a bounded number of what the settings say is too old or too much; how many.
+
+        :meth:`append_all` does it too; a station without parts may call this from time to time.
+        """
+        with self._lock:
+            self._trouble = ""
+            return self._forget()
+
+    def _forget(self) -> int:
+        try:
+            with explaining(self.path):
+                return self._retention.apply(self._db)
+        except RecordsError as error:
+            self._note(error)
+            return 0
+
+    def _keep_images(self, entry: Entry, room: bool) -> tuple[str, str, int]:
+        """Write the image files of an entry: their paths under ``data_dir``, and their bytes."""
+        if entry.image is None or not self._wants_image(entry.inspection):
+            return "", "", 0
+        if not room:
+            full = RecordsError(
+                f"No image is kept: the disk has less than {self._settings.min_free_gb:g} GB free.",
+                "Free some space, or lower records.max_size_gb or records.min_free_gb.",
+            )
+            self._note(full, images=1)
+            return "", "", 0
+        image, overlay = self._names(entry.inspection)
+        size = 0
+        try:
+            size += write_image(self.data_dir / image, entry.image)
+            if entry.anomaly_map is None or not self._settings.overlay:
+                return image, "", size
+            drawn = draw_overlay(entry.image, entry.anomaly_map, entry.inspection)
+            return image, overlay, size + write_image(self.data_dir / overlay, drawn)
+        except RecordsError as error:
+            self._note(error, images=1)
+            return (image, "", size) if size else ("", "", 0)
+
+    def _wants_image(self, inspection: Inspection) -> bool:
+        keep = self._settings.keep_images
+        return keep == "all" or (keep == "ng" and (inspection.verdict is not Verdict.OK or inspection.review))
+
+    def _names(self, inspection: Inspection) -> tuple[str, str]:
+        day, _, time = inspection.captured_at.partition("T")
+        stem = f"images/{day}/{time[:8].replace(':', '')}-{inspection.verdict.value}-{inspection.id}"
+        return f"{stem}{_SUFFIXES[self._settings.image_format]}", f"{stem}.overlay.jpg"
+
+    def _remove_strays(self) -> None:
+        """Delete the image files of a batch that a crash kept from being recorded."""
+        for folder in newest_day_folders(self.data_dir / "images"):
+            known = {
+                self.data_dir / name
+                for row in self._db.execute(
+                    "SELECT image, overlay FROM inspections WHERE captured_at >= ? AND captured_at < ?",
+                    (folder.name, f"{folder.name}U"),  # a moment has its T after the day
+                )
+                for name in row
+            }
+            remove(file for file in folder.iterdir() if file not in known)
+
+    def _note(self, trouble: RecordsError, inspections: int = 0, images: int = 0) -> None:
+        self._trouble = str(trouble)
+        self._unrecorded = Unrecorded(
+            self._unrecorded.inspections + inspections, self._unrecorded.images + images
+        )
+
+
+def _claim(data_dir: Path) -> int:
+    """Make the folder and hold its lock: a file descriptor, which the system frees in any crash."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data_dir / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise RecordsError(
+            f"Records cannot be kept in {data_dir}: {error.strerror or error}.",
+            "Choose a data_dir that the station's user may write to.",
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise RecordsError(
+            f"Another station is writing records in {data_dir}.",
+            "Stop it, or give each station a data_dir of its own.",
+        ) from error
+    return descriptor
