@@ -1,0 +1,5 @@
+"""``python -m edge``: the same as ``anomalygpt-edge``."""
+
+from edge.cli import main
+
+main()

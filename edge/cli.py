@@ -1,0 +1,87 @@
+"""The command line: finds the commands, and turns every error into one line and an exit code.
+
+Exit codes: 0 done, 1 an error (one line on standard error says what and the remedy), 2 wrong
+usage, 130 interrupted. A command that has codes of its own says so in its ``--help``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import click
+
+import edge
+from edge.errors import EdgeError
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
+
+COMMANDS = (
+    "demo",
+    "run",
+    "check",
+    "doctor",
+    "enroll",
+    "inspect",
+    "evaluate",
+    "bench",
+    "products",
+    "records",
+)
+"""In the order in which ``--help`` shows them; each is a module in :mod:`edge.commands`."""
+
+
+class _LazyCommands(click.Group):
+    """Imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return [name for name in COMMANDS if importlib.util.find_spec(f"edge.commands.{name}") is not None]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"edge.commands.{cmd_name}").command
+        return command
+
+
+@click.group(
+    cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(edge.__version__, prog_name="anomalygpt-edge")
+def cli() -> None:
+    """Factory inspection that learns a product from a few good parts and needs no threshold."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit.
+
+    Args:
+        arguments: as on the command line, without the program's name; default: the process's own.
+    """
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
+    try:
+        done = cli.main(arguments, prog_name="anomalygpt-edge", standalone_mode=False)
+        sys.stdout.flush()
+        return done if isinstance(done, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except EdgeError as error:
+        click.echo(f"error: {error}", err=True)
+        return EXIT_ERROR
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) is gone; without this the interpreter complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE

@@ -1,0 +1,30 @@
+"""The bundle and the engine that a command works with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge.bundle import Bundle
+    from edge.vision.openvino import OpenVinoEngine
+
+
+@contextmanager
+def opened_engine(bundle_name: str | None, precision: str = "auto") -> Iterator[tuple[Bundle, OpenVinoEngine]]:
+    """The checked bundle and its compiled engine, closed at the end.
+
+    Raises:
+        BundleError: the bundle is missing (the remedy is how to build it) or damaged.
+        EngineError: it cannot be compiled here.
+    """
+    from edge.bundle import Bundle
+    from edge.vision.openvino import OpenVinoEngine
+
+    bundle = Bundle.resolve(bundle_name)
+    engine = OpenVinoEngine(bundle, precision)  # type: ignore[arg-type]  # click has checked the choice
+    try:
+        yield bundle, engine
+    finally:
+        engine.close()

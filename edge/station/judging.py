@@ -1,0 +1,125 @@
+"""From a frame to an inspection: the one place where a part gets its verdict.
+
+The station and ``anomalygpt-edge inspect`` judge through the same class, so a part gets the same
+verdict from both.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ulid import ULID
+
+from edge.cameras import Frame, Image
+from edge.errors import EdgeError, EngineError
+from edge.inspection import Inspection, Verdict, utc_timestamp
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from edge.vision.inspector import Inspector
+
+log = logging.getLogger(__name__)
+
+_INTERNAL_ERRORS = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A part with its verdict and with what the verdict was made from.
+
+    Attributes:
+        inspection: all that is known about the part.
+        image: as captured, uint8 (H, W) or (H, W, 3); None where there is none.
+        anomaly_map: float32 (h, w), 0 good and 1 simulated defect; None for an error.
+        engine_error: what is wrong with the engine, where that is why the verdict is an error.
+    """
+
+    inspection: Inspection
+    image: Image | None = None
+    anomaly_map: npt.NDArray[np.float32] | None = None
+    engine_error: str = ""
+
+
+class Judge:
+    """Gives parts of one product their verdicts. One thread at a time.
+
+    Args:
+        inspector: the vision path with the product's memory.
+        station: the station's name; empty outside a station.
+        product: the product's name.
+        bundle: id of the bundle behind the inspector.
+    """
+
+    def __init__(self, inspector: Inspector, *, station: str, product: str, bundle: str) -> None:
+        self._inspector = inspector
+        self._station = station
+        self._product = product
+        self._bundle = bundle
+
+    def judge(self, frame: Frame, seq: int = 0, arrived_s: float | None = None) -> Judged:
+        """The verdict on one frame; what goes wrong is a verdict ``error``, never an exception.
+
+        Args:
+            seq: the inspection's number; 0 outside a station.
+            arrived_s: when the frame left the camera, on the monotonic clock; default: now. The
+                latency ``queue`` counts from there to here, ``total`` from there to the verdict.
+        """
+        started_s = time.monotonic()
+        arrived_s = started_s if arrived_s is None else arrived_s
+        if frame.image is None:
+            return Judged(self._error(frame, seq, frame.error))
+        try:
+            finding = self._inspector.inspect(frame.image)
+        except EngineError as error:
+            return Judged(self._error(frame, seq, str(error)), frame.image, engine_error=str(error))
+        except EdgeError as error:
+            return Judged(self._error(frame, seq, str(error)), frame.image)
+        except _INTERNAL_ERRORS as error:
+            # A station that dies of one part inspects no other: the trace to the log, the part to reject.
+            log.exception("part %s: the inspection failed", frame.part_id)
+            text = f"The inspection failed: {type(error).__name__}: {error}. The log has the details."
+            return Judged(self._error(frame, seq, text), frame.image, engine_error=text)
+        latency_ms = {
+            "queue": (started_s - arrived_s) * 1e3,
+            **finding.latency_ms,
+            "total": (time.monotonic() - arrived_s) * 1e3,
+        }
+        inspection = Inspection(
+            id=str(ULID()),
+            seq=seq,
+            station=self._station,
+            product=self._product,
+            part_id=frame.part_id,
+            camera=frame.camera,
+            captured_at=utc_timestamp(frame.captured_at),
+            verdict=finding.verdict,
+            p_anomaly=finding.p_anomaly,
+            score=finding.score,
+            p_value=finding.p_value,
+            location=finding.location,
+            regions=finding.regions,
+            bundle=self._bundle,
+            references=self._inspector.memory.references,
+            latency_ms={name: round(ms, 3) for name, ms in latency_ms.items()},
+        )
+        return Judged(inspection, frame.image, finding.map)
+
+    def _error(self, frame: Frame, seq: int, error: str) -> Inspection:
+        return Inspection(
+            id=str(ULID()),
+            seq=seq,
+            station=self._station,
+            product=self._product,
+            part_id=frame.part_id,
+            camera=frame.camera,
+            captured_at=utc_timestamp(frame.captured_at),
+            verdict=Verdict.ERROR,
+            error=error,
+            bundle=self._bundle,
+            references=self._inspector.memory.references,
+        )

@@ -1,0 +1,168 @@
+"""The station at work: camera thread, inspector, writer thread, and a pulse beside them.
+
+::
+
+    camera thread ── PartQueue ── inspector (the calling thread) ── Writer ── records, outbox
+                                                                      pulse ── state, heartbeat, events
+
+The inspector touches neither disk nor network. Every part that the camera shows becomes exactly
+one inspection, numbered without gaps from where the records and the outbox ended last time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from edge.cameras import Camera, EndOfStream
+from edge.messaging import Publisher
+from edge.records import Records
+from edge.station.health import Health, Level
+from edge.station.judging import Judge
+from edge.station.part_queue import PartQueue, Policy
+from edge.station.pulse import Pulse
+from edge.station.tally import Tally
+from edge.station.writer import Listener, Writer
+
+log = logging.getLogger(__name__)
+
+#: How often a waiting thread looks whether the station is to stop.
+_POLL_S = 0.2
+
+#: A crash leaves at most a batch of the writer unpublished; more than this was published by nobody's wish.
+_REPLAYED_AT_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What a station is made of, each opened by the caller and closed by it.
+
+    Attributes:
+        camera: not yet open; the station opens and closes it.
+        judge: with the product's memory.
+        records: open for writing.
+        publisher: started.
+    """
+
+    camera: Camera
+    judge: Judge
+    records: Records
+    publisher: Publisher
+
+
+class Station:
+    """One camera, one product, until the camera ends or :meth:`stop` is called.
+
+    Args:
+        rooms: what it is made of.
+        product, bundle: their names, for ``state``.
+        queue_size: images that may wait for the inspector.
+        policy: what happens to a part that finds the queue full.
+        listeners: told of every inspection once it is kept.
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        *,
+        product: str = "",
+        bundle: str = "",
+        queue_size: int = 8,
+        policy: Policy = "wait",
+        listeners: Sequence[Listener] = (),
+    ) -> None:
+        self.health = Health()
+        self._rooms = rooms
+        self._queue = PartQueue(queue_size, policy)
+        self._writer = Writer(rooms.records, rooms.publisher, self.health, listeners)
+        self._tally = Tally()
+        self._pulse = Pulse(
+            rooms.camera, rooms.publisher, self.health, lambda: self._tally, product=product, bundle=bundle
+        )
+        self._stopping = False
+
+    @property
+    def tally(self) -> Tally:
+        """The counters since :meth:`run` began."""
+        return self._tally
+
+    @property
+    def lost(self) -> int:
+        """Inspections that a full or broken disk has not taken until the station ended; 0 is normal."""
+        return self._writer.lost
+
+    def stop(self) -> None:
+        """End the run: parts that are in the queue are still inspected, and everything is kept.
+
+        May be called from a signal handler and from any thread.
+        """
+        # A plain flag: an Event's lock could be held by the very thread that the signal interrupts.
+        self._stopping = True
+
+    def run(self) -> Tally:
+        """Inspect until the camera ends or :meth:`stop` is called.
+
+        Raises:
+            CameraError: the camera cannot be opened or can never deliver again; what it showed
+                before is inspected and kept.
+        """
+        seq = self._next_seq()
+        self._rooms.camera.open()
+        with ThreadPoolExecutor(3, thread_name_prefix="station") as threads:
+            writing = threads.submit(self._writer.run)
+            writing.add_done_callback(lambda _: self.stop())
+            pulsing = threads.submit(self._pulse.run)
+            pulsing.add_done_callback(lambda _: self.stop())
+            capturing = threads.submit(self._capture)
+            capturing.add_done_callback(lambda _: self._queue.end())
+            try:
+                self._inspect(seq)
+            finally:
+                self.stop()
+                self._queue.end()
+                self._rooms.camera.close()
+                self._writer.finish()
+                # The pulse has the last word, so that it can tell of what the writer could not keep.
+                wait([writing])
+                self._pulse.finish()
+        for thread in (capturing, writing, pulsing):
+            thread.result()
+        return self._tally
+
+    def _next_seq(self) -> int:
+        """The number of the next inspection; gives the outbox again what a crash kept from it."""
+        records, publisher = self._rooms.records, self._rooms.publisher
+        recorded, published = records.last_seq(), publisher.last_result_seq()
+        if 0 < published < recorded:
+            newest = [record.inspection for record in records.query(limit=_REPLAYED_AT_MOST)]
+            missing = sorted((i for i in newest if i.seq > published), key=lambda i: i.seq)
+            log.info("%d inspections of the last run are published now", len(missing))
+            publisher.publish_inspections(missing)
+        return max(recorded, published) + 1
+
+    def _capture(self) -> None:
+        """The camera's thread: every frame goes into the queue."""
+        while not self._stopping:
+            try:
+                frame = self._rooms.camera.read(timeout_s=_POLL_S)
+            except EndOfStream:
+                return
+            if frame is not None:
+                self._queue.put(frame)
+
+    def _inspect(self, seq: int) -> None:
+        """The inspector: the queue's parts in their order, until it has ended and is empty."""
+        while not self._queue.drained:
+            part = self._queue.take(timeout_s=_POLL_S)
+            if part is None:
+                continue
+            judged = self._rooms.judge.judge(part.frame, seq, part.arrived_s)
+            if judged.inspection.score is not None or judged.engine_error:
+                self.health.set(
+                    "engine", Level.DEGRADED if judged.engine_error else Level.OK, judged.engine_error
+                )
+            self._tally = self._tally.plus(judged.inspection, overrun=part.overrun, missed=part.frame.missed)
+            self._writer.put(judged)
+            seq += 1

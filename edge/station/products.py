@@ -1,0 +1,363 @@
+"""Products: what a station can inspect, each learned from references and kept with its versions.
+
+A product is a folder under ``products/``::
+
+    products/NAME/product.json          description and versions; the last one is in use
+    products/NAME/memory-0002.npz       what version 2 learned
+    products/NAME/references/….png      the images of good parts, without loss, shared by versions
+
+``product.json`` is replaced as a whole and last: until then a new version does not exist, and
+after a crash or on a full disk the product is what it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edge.cameras import Image, read_image
+from edge.errors import ProductError
+from edge.inspection import utc_timestamp
+
+if TYPE_CHECKING:
+    from edge.vision.memory import Memory
+
+Learn = Callable[[Sequence[Image]], "Memory"]
+"""Makes a memory of images of good parts: enrollment with an engine and its settings filled in."""
+
+KEPT_VERSIONS = 10
+"""How far ``undo`` reaches; older versions are forgotten."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_FILE = "product.json"
+
+
+class Version(BaseModel):
+    """One enrollment of a product.
+
+    Attributes:
+        number: counts the product's enrollments; never given twice.
+        made_at: UTC, ISO 8601.
+        bundle: id of the bundle that learned it; another bundle has to learn it again.
+        rotations: ``none``, ``90`` or ``fine``.
+        references: file names below ``references/``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int
+    made_at: str
+    bundle: str
+    rotations: str
+    references: tuple[str, ...]
+
+
+class _ProductFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str = ""
+    enrollments: int
+    versions: tuple[Version, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product as it is on the disk.
+
+    Attributes:
+        folder: where it lives; its last part is the product's name.
+        description: in a person's words, for reports and for the language model.
+        versions: the newest last; that one is in use.
+    """
+
+    folder: Path
+    description: str
+    versions: tuple[Version, ...]
+
+    @property
+    def name(self) -> str:
+        """The product's name, as the PLC knows it."""
+        return self.folder.name
+
+    @property
+    def version(self) -> Version:
+        """The version in use."""
+        return self.versions[-1]
+
+    @property
+    def reference_files(self) -> list[Path]:
+        """The images of good parts that the version in use was learned from."""
+        return [self.folder / "references" / name for name in self.version.references]
+
+    def memory(self) -> Memory:
+        """What the version in use has learned.
+
+        Raises:
+            ProductError: the file is missing or damaged.
+        """
+        from edge.vision.memory import Memory
+
+        return Memory.load(_memory_file(self.folder, self.version.number))
+
+
+class Products:
+    """The products under a station's ``data_dir``. Any process may read while another enrolls."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.folder = data_dir / "products"
+
+    def names(self) -> list[str]:
+        """The names of all enrolled products, sorted."""
+        return sorted(path.parent.name for path in self.folder.glob(f"[!.]*/{_FILE}"))
+
+    def get(self, name: str) -> Product:
+        """The product of this name.
+
+        Raises:
+            ProductError: there is none (the error names those that there are), or its file is damaged.
+        """
+        folder = self.folder / check_name(name)
+        content = self._read(folder)
+        if content is None:
+            raise self._unknown(name)
+        return Product(folder, content.description, content.versions)
+
+    def enroll(
+        self, name: str, images: Sequence[Image], learn: Learn, description: str | None = None
+    ) -> Product:
+        """Learn a product from these images alone, as a new version.
+
+        Args:
+            images: uint8, (H, W) or (H, W, 3); the same image twice counts once.
+            learn: called once, before anything is written.
+            description: None keeps the one it has.
+
+        Raises:
+            ProductError: a name that cannot be one, images that cannot make a product, a disk that
+                cannot be written. The product stays as it was.
+        """
+        with self._changing(name) as folder:
+            return self._learn(folder, images, learn, description)
+
+    def add(
+        self, name: str, images: Sequence[Image], learn: Learn, description: str | None = None
+    ) -> Product:
+        """Learn a product from its references and these images together, as a new version.
+
+        Raises:
+            ProductError: as :meth:`enroll`; also where all of the images are references already.
+        """
+        with self._changing(name) as folder:
+            product = self.get(name)
+            known = set(product.version.references)
+            new = [image for image in images if _reference_name(image) not in known]
+            if not new:
+                raise ProductError(
+                    f"All of the {len(images)} images are references of {name} already.",
+                    "Add other good parts.",
+                )
+            kept = [read_image(path) for path in product.reference_files]
+            return self._learn(folder, [*kept, *new], learn, description)
+
+    def relearn(self, name: str, learn: Learn, description: str | None = None) -> Product:
+        """Learn a product again from the references that it has, for a new bundle; a new version.
+
+        Raises:
+            ProductError: as :meth:`enroll`.
+        """
+        with self._changing(name) as folder:
+            images = [read_image(path) for path in self.get(name).reference_files]
+            return self._learn(folder, images, learn, description)
+
+    def undo(self, name: str) -> Product:
+        """Take back the last enrollment: the version before it is in use again.
+
+        Raises:
+            ProductError: there is no version before it.
+        """
+        with self._changing(name) as folder:
+            content = self._read(folder)
+            if content is None:
+                raise self._unknown(name)
+            if len(content.versions) < 2:
+                raise ProductError(
+                    f"{name} has no earlier version to go back to.",
+                    f"Enroll it again, or delete it: anomalygpt-edge products delete {name}",
+                )
+            self._write(folder, content.model_copy(update={"versions": content.versions[:-1]}))
+            return self.get(name)
+
+    def delete(self, name: str) -> None:
+        """Forget a product with all of its versions and references.
+
+        Raises:
+            ProductError: there is no such product, or it cannot be deleted.
+        """
+        with self._changing(name) as folder:
+            if self._read(folder) is None:
+                raise self._unknown(name)
+            # Without its file the product is gone at once, however long the rest takes.
+            (folder / _FILE).unlink()
+            shutil.rmtree(folder)
+
+    def _learn(self, folder: Path, images: Sequence[Image], learn: Learn, description: str | None) -> Product:
+        distinct = {_reference_name(image): image for image in images}
+        memory = learn(list(distinct.values()))
+        before = self._read(folder) or _ProductFile(enrollments=0, versions=())
+        version = Version(
+            number=before.enrollments + 1,
+            made_at=utc_timestamp(),
+            bundle=memory.bundle_id,
+            rotations=memory.rotations,
+            references=tuple(distinct),
+        )
+        references = folder / "references"
+        references.mkdir(parents=True, exist_ok=True)
+        for name, image in distinct.items():
+            if not (references / name).exists():
+                _write_png(references / name, image)
+        _replace(_memory_file(folder, version.number), memory.save)
+        self._write(
+            folder,
+            _ProductFile(
+                description=before.description if description is None else description,
+                enrollments=version.number,
+                versions=(*before.versions, version)[-KEPT_VERSIONS:],
+            ),
+        )
+        return self.get(folder.name)
+
+    @contextlib.contextmanager
+    def _changing(self, name: str) -> Iterator[Path]:
+        """The product's folder, for one writer at a time; what the system refuses, in a user's words."""
+        folder = self.folder / check_name(name)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / f".{name}.lock").open("w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise ProductError(
+                        f"Another program is changing the products in {self.folder}.",
+                        "Try again when it is done.",
+                    ) from error
+                yield folder
+        except OSError as error:
+            raise ProductError(
+                f"The product {name} cannot be kept in {self.folder}: {error.strerror or error}.",
+                "Free some space there, or give the user the right to write.",
+            ) from error
+
+    def _read(self, folder: Path) -> _ProductFile | None:
+        path = folder / _FILE
+        try:
+            content = _ProductFile.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ProductError(
+                f"{path} cannot be read: {error.strerror or error}.", "Give the user the right to read it."
+            ) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ProductError(
+                f"{path} is damaged: {where or 'the file'}: {first['msg']}.",
+                f"Delete the folder {folder} and enroll the product again.",
+            ) from error
+        if not content.versions:
+            raise ProductError(
+                f"{path} is damaged: it has no version.",
+                f"Delete the folder {folder} and enroll the product again.",
+            )
+        return content
+
+    def _write(self, folder: Path, content: _ProductFile) -> None:
+        """Put the file in force, then drop what no version refers to any more."""
+        text = content.model_dump_json(indent=2).encode() + b"\n"
+        _replace(folder / _FILE, lambda path: _write_whole(path, text))
+        needed = {_memory_file(folder, version.number) for version in content.versions}
+        needed |= {
+            folder / "references" / name for version in content.versions for name in version.references
+        }
+        for path in (*folder.glob("memory-*"), *(folder / "references").iterdir()):
+            if path not in needed:
+                path.unlink()
+
+    def _unknown(self, name: str) -> ProductError:
+        names = self.names()
+        if not names:
+            return ProductError(
+                f"There is no product {name!r}: none is enrolled in {self.folder}.",
+                f"Enroll it from images of good parts: anomalygpt-edge enroll --product {name} IMAGE…",
+            )
+        close = get_close_matches(name.lower(), [known.lower() for known in names], n=1)
+        meant = next(
+            (f" Did you mean {known!r}?" for known in names if close and known.lower() == close[0]), ""
+        )
+        return ProductError(f"There is no product {name!r}.", f"Enrolled: {', '.join(names)}.{meant}")
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if a product can be called so.
+
+    Raises:
+        ProductError: it is empty, too long, or has characters that folders or topics do not take.
+    """
+    if _NAME.fullmatch(name):
+        return name
+    from edge.messaging.topics import suggest_level
+
+    raise ProductError(
+        f"{name!r} cannot be the name of a product: 1 to 63 of A-Z a-z 0-9 _ . - are allowed, "
+        "the first a letter or a digit.",
+        f"Write for example {suggest_level(name).lstrip('-_')[:63] or 'part'!r}.",
+    )
+
+
+def _memory_file(folder: Path, number: int) -> Path:
+    return folder / f"memory-{number:04d}.npz"
+
+
+def _reference_name(image: Image) -> str:
+    """The file name of a reference, from its pixels: the same image is kept once."""
+    digest = hashlib.sha256(f"{image.shape}".encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return f"{digest.hexdigest()[:20]}.png"
+
+
+def _write_png(path: Path, image: Image) -> None:
+    import cv2
+
+    done, encoded = cv2.imencode(".png", image)
+    if not done:
+        raise ProductError(f"An image of shape {image.shape} cannot be kept as PNG.")
+    _replace(path, lambda temporary: _write_whole(temporary, encoded.tobytes()))
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` make a file under a temporary name, and give it its own when it is on the disk."""
+    temporary = path.with_name(f".new-{path.name}")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,119 @@
+"""The pulse: watches the components beside the inspection path and says on MQTT how they are."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from edge.cameras import Camera, CameraState
+from edge.messaging import EventCode, LinkState, Publisher, StationState
+from edge.station.health import Health, Level
+from edge.station.tally import Tally
+
+_PERIOD_S = 0.5
+
+#: After so many seconds without a further overrun the line is no longer called too fast.
+_OVERRUN_LASTS_S = 10.0
+
+_STORAGE = ("records", "outbox")
+_LOST = (CameraState.LOST, CameraState.BACKING_OFF)
+_LINK_IS_WELL = (LinkState.CONNECTED, LinkState.CONNECTING, LinkState.DISABLED)
+
+
+class Pulse:
+    """Publishes ``state`` when it changes, ``heartbeat`` always, and an ``event`` when one happens.
+
+    Args:
+        tally: gives the counters at any moment.
+        product, bundle: their names, for ``state``.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        publisher: Publisher,
+        health: Health,
+        tally: Callable[[], Tally],
+        *,
+        product: str,
+        bundle: str,
+    ) -> None:
+        self._camera = camera
+        self._publisher = publisher
+        self._health = health
+        self._tally = tally
+        self._product = product
+        self._bundle = bundle
+        self._finished = threading.Event()
+        self._told = Tally()
+        self._overrun_until_s = 0.0
+        self._levels: dict[str, Level] = {}
+        self._text: str | None = None
+
+    def run(self) -> None:
+        """Watch until :meth:`finish`; for a thread of its own."""
+        self._event(EventCode.STARTED, f"bundle {self._bundle}")
+        self._beat()
+        while not self._finished.wait(_PERIOD_S):
+            self._beat()
+        self._beat()
+        self._event(EventCode.STOPPED, str(self._tally()))
+
+    def finish(self) -> None:
+        """The run is over: look once more, say so, end."""
+        self._finished.set()
+
+    def _beat(self) -> None:
+        self._watch_camera()
+        self._watch_line()
+        self._watch_link()
+        self._tell_changes()
+        text = str(self._health)
+        if text != self._text:
+            self._text = text
+            fault = self._health.level is Level.FAULT
+            state = StationState.FAULT if fault else StationState.RUNNING
+            self._publisher.set_state(state, product=self._product, bundle=self._bundle, text=text)
+        self._publisher.heartbeat()
+
+    def _watch_camera(self) -> None:
+        status = self._camera.status
+        lost = status.state in _LOST
+        self._health.set("camera", Level.FAULT if lost else Level.OK, status.detail if lost else "")
+
+    def _watch_line(self) -> None:
+        """Overruns and missed parts: one event when a burst begins, not one for each part."""
+        tally, before, now = self._tally(), self._told, time.monotonic()
+        self._told = tally
+        if tally.missed > before.missed:
+            self._event(EventCode.MISSED_TRIGGER, f"{tally.missed} parts missed by the camera so far")
+        if tally.overrun > before.overrun:
+            if now >= self._overrun_until_s:
+                self._event(EventCode.OVERRUN, "parts come faster than verdicts")
+            self._overrun_until_s = now + _OVERRUN_LASTS_S
+        overrun = now < self._overrun_until_s
+        text = f"parts come faster than verdicts, {tally.overrun} were not inspected" if overrun else ""
+        self._health.set("line", Level.DEGRADED if overrun else Level.OK, text)
+
+    def _watch_link(self) -> None:
+        status = self._publisher.status()
+        well = status.link.state in _LINK_IS_WELL and not status.forbidden
+        self._health.set("broker", Level.OK if well else Level.DEGRADED, "" if well else str(status))
+
+    def _tell_changes(self) -> None:
+        """An event for what broke or came back since the last beat, whoever noticed it."""
+        for component, condition in self._health.conditions().items():
+            before = self._levels.get(component, Level.OK)
+            self._levels[component] = condition.level
+            if condition.level is before:
+                continue
+            broken = condition.level is not Level.OK
+            if component == "camera":
+                code = EventCode.CAMERA_LOST if broken else EventCode.CAMERA_BACK
+                self._event(code, condition.detail)
+            elif component in _STORAGE and broken:
+                self._event(EventCode.STORAGE_FAULT, f"{component}: {condition.detail}")
+
+    def _event(self, code: EventCode, text: str) -> None:
+        self._publisher.event(code, text, product=self._product)
