@@ -7,25 +7,29 @@ import numpy as np
 from edge.vision.simulate.scene import Floats, Scene
 
 
+def plain_colour(rng: np.random.Generator, under: Floats) -> Floats:
+    """A nearly white or nearly black that stands out from ``under``: float32 (3,) BGR both."""
+    lighter = bool(rng.random() < np.clip(0.9 - float(under.mean()) / 255, 0.1, 0.9))
+    level = rng.uniform(200, 255) if lighter else rng.uniform(0, 45)
+    return np.full(3, level, np.float32)
+
+
 def defect_colour(scene: Scene, rng: np.random.Generator, under: Floats) -> Floats:
-    """A colour that stands out from ``under``, float32 (3,) BGR: the result is alike.
+    """The colour of something that does not belong on ``under``: float32 (3,) BGR both.
 
     It is strong on purpose: the simulator fades every defect to the contrast that it was asked for.
     """
-    brightness = float(under.mean())
-    lighter = bool(rng.random() < np.clip(0.9 - brightness / 255, 0.1, 0.9))
-    level = rng.uniform(200, 255) if lighter else rng.uniform(0, 45)
-    plain = np.full(3, level, np.float32)
+    plain = plain_colour(rng, under)
     if scene.grey:
         return plain
     choice = rng.random()
-    if choice < 0.5:  # dirt, metal and paper are nearly grey, a little warm
+    if choice < 0.55:  # dirt, metal and paper are nearly grey, a little warm
         tint = np.array([-1.0, 0.0, 1.0]) * rng.uniform(0, 25)
         return np.clip(plain + tint, 0, 255).astype(np.float32)
     if choice < 0.75:  # ink, paint, another product
         hue = rng.uniform(0, 2 * np.pi)
         wheel = np.cos(hue + np.array([0.0, 2.0, 4.0]) * np.pi / 3)
-        return np.clip(127 + 128 * wheel * rng.uniform(0.5, 1), 0, 255).astype(np.float32)
+        return np.clip(127 + 128 * wheel * rng.uniform(0.3, 1), 0, 255).astype(np.float32)
     source = scene.sources[rng.integers(len(scene.sources))]  # the product's own colours in the wrong place
     own = source[rng.integers(source.shape[0]), rng.integers(source.shape[1])].astype(np.float32)
     return own if float(np.abs(own - under).mean()) > 30 else plain

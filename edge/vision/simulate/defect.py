@@ -30,6 +30,7 @@ class SimulatedDefect:
         kind: one of ``KINDS``.
         size_fraction: the mask's area over the image's area.
         contrast: mean absolute change inside the mask, in grey levels, averaged over the channels.
+        source: which of the given good images it was drawn on.
     """
 
     image: Image
@@ -37,21 +38,32 @@ class SimulatedDefect:
     kind: str
     size_fraction: float
     contrast: float
+    source: int = 0
+
+
+def visibly_changed(before: Image, after: Image) -> Mask:
+    """Where a channel of two uint8 (h, w, 3) images differs by more than ``CHANGED_LEVELS``: uint8 (h, w)."""
+    import cv2
+
+    blue, green, red = cv2.split(cv2.absdiff(before, after))
+    strongest = cv2.max(cv2.max(blue, green), red)
+    changed: Mask = cv2.threshold(strongest, CHANGED_LEVELS, 255, cv2.THRESH_BINARY)[1]
+    return changed
 
 
 def changed_mask(before: Image, after: Image) -> Mask:
-    """Where two uint8 (h, w, 3) images differ visibly: uint8 (h, w), 0 or 255."""
+    """The pixels that were visibly changed, cleaned into a mask: uint8 (h, w), 0 or 255."""
     import cv2
 
-    strongest = cv2.absdiff(before, after).max(axis=2)
-    changed = (strongest > CHANGED_LEVELS).astype(np.uint8)
     # Grain hides some changed pixels by chance: close those pinholes, then drop what is left alone.
-    closed: Mask = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    closed: Mask = cv2.morphologyEx(
+        visibly_changed(before, after), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)
+    )
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA]
     keep = areas >= min(3, int(areas[1:].max(initial=0)))
     keep[0] = False
-    mask: Mask = (keep[labels] * np.uint8(255)).astype(np.uint8) if count > 1 else np.zeros_like(closed)
+    mask: Mask = np.where(keep, 255, 0).astype(np.uint8)[labels]
     return mask
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from edge.vision.simulate.defect import Image, Mask
 
-_WORKING_SIDE_PX = 256
+_WORKING_SIDE_PX = 160
 _LEAST_TOLERANCE = 10.0
 _GREATEST_BORDER_SPREAD = 8.0
 _LEAST_PLAIN_BORDER = 0.7
@@ -57,17 +57,18 @@ def find_foreground(image: Image) -> Foreground:
     if spread > _GREATEST_BORDER_SPREAD or plain_border < _LEAST_PLAIN_BORDER:
         return nothing_plain
 
-    alike = (np.abs(small.astype(np.float32) - colour).max(axis=2) <= tolerance).astype(np.uint8)
+    alike = cv2.inRange(small, colour - tolerance, colour + tolerance)
     count, labels = cv2.connectedComponents(alike, connectivity=4)
     touching = np.zeros(count, bool)
     touching[np.unique(_border_pixels(labels[:, :, None]))] = True
     touching[0] = False  # label 0 is what does not look like background
     thing = (~touching[labels]).astype(np.uint8)
-    thing = cv2.morphologyEx(thing, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    thing = cv2.morphologyEx(thing, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     if not _is_an_object(thing):
         return nothing_plain
     full = cv2.resize(thing * 255, (width, height), interpolation=cv2.INTER_LINEAR)
-    return Foreground(((full > 127) * np.uint8(255)).astype(np.uint8), colour.astype(np.float32))
+    full = cv2.threshold(full, 127, 255, cv2.THRESH_BINARY)[1]
+    return Foreground(full, colour.astype(np.float32))
 
 
 def _border_pixels(image: npt.NDArray[np.generic]) -> npt.NDArray[np.float32 | np.int32]:

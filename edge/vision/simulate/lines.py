@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.vision.simulate.colour import blend, defect_colour, mean_under
+from edge.vision.simulate.colour import blend, defect_colour, mean_under, plain_colour
 from edge.vision.simulate.noise import fractal_noise, grain_of
 from edge.vision.simulate.scene import Change, Floats, Scene
 from edge.vision.simulate.shapes import Stroke, curve, stroke_region
@@ -18,7 +18,7 @@ def scratch(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | 
 
     count = int(rng.choice([1, 1, 1, 2, 3, 6]))
     count, length, width = _strokes(scene, rng, area_px, count, slenderness=(15, 90), thickest=0.012)
-    heading, bend = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0, 0.8))
+    heading, bend = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0, 0.8)) / count
     place = np.array(scene.place(rng))
     strokes = []
     for _ in range(count):
@@ -40,8 +40,7 @@ def scratch(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | 
         other = cv2.warpAffine(alpha, slide, (breadth, height)) * scene.on_object(region.window)
         lift = float(rng.choice([-1, 1])) * 160 * (alpha - float(rng.uniform(0.4, 1)) * other)
         return Change(region.window, (pixels + lift[:, :, None]).astype(np.float32))
-    colour = defect_colour(scene, rng, mean_under(pixels, alpha))
-    return Change(region.window, blend(pixels, colour, alpha))
+    return Change(region.window, blend(pixels, plain_colour(rng, mean_under(pixels, alpha)), alpha))
 
 
 def crack(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:

@@ -7,6 +7,7 @@ import numpy as np
 from edge.vision.simulate.scene import Floats
 
 _COARSE_SIGMA_PX = 4.0
+_PIXELS_PER_LUMP = 4
 
 
 def fractal_noise(
@@ -20,16 +21,26 @@ def fractal_noise(
     """
     import cv2
 
-    total = np.zeros((height, width), np.float32)
     longer = max(height, width)
+    # Drawn no finer than its finest lumps need, then enlarged: large windows cost little more.
+    scale = min(1.0, _PIXELS_PER_LUMP * cells * 2 ** (octaves - 1) / longer)
+    size = (max(2, round(width * scale)), max(2, round(height * scale)))
+    total = np.zeros((size[1], size[0]), np.float32)
     for octave in range(octaves):
         lumps = cells * 2**octave
         if octave and lumps > longer:
             break
         grid = (max(2, round(height / longer * lumps) + 1), max(2, round(width / longer * lumps) + 1))
         values = rng.uniform(-1, 1, grid).astype(np.float32)
-        total += cv2.resize(values, (width, height), interpolation=cv2.INTER_CUBIC) / 2**octave
-    return total
+        total += cv2.resize(values, size, interpolation=cv2.INTER_CUBIC) / 2**octave
+    return total if scale == 1 else _enlarged(total, height, width)
+
+
+def _enlarged(field: Floats, height: int, width: int) -> Floats:
+    import cv2
+
+    large: Floats = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
+    return large
 
 
 def grain_of(pixels: Floats, sigma_px: float = 1.5) -> Floats:
@@ -56,5 +67,4 @@ def blurred(field: Floats, sigma_px: float) -> Floats:
     size = (max(2, round(width / step)), max(2, round(height / step)))
     coarse = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
     coarse = cv2.GaussianBlur(coarse, (0, 0), sigma_px / step)
-    wide: Floats = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    return wide
+    return _enlarged(coarse, height, width)

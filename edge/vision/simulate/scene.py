@@ -86,7 +86,7 @@ class Scene:
         points = (np.stack([columns, rows], axis=1) * step + step // 2).astype(np.int32)
         return cls(
             image=colour,
-            grey=bool(image.ndim == 2 or not np.ptp(colour[::step, ::step], axis=2).any()),
+            grey=image.ndim == 2 or _is_colourless(colour),
             object_mask=foreground.mask,
             background=foreground.background,
             sources=(colour, *(as_bgr(donor) for donor in donors)),
@@ -119,3 +119,11 @@ class Scene:
 def as_bgr(image: Image) -> Image:
     """A grey uint8 (H, W) image as (H, W, 3); a colour image as it is."""
     return np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
+
+
+def _is_colourless(image: Image) -> bool:
+    """True where a colour image has three equal channels."""
+    import cv2
+
+    blue, green, red = cv2.split(image)
+    return bool(cv2.norm(blue, green, cv2.NORM_INF) == 0 and cv2.norm(green, red, cv2.NORM_INF) == 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -15,11 +16,12 @@ from edge.vision.simulate.defect import (
     SimulatedDefect,
     changed_mask,
     mean_change,
+    visibly_changed,
 )
 from edge.vision.simulate.lines import crack, fibre, scratch
 from edge.vision.simulate.losses import chip, missing, shards
 from edge.vision.simulate.patches import blended_patch, pasted_patch
-from edge.vision.simulate.scene import Change, Scene
+from edge.vision.simulate.scene import Change, Scene, as_bgr
 from edge.vision.simulate.spots import blob, specks, stain
 from edge.vision.simulate.surface import colour_shift, relief, texture
 
@@ -68,7 +70,9 @@ def simulate(
     """Draw one defect on a good image.
 
     Args:
-        image: a good part, uint8 (H, W) or (H, W, 3) BGR; it is not changed.
+        image: a good part, uint8 (H, W) or (H, W, 3) BGR; it is not changed. The time grows with its
+            area (milliseconds at 448 pixels a side, seconds at 24 megapixels), so shrink a large image
+            to about what the encoder sees.
         rng: the only source of chance: the same generator state gives the same defect.
         kind: one of ``KINDS``; any by default.
         donors: other good images to cut patches from, of any size.
@@ -85,7 +89,8 @@ def simulate(
         _check_image(donor)
     if kind is not None and kind not in KINDS:
         raise FrameError(f"There is no kind of defect {kind!r}.", f"Use one of: {', '.join(KINDS)}.")
-    return _draw(Scene.of(image, donors), image.ndim == 2, rng, kind, size, contrast)
+    defect = _draw(Scene.of(image, donors), rng, kind, size, contrast)
+    return replace(defect, image=_like(image, defect.image))
 
 
 def simulate_many(images: Sequence[Image], count: int, seed: int) -> list[SimulatedDefect]:
@@ -109,30 +114,29 @@ def simulate_many(images: Sequence[Image], count: int, seed: int) -> list[Simula
     order = np.random.default_rng(seed)
     kinds = [str(name) for name in order.permutation(list(KINDS))]
     size_at, contrast_at = order.random(2)
+    colours = [as_bgr(image) for image in images]
     scenes: dict[int, Scene] = {}
     defects = []
     for index in range(count):
-        which = (index // len(kinds) + index % len(kinds)) % len(images)
-        if which not in scenes:
-            others = [image for other, image in enumerate(images) if other != which]
-            scenes[which] = Scene.of(images[which], others)
+        source = (index // len(kinds) + index % len(kinds)) % len(images)
+        if source not in scenes:
+            scenes[source] = Scene.of(colours[source], colours[:source] + colours[source + 1 :])
         # The R2 sequence: powers of the plastic number's inverse fill the square evenly.
         size = _between(SIZES, (size_at + index * 0.7548776662466927) % 1)
         contrast = _between(CONTRASTS, (contrast_at + index * 0.5698402909980532) % 1)
         rng = np.random.default_rng([seed, index])
-        grey = images[which].ndim == 2
         kind = kinds[index % len(kinds)]
         try:
-            defect = _draw(scenes[which], grey, rng, kind, size, contrast)
+            defect = _draw(scenes[source], rng, kind, size, contrast)
         except FrameError:
-            defect = _draw(scenes[which], grey, rng, None, size, contrast)
-        defects.append(defect)
+            defect = _draw(scenes[source], rng, None, size, contrast)
+        image = _like(images[source], defect.image)
+        defects.append(replace(defect, image=image, source=source))
     return defects
 
 
 def _draw(
     scene: Scene,
-    grey: bool,
     rng: np.random.Generator,
     kind: str | None,
     size: float | None,
@@ -148,7 +152,7 @@ def _draw(
         harder = 1.25 ** min(attempt, _ATTEMPTS)
         fitting_px = min(area_px * harder, _GREATEST_SHARE_OF_OBJECT * scene.object_area_px)
         change = KINDS[name](scene, rng, max(fitting_px, float(LEAST_MASK_PX)))
-        defect = _finish(scene, grey, name, change, contrast * harder) if change else None
+        defect = _finish(scene, name, change, contrast * harder) if change else None
         if defect is not None:
             return defect
     raise FrameError(
@@ -157,12 +161,12 @@ def _draw(
     )
 
 
-def _finish(scene: Scene, grey: bool, kind: str, change: Change, contrast: float) -> SimulatedDefect | None:
+def _finish(scene: Scene, kind: str, change: Change, contrast: float) -> SimulatedDefect | None:
     """Bring a change to its contrast and measure it; None where (nearly) nothing changed."""
     before = scene.image[change.window.slices]
     pixels = before.astype(np.float32)
     after = np.clip(np.rint(change.pixels), 0, 255).astype(np.uint8)
-    level = mean_change(before, after, changed_mask(before, after))
+    level = mean_change(before, after, visibly_changed(before, after))
     if level <= 0:
         return None
     gain = min(contrast / level, _GREATEST_GAIN)
@@ -178,12 +182,17 @@ def _finish(scene: Scene, grey: bool, kind: str, change: Change, contrast: float
     mask = np.zeros(scene.image.shape[:2], np.uint8)
     mask[change.window.slices] = changed
     return SimulatedDefect(
-        image=np.ascontiguousarray(image[:, :, 0]) if grey else image,
+        image=image,
         mask=mask,
         kind=kind,
         size_fraction=area / mask.size,
         contrast=level,
     )
+
+
+def _like(good: Image, drawn: Image) -> Image:
+    """A drawn (H, W, 3) image in the shape of the good one: a grey image has three equal channels."""
+    return np.ascontiguousarray(drawn[:, :, 0]) if good.ndim == 2 else drawn
 
 
 def _between(limits: tuple[float, float], position: float) -> float:

@@ -9,6 +9,9 @@ from edge.vision.simulate.noise import blurred, fractal_noise, grain_of
 from edge.vision.simulate.scene import Change, Scene
 from edge.vision.simulate.shapes import irregular_region
 
+_SUBPIXEL_BITS = 4
+_SUBPIXELS = 2**_SUBPIXEL_BITS
+
 
 def blob(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
     """An irregular opaque spot, flat or with some body of its own."""
@@ -54,22 +57,21 @@ def specks(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | N
     count = int(rng.integers(3, 16))
     count = max(2, min(count, int(area_px / 4)))
     shares = rng.dirichlet(np.full(count, 1.5)) * area_px
-    x, y = scene.place(rng)
+    middle = np.array(scene.place(rng))
     spread = float(np.sqrt(area_px)) * float(rng.uniform(1.2, 4)) + 4
-    window = scene.window(x, y, 2 * spread, 2 * spread)
-    zoom = 4 if max(window.width, window.height) <= 320 else 1
-    canvas = np.zeros((window.height * zoom, window.width * zoom), np.uint8)
+    spread = min(spread, 0.35 * float(np.sqrt(scene.object_area_px)))
+    reach = spread + 1.5 * float(np.sqrt(shares.max() / np.pi)) + 2
+    window = scene.window(float(middle[0]), float(middle[1]), reach, reach)
+    canvas = np.zeros((window.height, window.width), np.uint8)
     for share in shares:
-        centre = (
-            np.clip(rng.normal((x, y), spread / 2), (x - spread, y - spread), (x + spread, y + spread)) + 0.5
-        )
-        radius = float(np.sqrt(share / np.pi))
-        stretch = float(np.exp(rng.normal(0, 0.3)))
-        axes = np.maximum(1, np.round(np.array([radius * stretch, radius / stretch]) * zoom)).astype(int)
-        pixel = np.round((centre - (window.left, window.top)) * zoom).astype(int)
-        cv2.ellipse(canvas, pixel.tolist(), axes.tolist(), float(rng.uniform(0, 180)), 0, 360, 255, -1)
-    alpha = cv2.resize(canvas, (window.width, window.height), interpolation=cv2.INTER_AREA)
-    alpha = cv2.GaussianBlur(alpha.astype(np.float32) / 255, (0, 0), 0.5) * scene.on_object(window)
+        centre = middle + np.clip(rng.normal(0, spread / 2, 2), -spread, spread)
+        stretch = float(np.exp(np.clip(rng.normal(0, 0.3), -0.4, 0.4)))
+        axes = np.sqrt(share / np.pi) * np.array([stretch, 1 / stretch])
+        tilt = float(rng.uniform(0, 180))
+        place = np.round((centre - (window.left, window.top)) * _SUBPIXELS).astype(int).tolist()
+        halves = np.maximum(1, np.round(axes * _SUBPIXELS)).astype(int).tolist()
+        cv2.ellipse(canvas, place, halves, tilt, 0, 360, 255, -1, cv2.LINE_AA, shift=_SUBPIXEL_BITS)
+    alpha = cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.5) * scene.on_object(window)
     pixels = scene.crop(window)
     colour = defect_colour(scene, rng, mean_under(pixels, alpha))
     return Change(window, blend(pixels, colour, alpha.astype(np.float32)))
