@@ -1,4 +1,4 @@
-"""The matching head: from the encoder's taps and a product's bank to the map and the score.
+"""The matching head: from the encoder's taps and a product's memory to the map and the score.
 
 It stands behind the tensor ``features``: everything after it is a function of ``features`` and the
 product's memory alone, so that an engine can cut the graph there.
@@ -6,10 +6,10 @@ product's memory alone, so that an engine can cut the graph there.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from build_engines.onnx_writer import FLOAT, GraphWriter
@@ -19,6 +19,9 @@ Port = tuple[str, int, Sequence[int | str]]
 
 # AnomalyDINO (Damm et al., 2025): the image's score is the mean of its top 1 % patch distances.
 _TOP_FRACTION = 0.01
+# In patches. A defect smaller than this is still seen by several overlapping receptive fields,
+# a lone noisy patch is not.
+_SMOOTHING_SIGMA = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class HeadSpec:
     size: tuple[int, int]
     patch: int
     width: int
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Patches as (rows, columns)."""
+        return self.size[0] // self.patch, self.size[1] // self.patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +54,19 @@ def write_head(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> Head
         spec: of the encoder.
 
     Returns:
-        Inputs ``bank`` (rows, width · taps); outputs ``features`` (patches, width · taps), each
-        row of length 1, so that a dot product of two rows is the mean cosine of their taps,
-        ``map`` (H, W) and ``score`` (1,).
+        Inputs ``bank`` (rows, width), the features of good patches, and ``scale`` (2,), the
+        product's calibration: a patch's distance that good parts show, and one over how far
+        simulated defects lie above it. Outputs ``features`` (patches, width), ``map`` (H, W) and
+        ``score`` (1,), both on the product's scale: 0 good, 1 simulated defect.
     """
-    rows, columns = spec.size[0] // spec.patch, spec.size[1] // spec.patch
-    patches, width = rows * columns, spec.width * len(taps)
-    unit = [writer.node("LpNormalization", tap, axis=-1, p=2) for tap in taps]
-    joined = writer.node("Concat", *unit, axis=-1)
-    shaped = writer.node("Reshape", joined, writer.ints(patches, width))
-    scale = writer.constant("features.scale", np.array(1 / math.sqrt(len(taps)), np.float32))
-    features = writer.node("Mul", shaped, scale, name="features")
-
+    features = _features(writer, taps, spec)
     similarity = writer.node("MatMul", features, writer.node("Transpose", "bank", perm=[1, 0]))
     nearest = writer.node("ReduceMax", similarity, axes=[1], keepdims=0)
-    one = writer.constant("head.one", np.array(1, np.float32))
-    distance = writer.node("Sub", one, nearest)
-    planar = writer.node("Reshape", distance, writer.ints(1, 1, rows, columns))
+    distance = writer.node("Sub", writer.constant("head.one", np.array(1, np.float32)), nearest)
+    calibrated = _calibrated(writer, _smoothed(writer, distance, spec))
     enlarged = writer.node(
         "Resize",
-        planar,
+        calibrated,
         "",
         "",
         writer.ints(1, 1, *spec.size),
@@ -73,13 +74,44 @@ def write_head(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> Head
         coordinate_transformation_mode="half_pixel",
     )
     writer.node("Reshape", enlarged, writer.ints(*spec.size), name="map")
-    top = writer.node("TopK", distance, writer.ints(max(1, round(patches * _TOP_FRACTION))), outputs=2)
+    patches = spec.grid[0] * spec.grid[1]
+    flat = writer.node("Reshape", calibrated, writer.ints(patches))
+    top = writer.node("TopK", flat, writer.ints(max(1, round(patches * _TOP_FRACTION))), outputs=2)
     writer.node("ReduceMean", top, axes=[0], keepdims=1, name="score")
     return Head(
-        inputs=[("bank", FLOAT, ["rows", width])],
+        inputs=[("bank", FLOAT, ["rows", spec.width]), ("scale", FLOAT, [2])],
         outputs=[
-            ("features", FLOAT, [patches, width]),
+            ("features", FLOAT, [patches, spec.width]),
             ("map", FLOAT, list(spec.size)),
             ("score", FLOAT, [1]),
         ],
     )
+
+
+def _features(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> str:
+    """(patches, width), rows of length 1: the direction in which a patch's taps agree.
+
+    Neighbouring layers differ by what one layer added to the residual stream, so that their mean
+    ranks defects as well as their concatenation and is matched at a fraction of the cost.
+    """
+    unit = [writer.node("LpNormalization", tap, axis=-1, p=2) for tap in taps]
+    total = writer.node("Sum", *unit) if len(unit) > 1 else unit[0]
+    patches = spec.grid[0] * spec.grid[1]
+    shaped = writer.node("Reshape", total, writer.ints(patches, spec.width))
+    return writer.node("LpNormalization", shaped, axis=-1, p=2, name="features")
+
+
+def _smoothed(writer: GraphWriter, distance: str, spec: HeadSpec) -> str:
+    """(patches,) to (1, 1, rows, columns), smoothed over neighbouring patches, edges repeated."""
+    planar = writer.node("Reshape", distance, writer.ints(1, 1, *spec.grid))
+    padded = writer.node("Pad", planar, writer.ints(0, 0, 1, 1, 0, 0, 1, 1), mode="edge")
+    line = cv2.getGaussianKernel(3, _SMOOTHING_SIGMA)
+    kernel = (line @ line.T).astype(np.float32)[None, None]
+    return writer.node("Conv", padded, writer.constant("head.smoothing", kernel), kernel_shape=[3, 3])
+
+
+def _calibrated(writer: GraphWriter, distance: str) -> str:
+    """The distance on the product's own scale: (distance - scale[0]) · scale[1]."""
+    offset = writer.node("Gather", "scale", writer.ints(0), axis=0)
+    gain = writer.node("Gather", "scale", writer.ints(1), axis=0)
+    return writer.node("Mul", writer.node("Sub", distance, offset), gain)

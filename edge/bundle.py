@@ -72,8 +72,8 @@ class Encoder(_Part):
 
     @property
     def feature_width(self) -> int:
-        """Length of a row of ``features``: all taps side by side."""
-        return self.width * len(self.taps)
+        """Length of a row of ``features``: the taps are averaged, not joined."""
+        return self.width
 
 
 class Parity(_Part):
