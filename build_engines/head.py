@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from build_engines.onnx_writer import FLOAT, GraphWriter
 
@@ -115,3 +116,12 @@ def _calibrated(writer: GraphWriter, distance: str) -> str:
     offset = writer.node("Gather", "scale", writer.ints(0), axis=0)
     gain = writer.node("Gather", "scale", writer.ints(1), axis=0)
     return writer.node("Mul", writer.node("Sub", distance, offset), gain)
+
+
+def uncalibrated_memory(features: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+    """The memory of a product of which nothing but these features is known: plain distances.
+
+    Args:
+        features: of good parts, (rows, width).
+    """
+    return {"bank": features, "scale": np.array([0, 1], np.float32)}

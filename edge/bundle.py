@@ -102,12 +102,12 @@ class Graph(_Part):
     Attributes:
         file: of the bundle.
         float_type: what the operators compute in that the file does not fix to integers.
-        parity: the measured figures.
+        parity: the measured figures; None where the machine that built it could not compute it.
     """
 
     file: str
     float_type: Literal["f32", "bf16"]
-    parity: Parity
+    parity: Parity | None = None
 
 
 class Manifest(_Part):

@@ -8,9 +8,11 @@ them. ``.../layer.N/attention/attention/query/MatMul`` reads the matrix of that 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
@@ -90,6 +92,39 @@ def read_onnx(path: Path, prefix: str = "backbone") -> VitWeights:
         pixel_mean=_IMAGENET_MEAN,
         pixel_std=_IMAGENET_STD,
     )
+
+
+def original_taps(
+    path: Path, image: npt.NDArray[np.uint8], taps: Sequence[int], prefix: str = "backbone"
+) -> list[Array]:
+    """The taps as the file's own graph computes them in ONNX Runtime: the reference for parity.
+
+    Args:
+        path: the ONNX file that :func:`read_onnx` reads.
+        image: uint8 (H, W, 3), BGR, at the size to compute at.
+        taps: layers, 0 for the first.
+
+    Returns:
+        Patch tokens, float32 (patches, width), per tap.
+    """
+    import onnxruntime
+
+    model = onnx.load(str(path))
+    names = [f"/{prefix}/encoder/layer.{tap}/Add_1_output_0" for tap in taps]
+    del model.graph.output[:]
+    for name in names:
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    entry = model.graph.input[0]
+    height, width = image.shape[:2]
+    for dimension, size in zip(entry.type.tensor_type.shape.dim[2:], (height, width), strict=True):
+        dimension.dim_value = size
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+    rgb = image[:, :, ::-1].astype(np.float32) / 255
+    pixels = (rgb - np.array(_IMAGENET_MEAN, np.float32)) / np.array(_IMAGENET_STD, np.float32)
+    outputs = session.run(names, {entry.name: pixels.transpose(2, 0, 1)[None].astype(np.float32)})
+    return [output[0, 1:] for output in outputs]
 
 
 def _positions(

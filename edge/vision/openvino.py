@@ -165,7 +165,7 @@ def fastest_precision(bundle: Bundle, available: set[Precision]) -> Precision:
     """
     for precision in FASTEST_FIRST:
         graph = bundle.manifest.graphs.get(precision)
-        if precision in available and graph is not None and graph.parity.passed:
+        if precision in available and graph is not None and graph.parity and graph.parity.passed:
             return precision
     raise EngineError(
         f"Bundle {bundle.name} has no graph that passed its parity gate and that this CPU computes.",
