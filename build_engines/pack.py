@@ -11,7 +11,6 @@ from pathlib import Path
 
 from build_engines.parity import failures
 from build_engines.presets import Preset
-from build_engines.vit import VitWeights
 from edge.bundle import MANIFEST_NAME, Bundle, BundleFile, Encoder, Graph, Manifest, Precision
 from edge.errors import BundleError
 from edge.fetch import sha256_of
@@ -25,18 +24,12 @@ def work_folder(preset: Preset) -> Path:
     return cache_dir() / "build" / preset.name
 
 
-def draft(folder: Path, preset: Preset, vit: VitWeights, graphs: dict[Precision, Graph]) -> Bundle:
+def draft(folder: Path, preset: Preset, encoder: Encoder, graphs: dict[Precision, Graph]) -> Bundle:
     """Writes the manifest of what lies in ``folder``, with its parity still to be measured."""
     files = {graph.file for graph in graphs.values()}
     manifest = Manifest(
         name=preset.name,
-        encoder=Encoder(
-            family=preset.family,
-            input_size=preset.input_size,
-            patch=vit.patch,
-            taps=preset.taps,
-            width=vit.width,
-        ),
+        encoder=encoder,
         graphs=graphs,
         origins=(preset.source.origin,),
         tools=_tool_versions(),

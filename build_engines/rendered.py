@@ -183,7 +183,7 @@ def _with_defect(image: Array, rng: np.random.Generator) -> Array:
     mask = np.zeros((SIDE, SIDE), np.float32)
     kind = rng.choice(["scratch", "spot", "stain", "missing"])
     if kind == "scratch":
-        steps = np.cumsum(rng.normal(0, 9, (8, 2)) + rng.normal(0, 9, 2), axis=0) + (x, y)
+        steps = np.cumsum(rng.normal(0, 9, (8, 2)) + rng.normal(0, 9, 2), axis=0) + np.array([x, y])
         cv2.polylines(mask, [steps.astype(np.int32)], False, 1.0, int(rng.integers(1, 4)), cv2.LINE_AA)
     else:
         axes = tuple(int(v) for v in rng.integers(5, 26, 2))

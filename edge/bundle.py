@@ -57,23 +57,28 @@ class Origin(_Part):
 
 
 class Encoder(_Part):
-    """The image encoder: family, input size (H, W) in pixels, patch side, taps, width of a token."""
+    """The image encoder.
+
+    Attributes:
+        family: such as ``dinov2``.
+        input_size: (H, W) in pixels.
+        patch: side of a patch in pixels.
+        taps: layers whose tokens the features are made of, 0 for the first.
+        width: of a token.
+        feature_width: of a patch's features.
+    """
 
     family: str
     input_size: tuple[int, int]
     patch: int
     taps: tuple[int, ...]
     width: int
+    feature_width: int
 
     @property
     def grid(self) -> tuple[int, int]:
         """Patches as (rows, columns)."""
         return self.input_size[0] // self.patch, self.input_size[1] // self.patch
-
-    @property
-    def feature_width(self) -> int:
-        """Length of a row of ``features``: the taps are averaged, not joined."""
-        return self.width
 
 
 class Parity(_Part):
