@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.vision.simulate.colour import blend, mean_under
-from edge.vision.simulate.noise import fractal_noise, grain_of
+from edge.vision.simulate.noise import blurred, fractal_noise, grain_of, lit_from_one_side
 from edge.vision.simulate.scene import Change, Floats, Scene
 from edge.vision.simulate.shapes import Region, irregular_region
 
@@ -21,8 +21,9 @@ def missing(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | 
         fill = scene.background + grain_of(pixels) * 0.3
     else:
         fill = _surroundings(pixels, region.alpha) + grain_of(pixels)
-        if rng.random() < 0.5:  # the hole has a floor in the shade
-            fill = fill * float(rng.uniform(0.5, 0.85))
+        if rng.random() < 0.6:  # the hole has a floor, partly in the shade of its own wall
+            wall = blurred(region.alpha, max(1.0, 0.15 * float(np.sqrt(area_px))))
+            fill = fill * float(rng.uniform(0.5, 1)) + 60 * lit_from_one_side(rng, wall)[:, :, None]
     return Change(region.window, blend(pixels, np.clip(fill, 0, 255).astype(np.float32), region.alpha))
 
 
@@ -37,7 +38,8 @@ def chip(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | Non
         inside = mean_under(pixels, region.alpha)
         shade = float(rng.uniform(0.3, 0.7)) if inside.mean() > 60 else float(rng.uniform(1.6, 3.0))
         bumps = fractal_noise(rng, region.window.height, region.window.width, cells=float(rng.uniform(3, 8)))
-        gone = inside * shade + 30 * bumps[:, :, None]
+        slope = blurred(region.alpha, max(1.0, 0.3 * float(np.sqrt(area_px))))
+        gone = inside * shade + (30 * bumps + 40 * lit_from_one_side(rng, slope))[:, :, None]
     over = np.clip(gone + grain_of(pixels) * 0.5, 0, 255).astype(np.float32)
     changed = blend(pixels, over, region.alpha)
     return Change(region.window, _with_rim(changed, region, rng))

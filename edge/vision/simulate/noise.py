@@ -1,4 +1,4 @@
-"""Fractal noise and grain: the irregularity of everything that is not made by a machine."""
+"""Fractal noise, grain and light from one side: what tells a real surface from a drawn one."""
 
 from __future__ import annotations
 
@@ -68,3 +68,12 @@ def blurred(field: Floats, sigma_px: float) -> Floats:
     coarse = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
     coarse = cv2.GaussianBlur(coarse, (0, 0), sigma_px / step)
     return _enlarged(coarse, height, width)
+
+
+def lit_from_one_side(rng: np.random.Generator, height_field: Floats) -> Floats:
+    """How light from a random side falls on a height field (h, w): float32 alike, -1 in the shade to 1."""
+    down, across = np.gradient(height_field)
+    light = float(rng.uniform(0, 2 * np.pi))
+    shade = np.cos(light) * across + np.sin(light) * down
+    lit: Floats = (shade / (float(np.abs(shade).max()) + 1e-6)).astype(np.float32)
+    return lit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.vision.simulate.colour import blend, defect_colour, mean_under
-from edge.vision.simulate.noise import blurred, fractal_noise, grain_of
+from edge.vision.simulate.noise import blurred, fractal_noise, grain_of, lit_from_one_side
 from edge.vision.simulate.scene import Change, Scene
 from edge.vision.simulate.shapes import irregular_region
 
@@ -22,11 +22,9 @@ def blob(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | Non
     colour = defect_colour(scene, rng, mean_under(pixels, region.alpha))
     height, width = region.alpha.shape
     body = fractal_noise(rng, height, width, cells=5) * rng.uniform(0, 45)
-    if rng.random() < 0.4:  # a crumb or a drop is lit from one side
-        down, across = np.gradient(blurred(region.alpha, max(1.0, 0.3 * float(np.sqrt(area_px / np.pi)))))
-        light = float(rng.uniform(0, 2 * np.pi))
-        shade = np.cos(light) * across + np.sin(light) * down
-        body = body + shade * (rng.uniform(30, 90) / (float(np.abs(shade).max()) + 1e-6))
+    if rng.random() < 0.6:  # a crumb or a drop has a lit and a shaded side
+        dome = blurred(region.alpha, max(1.0, 0.3 * float(np.sqrt(area_px / np.pi))))
+        body = body + rng.uniform(30, 90) * lit_from_one_side(rng, dome)
     over = np.clip(colour + body[:, :, None] + grain_of(pixels), 0, 255).astype(np.float32)
     return Change(region.window, blend(pixels, over, region.alpha))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from edge.vision.simulate.colour import blend
-from edge.vision.simulate.noise import blurred, fractal_noise
+from edge.vision.simulate.noise import blurred, fractal_noise, lit_from_one_side
 from edge.vision.simulate.patches import own_texture
 from edge.vision.simulate.scene import Change, Floats, Scene
 from edge.vision.simulate.shapes import irregular_region
+
+_DEEPEST_SHADE = 120.0
 
 
 def colour_shift(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
@@ -49,11 +51,7 @@ def relief(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | N
     )
     smooth = blurred(region.alpha, max(0.8, 0.2 * radius))
     height_field = (height_field + float(rng.choice([-2, 2])) * smooth) * smooth
-    light = float(rng.uniform(0, 2 * np.pi))
-    down, across = np.gradient(height_field)
-    shade = np.cos(light) * across + np.sin(light) * down
-    shade = shade * region.alpha
-    shade *= 120 / (float(np.abs(shade).max()) + 1e-6)
+    shade = _DEEPEST_SHADE * lit_from_one_side(rng, height_field) * region.alpha
     return Change(region.window, (pixels + shade[:, :, None]).astype(np.float32))
 
 
