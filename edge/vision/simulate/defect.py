@@ -14,9 +14,13 @@ CHANGED_LEVELS = 3
 """A pixel belongs to a defect when any of its channels changed by more than this many grey levels."""
 
 LEAST_MASK_PX = 4
-"""A defect on fewer pixels than this, or below ``LEAST_CONTRAST``, counts as nothing changed."""
+"""A defect on fewer pixels than this counts as nothing changed."""
 
 LEAST_CONTRAST = 4.0
+"""A defect of a lower contrast than this, in grey levels, counts as nothing changed."""
+
+LEAST_TRUE_SHARE = 0.5
+"""A mask of which less than this share truly changed (the rest are closed pinholes) is not true."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ def find_foreground(image: Image) -> Foreground:
     thing = cv2.morphologyEx(thing, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     if not _is_an_object(thing):
         return nothing_plain
+    thing = cv2.erode(thing, np.ones((3, 3), np.uint8))  # the blur widened it by its soft edge
     full = cv2.resize(thing * 255, (width, height), interpolation=cv2.INTER_LINEAR)
     full = cv2.threshold(full, 127, 255, cv2.THRESH_BINARY)[1]
     return Foreground(full, colour.astype(np.float32))

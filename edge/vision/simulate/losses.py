@@ -15,7 +15,9 @@ _FACETS_SIDE_PX = 128
 
 def missing(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
     """A piece that is not there: the background shows, or the surroundings close over it."""
-    region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0, 0.4)), edge_px=0.8)
+    beyond = _edge_margin_px(scene)
+    roughness = float(rng.uniform(0, 0.4))
+    region = irregular_region(scene, rng, area_px, roughness=roughness, edge_px=0.8, beyond_px=beyond)
     pixels = scene.crop(region.window)
     if scene.background is not None and rng.random() < 0.5:
         fill = scene.background + grain_of(pixels) * 0.3
@@ -29,8 +31,9 @@ def missing(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | 
 
 def chip(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
     """A bite out of the object's edge, with a rim of broken material; the image's edge stands in for it."""
-    at = _edge_point(scene, rng)
-    region = irregular_region(scene, rng, area_px, at=at, roughness=float(rng.uniform(0.3, 0.8)), edge_px=0.7)
+    at, beyond = _edge_point(scene, rng), _edge_margin_px(scene)
+    roughness = float(rng.uniform(0.3, 0.8))
+    region = irregular_region(scene, rng, area_px, at=at, roughness=roughness, beyond_px=beyond)
     pixels = scene.crop(region.window)
     if scene.background is not None and rng.random() < 0.6:
         gone = np.broadcast_to(scene.background, pixels.shape)
@@ -94,6 +97,11 @@ def _edge_point(scene: Scene, rng: np.random.Generator) -> tuple[float, float]:
     outline = max(outlines, key=len)
     x, y = outline[rng.integers(len(outline)), 0]
     return float(x), float(y)
+
+
+def _edge_margin_px(scene: Scene) -> float:
+    """How far beyond the object's mask its soft edge may reach: a piece that is gone takes that along."""
+    return 0.0 if scene.background is None else 2 + max(scene.width, scene.height) / 100
 
 
 def _surroundings(pixels: Floats, alpha: Floats) -> Floats:

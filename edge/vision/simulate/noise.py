@@ -24,7 +24,7 @@ def fractal_noise(
     longer = max(height, width)
     # Drawn no finer than its finest lumps need, then enlarged: large windows cost little more.
     scale = min(1.0, _PIXELS_PER_LUMP * cells * 2 ** (octaves - 1) / longer)
-    size = (max(2, round(width * scale)), max(2, round(height * scale)))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     total = np.zeros((size[1], size[0]), np.float32)
     for octave in range(octaves):
         lumps = cells * 2**octave
@@ -33,7 +33,7 @@ def fractal_noise(
         grid = (max(2, round(height / longer * lumps) + 1), max(2, round(width / longer * lumps) + 1))
         values = rng.uniform(-1, 1, grid).astype(np.float32)
         total += cv2.resize(values, size, interpolation=cv2.INTER_CUBIC) / 2**octave
-    return total if scale == 1 else _enlarged(total, height, width)
+    return total if size == (width, height) else _enlarged(total, height, width)
 
 
 def _enlarged(field: Floats, height: int, width: int) -> Floats:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.vision.simulate.defect import Mask
 from edge.vision.simulate.noise import blurred, fractal_noise
 from edge.vision.simulate.scene import Floats, Scene, Window
 
 _FIELD_SIDE_PX = 192
 _STROKE_STEPS = 32
+_SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ def irregular_region(
     at: tuple[float, float] | None = None,
     roughness: float = 0.5,
     edge_px: float = 0.7,
+    beyond_px: float = 0.0,
 ) -> Region:
     """An irregular shape of about ``area_px`` on the object.
 
@@ -36,6 +39,7 @@ def irregular_region(
         at: its centre (x, y); a random point of the object by default.
         roughness: 0 gives an ellipse, 1 a torn shape of several pieces.
         edge_px: how soft its edge is (standard deviation of the blur).
+        beyond_px: how far it may reach over the object's edge.
     """
     import cv2
 
@@ -55,14 +59,18 @@ def irregular_region(
     beside = np.cos(angle) * down[:, None] - np.sin(angle) * across[None, :]
     distance = np.sqrt(along**2 / elongation + beside**2 * elongation) / max(radius, 0.5)
     field = roughness * fractal_noise(rng, size[1], size[0], cells=float(rng.uniform(2, 6))) - distance
-    allowed = cv2.resize(scene.object_mask[window.slices], size, interpolation=cv2.INTER_NEAREST) > 0
+    ground = scene.object_mask[window.slices]
+    if beyond_px > 0:
+        side = 2 * round(beyond_px) + 1
+        ground = cv2.dilate(ground, np.ones((side, side), np.uint8))
+    allowed = cv2.resize(ground, size, interpolation=cv2.INTER_NEAREST) > 0
     field = np.where(allowed, field, -1e3).astype(np.float32)
 
     wanted = int(np.clip(round(area_px * scale * scale), 1, max(1, int(allowed.sum()))))
     level = float(np.partition(field, -wanted, axis=None)[-wanted])
     hard = (field >= level).astype(np.float32)
     alpha = cv2.resize(hard, (window.width, window.height), interpolation=cv2.INTER_LINEAR)
-    return Region(window, blurred(alpha.astype(np.float32), edge_px))
+    return Region(window, blurred(alpha.astype(np.float32), edge_px) * (ground > 0))
 
 
 def curve(
@@ -108,11 +116,27 @@ def stroke_region(scene: Scene, strokes: list[Stroke], edge_px: float = 0.5) -> 
     zoom = 4 if widest < 4 and max(window.width, window.height) <= 640 else 1
     canvas = np.zeros((window.height * zoom, window.width * zoom), np.uint8)
     for stroke in strokes:
-        points = np.round((stroke.points - (window.left, window.top) + 0.5) * zoom).astype(np.int32)
-        thickness = np.maximum(1, np.round(stroke.widths_px * zoom)).astype(np.int32)
-        for start, end, thick in zip(points[:-1], points[1:], thickness[1:], strict=True):
-            cv2.line(canvas, start.tolist(), end.tolist(), 255, int(thick), cv2.LINE_AA)
+        points = (stroke.points - (window.left, window.top) + 0.5) * zoom - 0.5
+        _draw_ribbon(canvas, points.astype(np.float32), stroke.widths_px * zoom, smooth=zoom == 1)
     alpha = cv2.resize(canvas, (window.width, window.height), interpolation=cv2.INTER_AREA)
     alpha = alpha.astype(np.float32) / 255
     alpha = blurred(alpha, edge_px)
     return Region(window, (alpha * scene.on_object(window)).astype(np.float32))
+
+
+def _draw_ribbon(canvas: Mask, points: Floats, widths_px: Floats, smooth: bool) -> None:
+    """Draw a curve of varying width as quadrangles that share their corners (lines have even widths only)."""
+    import cv2
+
+    along = np.gradient(points, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-6
+    # A filled polygon is drawn with its outline, which widens it by about this much.
+    outline_px = 1.25 if smooth else 1.0
+    half = np.maximum(widths_px - outline_px, 0.1)[:, None] / 2
+    beside = np.stack([-along[:, 1], along[:, 0]], axis=1) * half
+    left, right = points + beside, points - beside
+    corners = np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1)
+    for quadrangle in np.round(corners * 2**_SUBPIXEL_BITS).astype(np.int32):
+        cv2.fillConvexPoly(
+            canvas, quadrangle, 255, cv2.LINE_AA if smooth else cv2.LINE_8, shift=_SUBPIXEL_BITS
+        )

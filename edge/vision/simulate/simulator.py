@@ -12,6 +12,7 @@ from edge.errors import FrameError
 from edge.vision.simulate.defect import (
     LEAST_CONTRAST,
     LEAST_MASK_PX,
+    LEAST_TRUE_SHARE,
     Image,
     SimulatedDefect,
     changed_mask,
@@ -173,8 +174,9 @@ def _finish(scene: Scene, kind: str, change: Change, contrast: float) -> Simulat
     after = np.clip(np.rint(pixels + (change.pixels - pixels) * gain), 0, 255).astype(np.uint8)
     changed = changed_mask(before, after)
     area = int(np.count_nonzero(changed))
+    truly_px = np.count_nonzero(changed & visibly_changed(before, after))
     level = mean_change(before, after, changed)
-    if area < LEAST_MASK_PX or level < LEAST_CONTRAST:
+    if area < LEAST_MASK_PX or level < LEAST_CONTRAST or truly_px < LEAST_TRUE_SHARE * area:
         return None
     image = scene.image.copy()
     # Outside the mask the good image stays as it was, to the bit.

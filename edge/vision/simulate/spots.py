@@ -33,9 +33,10 @@ def stain(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | No
     """A translucent colour with a soft or a drop's edge, through which the part still shows."""
     radius = float(np.sqrt(area_px / np.pi))
     soft = float(rng.uniform(0.08, 0.35)) * radius if rng.random() < 0.6 else 0.8
+    area_px /= 1 + 2 * soft / (radius + 1)  # a soft edge reaches out
     region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0.1, 0.4)), edge_px=soft)
     pixels = scene.crop(region.window)
-    alpha = region.alpha * scene.on_object(region.window)
+    alpha = region.alpha
     if rng.random() < 0.4:  # a drop that dried: its rim is the strongest
         inner = blurred(alpha, max(1.0, 0.15 * radius))
         alpha = alpha * np.clip(1.2 - 0.9 * inner, 0, 1)

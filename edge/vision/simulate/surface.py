@@ -17,13 +17,14 @@ def colour_shift(scene: Scene, rng: np.random.Generator, area_px: float) -> Chan
     """A region that is brighter, darker or of another tint, its texture untouched."""
     radius = float(np.sqrt(area_px / np.pi))
     soft = float(rng.choice([0.7, 0.1 * radius + 0.7, 0.3 * radius + 0.7]))
+    area_px /= 1 + 2 * soft / (radius + 1)  # a soft edge reaches out
     region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0, 0.4)), edge_px=soft)
     pixels = scene.crop(region.window)
     gain = float(rng.choice([rng.uniform(0.4, 0.75), rng.uniform(1.3, 1.9)]))
     tint = np.zeros(3) if scene.grey or rng.random() < 0.4 else rng.uniform(-0.4, 0.4, 3)
     offset = 25.0 * (1 if gain > 1 else -1)  # black pixels have to change as well
     shifted = np.clip(pixels * (gain + tint) + offset, 0, 255).astype(np.float32)
-    return Change(region.window, blend(pixels, shifted, region.alpha * scene.on_object(region.window)))
+    return Change(region.window, blend(pixels, shifted, region.alpha))
 
 
 def texture(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
