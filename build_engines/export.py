@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx
 
+from build_engines.draft import draft
 from build_engines.head import HeadSpec, Port, write_head
 from build_engines.onnx_writer import UINT8, GraphWriter
 from build_engines.presets import Preset
 from build_engines.vit import VitWeights, write_encoder
+from edge.bundle import Bundle, Encoder, Graph, Precision
 from edge.errors import ConfigError
+
+FP32_FILE, INT8_FILE = "vision.fp32.onnx", "vision.int8.onnx"
+# What int8 leaves in float is computed in bf16 where the CPU has it: it is as near to fp32.
+GRAPHS: dict[Precision, Graph] = {
+    "fp32": Graph(file=FP32_FILE, float_type="f32"),
+    "bf16": Graph(file=FP32_FILE, float_type="bf16"),
+    "int8": Graph(file=INT8_FILE, float_type="bf16"),
+}
 
 
 def read_weights(preset: Preset, source: Path) -> VitWeights:
@@ -59,12 +70,60 @@ def vision_graph(vit: VitWeights, size: tuple[int, int], taps: tuple[int, ...]) 
     return writer.model("vision", [image, *head.inputs], head.outputs)
 
 
+def export_bundle(
+    preset: Preset, folder: Path, precisions: Sequence[Precision], step: Callable[[str], None]
+) -> Bundle:
+    """Writes the graphs of a preset and their manifest, with the parity still to be measured.
+
+    Args:
+        preset: what to build.
+        folder: where; an earlier export there is replaced.
+        precisions: to write, fp32 among them.
+        step: told what is being done.
+
+    Raises:
+        SourceError: the weights cannot be fetched.
+        ConfigError: the size or the taps do not fit the encoder.
+        EngineError: int8 cannot be made.
+    """
+    vit = read_weights(preset, preset.source.fetch())
+    step("fp32")
+    model = vision_graph(vit, preset.input_size, preset.taps)
+    feature_width = _feature_width(model)
+    save_onnx(model, folder / FP32_FILE)
+    if "int8" in precisions:
+        from build_engines.quantize import quantized
+
+        step("int8")
+        save_onnx(quantized(model, preset.input_size, feature_width), folder / INT8_FILE)
+    encoder = Encoder(
+        family=preset.family,
+        input_size=preset.input_size,
+        patch=vit.patch,
+        taps=preset.taps,
+        width=vit.width,
+        feature_width=feature_width,
+    )
+    return draft(folder, preset, encoder, {precision: GRAPHS[precision] for precision in precisions})
+
+
+def content_of(model: onnx.ModelProto) -> bytes:
+    """The model as the bytes of its file; the same model gives the same bytes."""
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
 def save_onnx(model: onnx.ModelProto, path: Path) -> None:
     """Writes the model under a temporary name first, so that the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        onnx.save(model, str(part))
+        part.write_bytes(content_of(model))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _feature_width(model: onnx.ModelProto) -> int:
+    port = next(output for output in model.graph.output if output.name == "features")
+    return int(port.type.tensor_type.shape.dim[1].dim_value)

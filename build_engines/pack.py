@@ -1,49 +1,18 @@
-"""Bundles in the making: the work folder that ``export`` fills and ``verify`` measures, and packing it."""
+"""From a verified work folder to the bundle that a station loads."""
 
 from __future__ import annotations
 
-import os
-import platform
+import hashlib
 import shutil
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
 from pathlib import Path
 
+from build_engines.export import FP32_FILE, content_of, read_weights, vision_graph
 from build_engines.parity import failures
 from build_engines.presets import Preset
-from edge.bundle import MANIFEST_NAME, Bundle, BundleFile, Encoder, Graph, Manifest, Precision
+from edge.bundle import MANIFEST_NAME, Bundle, Precision
 from edge.errors import BundleError
-from edge.fetch import sha256_of
-from edge.paths import cache_dir
-
-_TOOLS = ("anomalygpt-edge", "onnx", "onnxruntime", "openvino", "nncf", "numpy")
-
-
-def work_folder(preset: Preset) -> Path:
-    """Where a preset's bundle is made before it is packed."""
-    return cache_dir() / "build" / preset.name
-
-
-def draft(folder: Path, preset: Preset, encoder: Encoder, graphs: dict[Precision, Graph]) -> Bundle:
-    """Writes the manifest of what lies in ``folder``, with its parity still to be measured."""
-    files = {graph.file for graph in graphs.values()}
-    manifest = Manifest(
-        name=preset.name,
-        encoder=encoder,
-        graphs=graphs,
-        origins=(preset.source.origin,),
-        tools=_tool_versions(),
-        files={name: _described(folder / name) for name in sorted(files)},
-    )
-    return write_manifest(folder, manifest)
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> Bundle:
-    """Writes ``manifest.json`` whole or not at all."""
-    part = folder / f".{MANIFEST_NAME}.{os.getpid()}"
-    part.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    part.replace(folder / MANIFEST_NAME)
-    return Bundle(folder, manifest)
 
 
 def pack(made: Bundle, target: Path) -> Bundle:
@@ -79,15 +48,25 @@ def pack(made: Bundle, target: Path) -> Bundle:
     return Bundle(target, made.manifest)
 
 
-def _described(path: Path) -> BundleFile:
-    return BundleFile(sha256=sha256_of(path), bytes=path.stat().st_size)
+def is_up_to_date(target: Path, preset: Preset, precisions: Sequence[Precision]) -> bool:
+    """Whether ``target`` holds an intact bundle with the graph that the preset makes today.
 
-
-def _tool_versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for tool in _TOOLS:
-        try:
-            found[tool] = version(tool)
-        except PackageNotFoundError:  # Running from a checkout that is not installed.
-            continue
-    return found
+    Raises:
+        SourceError: the weights cannot be fetched.
+        ConfigError: the size or the taps do not fit the encoder.
+    """
+    if not (target / MANIFEST_NAME).is_file():
+        return False
+    try:
+        manifest = Bundle.load(target).manifest
+    except BundleError:
+        return False  # Damaged, or of another version: made again.
+    vit = read_weights(preset, preset.source.fetch())
+    graph = content_of(vision_graph(vit, preset.input_size, preset.taps))
+    same = manifest.files.get(FP32_FILE)
+    return (
+        same is not None
+        and same.sha256 == hashlib.sha256(graph).hexdigest()
+        and set(manifest.graphs) == set(precisions)
+        and not failures(manifest)
+    )

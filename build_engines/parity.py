@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from edge.errors import BundleError, EngineError
 from edge.evaluation.metrics import auroc
 from edge.vision.engine import Array, Image, MemoryArrays, fit_into
 from edge.vision.openvino import OpenVinoEngine, cpu_precisions
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 PATCH_COSINE_LIMIT: dict[Precision, float] = {"fp32": 0.9999, "bf16": 0.998, "int8": 0.998}
 """The least mean cosine of a patch's features to the reference."""
@@ -81,6 +85,28 @@ def failures(manifest: Manifest) -> list[str]:
                 f"(reference {parity.image_auroc_reference:.4f}, limit {AUROC_LIMIT} below)."
             )
     return found
+
+
+def parity_table(manifest: Manifest) -> Table:
+    """The figures of every precision, for a terminal."""
+    from rich.table import Table
+
+    table = Table("precision", "against", "images", "patch cosine", "worst patch", "image AUROC", "")
+    for precision, graph in manifest.graphs.items():
+        parity = graph.parity
+        if parity is None:
+            table.add_row(precision, "not measured: this CPU does not compute it")
+            continue
+        table.add_row(
+            precision,
+            parity.against,
+            str(parity.images),
+            f"{parity.patch_cosine_mean:.5f}",
+            f"{parity.patch_cosine_min:.4f}",
+            f"{parity.image_auroc:.4f} ({parity.image_auroc - parity.image_auroc_reference:+.4f})",
+            "ok" if parity.passed else "below its limit",
+        )
+    return table
 
 
 @dataclass(slots=True)

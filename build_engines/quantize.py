@@ -1,0 +1,75 @@
+"""int8: the encoder's matrix products in 8-bit integers, fixed in the graph file itself.
+
+NNCF observes the graph on calibration images and writes quantisation operators around the products
+that stand it. What they cost was measured on real products: the patch embedding is left in float,
+since its input is the camera's whole range and its share of the time is small; the matching head is
+left in float, since a distance is a small difference of large numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import onnx
+
+from build_engines.head import uncalibrated_memory
+from build_engines.rendered import calibration_images
+from edge.errors import EngineError
+from edge.vision.engine import Image, fit_into
+
+_IMAGES = 36
+
+
+def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int) -> onnx.ModelProto:
+    """The vision graph with an int8 encoder, as ONNX QDQ.
+
+    Args:
+        model: the fp32 graph of :func:`build_engines.export.vision_graph`; it is not changed.
+        size: (H, W) of its input in pixels.
+        feature_width: of a patch's features.
+
+    Raises:
+        EngineError: NNCF is missing or cannot quantise the graph.
+    """
+    try:
+        import nncf
+    except ImportError as error:
+        raise EngineError(
+            "int8 needs NNCF, which is not installed.", "Install it: pip install 'anomalygpt-edge[build]'"
+        ) from error
+    nncf.set_log_level(logging.ERROR)
+    static = onnx.ModelProto()
+    static.CopyFrom(model)
+    channels = static.graph.input[0].type.tensor_type.shape.dim[3]
+    channels.dim_value = 3
+    memory = uncalibrated_memory(np.eye(1, feature_width, dtype=np.float32))
+    images = [_fitted(image, size) for image in calibration_images(_IMAGES)]
+    try:
+        result: onnx.ModelProto = nncf.quantize(
+            static,
+            nncf.Dataset(images, lambda image: {"image": image, **memory}),
+            model_type=nncf.ModelType.TRANSFORMER,
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(images),
+            ignored_scope=nncf.IgnoredScope(names=_kept_in_float(static)),
+        )
+    except (nncf.NNCFError, RuntimeError) as error:
+        raise EngineError(
+            f"NNCF cannot quantise the graph: {error}", "Leave int8 out with --precision."
+        ) from error
+    result.graph.input[0].type.tensor_type.shape.dim[3].dim_param = "channels"
+    return result
+
+
+def _kept_in_float(model: onnx.ModelProto) -> list[str]:
+    """The patch embedding, and every node behind the last tap: the head."""
+    names = [node.name for node in model.graph.node]
+    last_tap = max(i for i, name in enumerate(names) if name.startswith("tap."))
+    return ["patch", *names[last_tap + 1 :]]
+
+
+def _fitted(image: Image, size: tuple[int, int]) -> Image:
+    buffer = np.zeros((1, *size, 3), np.uint8)
+    fit_into(image, buffer[0])
+    return buffer
