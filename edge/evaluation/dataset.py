@@ -1,9 +1,9 @@
 """Folders of images whose truth is known, in the layout of MVTec AD.
 
-    CATEGORY/train/good/*             references are drawn from here
-    CATEGORY/test/good/*              good parts to judge
-    CATEGORY/test/DEFECT/*            defective parts to judge, one folder per kind of defect
-    CATEGORY/ground_truth/DEFECT/*    their masks, STEM_mask.png or STEM.png; any may be missing
+CATEGORY/train/good/*             references are drawn from here
+CATEGORY/test/good/*              good parts to judge
+CATEGORY/test/DEFECT/*            defective parts to judge, one folder per kind of defect
+CATEGORY/ground_truth/DEFECT/*    their masks, STEM_mask.png or STEM.png; any may be missing
 """
 
 from __future__ import annotations
@@ -66,8 +66,9 @@ class Category:
             DatasetError: there are fewer good images than that.
         """
         if shots > len(self.train):
+            has = len(self.train)
             raise DatasetError(
-                f"{self.name}: {shots} references are asked for, and train/good has {len(self.train)} images.",
+                f"{self.name}: {shots} references are asked for, and train/good has {has} images.",
                 "Ask for fewer shots.",
             )
         return random.Random(seed).sample(self.train, shots)
@@ -135,7 +136,8 @@ def read_mask(part: TestPart, shape: tuple[int, int]) -> npt.NDArray[np.bool_] |
             f"{part.mask}: the mask marks no pixel, and yet its image counts as {part.kind!r}.",
             "Move the image to test/good, or the mask away: masks may be missing.",
         )
-    return mask > mask.max() / 2
+    marked: npt.NDArray[np.bool_] = mask > mask.max() / 2
+    return marked
 
 
 def _category_folders(path: Path) -> list[Path]:

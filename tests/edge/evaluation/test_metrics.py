@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -44,7 +46,7 @@ def pro_by_thresholds(images, limit):
     overlap = np.mean([share_above(region, thresholds) for region in regions], axis=0)
     points = [(0.0, 0.0), *zip(share_above(good_scores, thresholds), overlap, strict=True)]
     area = 0.0
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         if x0 >= limit:
             break
         if x1 > limit:

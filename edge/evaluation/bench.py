@@ -1,0 +1,135 @@
+"""How fast this machine inspects, and where the time goes."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edge.bundle import Bundle, Precision
+from edge.cameras import Image, read_image
+from edge.evaluation.bare_encoder import BareEncoder
+from edge.evaluation.precision_run import PrecisionRun, run_precisions
+from edge.evaluation.station_run import StationRun, run_station
+from edge.evaluation.timing import percentiles
+from edge.station.judging import Judge
+from edge.vision.enrollment import enroll
+from edge.vision.inspector import Inspector
+from edge.vision.openvino import OpenVinoEngine, cpu_precisions
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured, on what.
+
+    Attributes:
+        bundle: id of the model bundle.
+        precision: of the engine that worked as a station.
+        threads: as asked for; None: OpenVINO's choice.
+        references: images that the product was learned from.
+        image_size: (H, W) of the first image that was inspected, in pixels.
+        station: the work of a station, part by part.
+        precisions: all precisions that the bundle and this CPU have, side by side.
+    """
+
+    bundle: str
+    precision: str
+    threads: int | None
+    references: int
+    image_size: tuple[int, int]
+    station: StationRun
+    precisions: dict[Precision, PrecisionRun]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; milliseconds, MB of 10^6 bytes, and ratios."""
+        station, fp32 = self.station, self.precisions.get("fp32")
+        return {
+            "bundle": self.bundle,
+            "precision": self.precision,
+            "machine": _machine(),
+            "threads": self.threads,
+            "references": self.references,
+            "image_size": list(self.image_size),
+            "parts": len(station.rss_mb),
+            "stages_ms": {stage: percentiles(samples) for stage, samples in station.stages_ms.items()},
+            "vision_ms": percentiles(station.vision_ms),
+            "total_ms": percentiles(station.total_ms),
+            "frames_per_second": {
+                "vision": _per_second(station.vision_ms),
+                "all_stages": _per_second(station.total_ms),
+            },
+            "memory_mb": {"inspecting": max(station.rss_mb), "peak": station.peak_rss_mb},
+            "broker_acknowledged": station.acknowledged,
+            "precisions": {
+                precision: {
+                    "rounds": len(run.vision_ms),
+                    "vision_ms": percentiles(run.vision_ms),
+                    "encoder_ms": percentiles(run.encoder_ms),
+                    "ratio_to_encoder": run.ratio_to_encoder,
+                    "vision_speedup": None if fp32 is None else run.vision_speedup(fp32),
+                    "encoder_speedup": None if fp32 is None else run.encoder_speedup(fp32),
+                }
+                for precision, run in self.precisions.items()
+            },
+        }
+
+
+def bench(
+    bundle: Bundle,
+    references: Sequence[Path],
+    images: Sequence[Path],
+    parts: int,
+    progress: Progress,
+    *,
+    precision: Precision | Literal["auto"] = "auto",
+    threads: int | None = None,
+) -> Measured:
+    """Learn a product from ``references``, then measure ``parts`` inspections of ``images``.
+
+    First one engine works as a station does, alone in memory. Then all precisions that the bundle
+    and this CPU have take turns, each with its bare encoder. One memory serves them all: what
+    matching costs hangs on its size, not on the precision that it was made in.
+
+    Raises:
+        EngineError, FrameError, MessagingError, ProductError, RecordsError: as at a station.
+    """
+    engine = OpenVinoEngine(bundle, precision, threads)
+    memory = enroll(engine, [read_image(path) for path in references], bundle_id=bundle.id, progress=progress)
+    judge = Judge(Inspector(engine, memory), station="bench", product="bench", bundle=bundle.id)
+    station = run_station(judge, images, parts, progress)
+    engine.close()
+
+    available = [name for name in bundle.manifest.graphs if name in cpu_precisions()]
+    engines = {name: OpenVinoEngine(bundle, name, threads) for name in available}
+    contestants = {
+        name: (Inspector(one, memory), BareEncoder(bundle, name, threads)) for name, one in engines.items()
+    }
+    pictures: list[Image] = [read_image(path) for path in images]
+    precisions = run_precisions(contestants, pictures, parts, progress)
+    for one in engines.values():
+        one.close()
+    height, width = pictures[0].shape[:2]
+    return Measured(
+        bundle.id, engine.precision, threads, len(references), (height, width), station, precisions
+    )
+
+
+def _per_second(samples_ms: Sequence[float]) -> float:
+    return 1e3 * len(samples_ms) / sum(samples_ms)
+
+
+def _machine() -> dict[str, Any]:
+    import openvino as ov
+
+    return {
+        "cpu": str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")),
+        "cpus": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "openvino": ov.__version__,
+    }

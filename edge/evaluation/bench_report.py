@@ -1,0 +1,72 @@
+"""A benchmark as tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.evaluation.bench import Measured
+from edge.evaluation.timing import percentiles
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def bench_tables(measured: Measured) -> list[Table]:
+    """The stages of a station's work, and the precisions side by side."""
+    return [_stages(measured), _precisions(measured)]
+
+
+def _stages(measured: Measured) -> Table:
+    from rich.table import Table
+
+    station = measured.station
+    height, width = measured.image_size
+    table = Table(
+        title=f"{measured.bundle}, {measured.precision}, images of {width}×{height}, "
+        f"{measured.references} references, {len(station.rss_mb)} parts",
+        title_justify="left",
+    )
+    for name in ("stage", "p50 ms", "p99 ms", "per second"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for stage, samples in station.stages_ms.items():
+        table.add_row(stage, *_p50_p99(samples))
+    table.add_section()
+    for name, samples in (("vision path", station.vision_ms), ("all stages", station.total_ms)):
+        table.add_row(name, *_p50_p99(samples), f"{1e3 * len(samples) / sum(samples):.2f}")
+    table.caption = (
+        f"memory: {max(station.rss_mb):.0f} MB while inspecting, {station.peak_rss_mb:.0f} MB at most"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _precisions(measured: Measured) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        title="precisions in turn on each image, ms; ratio: vision ÷ encoder; speed-up: over fp32",
+        title_justify="left",
+    )
+    table.add_column("precision")
+    for name in ("vision p50", "p99", "encoder p50", "p99", "ratio", "speed-up, vision", "encoder"):
+        table.add_column(name, justify="right")
+    fp32 = measured.precisions.get("fp32")
+    for precision, run in measured.precisions.items():
+        speedups = (
+            ("–", "–")
+            if fp32 is None
+            else (f"{run.vision_speedup(fp32):.2f}×", f"{run.encoder_speedup(fp32):.2f}×")
+        )
+        table.add_row(
+            precision,
+            *_p50_p99(run.vision_ms),
+            *_p50_p99(run.encoder_ms),
+            f"{run.ratio_to_encoder:.3f}",
+            *speedups,
+        )
+    return table
+
+
+def _p50_p99(samples: list[float]) -> tuple[str, str]:
+    both = percentiles(samples)
+    return f"{both['p50']:.2f}", f"{both['p99']:.2f}"

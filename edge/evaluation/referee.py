@@ -1,0 +1,110 @@
+"""Holding the findings about a product's test parts against the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.evaluation.metrics import Decisions, PixelCurves, auroc, mean_known, share
+from edge.inspection import Verdict
+from edge.vision.inspector import Finding
+from edge.vision.location import cell_of_words
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How well parts were judged; fractions from 0 to 1, None where the data cannot give one.
+
+    Attributes:
+        image_auroc: of the score.
+        pixel_auroc: of the map over all pixels of images whose mask is known.
+        pro: of the map, per-region overlap up to a false-positive rate of 0.3.
+        accuracy, balanced_accuracy: of the language verdict; None while no language model decides.
+        accuracy_calibration, balanced_accuracy_calibration: of the calibrated verdict.
+        location_accuracy: share of true alarms on images with a mask whose named cell of the nine
+            holds a defective pixel.
+    """
+
+    image_auroc: float | None = None
+    pixel_auroc: float | None = None
+    pro: float | None = None
+    accuracy: float | None = None
+    balanced_accuracy: float | None = None
+    accuracy_calibration: float | None = None
+    balanced_accuracy_calibration: float | None = None
+    location_accuracy: float | None = None
+
+
+FIGURE_NAMES = tuple(field.name for field in fields(Figures))
+
+
+def mean_figures(many: list[Figures]) -> Figures:
+    """The mean of each figure over those that have it."""
+    return Figures(**{name: mean_known(getattr(one, name) for one in many) for name in FIGURE_NAMES})
+
+
+class Referee:
+    """Collects the findings of one product, learned from one choice of references."""
+
+    def __init__(self) -> None:
+        self._scores: list[float] = []
+        self._outcomes: list[tuple[bool, bool]] = []
+        self._places: list[bool] = []
+        self._pixels = PixelCurves()
+
+    def add(self, finding: Finding, defective: bool, mask: npt.NDArray[np.bool_] | None) -> None:
+        """Take in one part.
+
+        Args:
+            finding: what the inspector says of it.
+            defective: what it is.
+            mask: its defective pixels, bool (H, W) at the image's size; None where not known.
+        """
+        alarm = finding.verdict is Verdict.NG
+        self._scores.append(finding.score)
+        self._outcomes.append((alarm, defective))
+        if mask is None:
+            return
+        self._pixels.add(_enlarged(finding.map, mask.shape), mask)
+        if alarm and defective:
+            self._places.append(names_a_defect(finding.location, mask))
+
+    def figures(self) -> Figures:
+        """The figures of all parts so far."""
+        decisions = Decisions.count(self._outcomes)
+        return Figures(
+            image_auroc=auroc(self._scores, [defective for _, defective in self._outcomes]),
+            pixel_auroc=self._pixels.auroc,
+            pro=self._pixels.pro(),
+            accuracy_calibration=decisions.accuracy,
+            balanced_accuracy_calibration=decisions.balanced_accuracy,
+            location_accuracy=share(self._places),
+        )
+
+
+def names_a_defect(location: str, mask: npt.NDArray[np.bool_]) -> bool:
+    """Whether the cell of the nine that ``location`` names holds a defective pixel.
+
+    Args:
+        location: ``top left`` … ``bottom right``; empty where the inspector names no place.
+        mask: bool (H, W).
+    """
+    if not location:
+        return False
+    row, column = cell_of_words(location)
+    y, x = np.nonzero(mask)
+    height, width = mask.shape
+    # By the pixels' centres, as the inspector places a peak.
+    in_row, in_column = 3 * (2 * y + 1) // (2 * height) == row, 3 * (2 * x + 1) // (2 * width) == column
+    return bool((in_row & in_column).any())
+
+
+def _enlarged(anomaly_map: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    import cv2
+
+    enlarged: npt.NDArray[np.float32] = cv2.resize(
+        anomaly_map, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR
+    )
+    return enlarged

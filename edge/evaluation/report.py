@@ -1,0 +1,127 @@
+"""What was measured, as JSON for programs and as a table for people."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import EdgeError
+from edge.evaluation.evaluate import Result
+from edge.evaluation.referee import FIGURE_NAMES, Figures
+from edge.evaluation.timing import percentiles
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TITLES = {
+    "image_auroc": "image AUROC",
+    "pixel_auroc": "pixel AUROC",
+    "pro": "PRO",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy_calibration": "accuracy (calibr.)",
+    "balanced_accuracy_calibration": "balanced acc. (calibr.)",
+    "location_accuracy": "location",
+}
+
+
+def results_json(results: Sequence[Result]) -> dict[str, Any]:
+    """One result as it is; several under ``runs``, with what they have in common beside them."""
+    if len(results) == 1:
+        return _result_json(results[0])
+    common = {"bundle": results[0].bundle, "seeds": list(results[0].seeds)}
+    return {**common, "runs": [_result_json(result) for result in results]}
+
+
+def _result_json(result: Result) -> dict[str, Any]:
+    # The language half decides nothing yet, so a part waits for the vision half alone.
+    vision = percentiles(result.vision_ms)
+    return {
+        "bundle": result.bundle,
+        "shots": result.shots,
+        "seeds": list(result.seeds),
+        "categories": {
+            name: {
+                "images": category.images,
+                **dataclasses.asdict(category.figures),
+                "by_seed": [
+                    {
+                        "seed": trial.seed,
+                        "references": list(trial.references),
+                        **dataclasses.asdict(trial.figures),
+                    }
+                    for trial in category.by_seed
+                ],
+            }
+            for name, category in result.categories.items()
+        },
+        "mean": dataclasses.asdict(result.mean),
+        "latency_ms": {"vision": vision, "language": percentiles([]), "total": vision},
+    }
+
+
+def result_table(result: Result) -> Table:
+    """A row per category and their mean, in per cent; figures that no category has are left out."""
+    from rich.table import Table
+
+    mean = result.mean
+    shown = [name for name in FIGURE_NAMES if getattr(mean, name) is not None]
+    seeds = ", ".join(str(seed) for seed in result.seeds)
+    references = "1 reference" if result.shots == 1 else f"{result.shots} references"
+    table = Table(title=f"{references}, seed {seeds}, per cent", title_justify="left")
+    table.add_column("category")
+    table.add_column("images", justify="right")
+    for name in shown:
+        table.add_column(_TITLES[name], justify="right")
+    for category, judged in result.categories.items():
+        table.add_row(category, str(judged.images), *_cells(judged.figures, shown))
+    table.add_section()
+    images = sum(judged.images for judged in result.categories.values())
+    table.add_row("mean", str(images), *_cells(mean, shown))
+    return table
+
+
+def check_target(path: Path) -> None:
+    """Find out before the work whether its result can be written to ``path``; its folder is made.
+
+    Raises:
+        EdgeError: it cannot.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, "the folder may not be written to")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all.
+
+    Raises:
+        EdgeError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # the reason is told below
+            temporary.unlink()
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def _unwritable(path: Path, reason: str) -> EdgeError:
+    return EdgeError(
+        f"{path} cannot be written: {reason}.", "Name a file in a folder of yours with free space."
+    )
+
+
+def _cells(figures: Figures, names: Sequence[str]) -> list[str]:
+    values = [getattr(figures, name) for name in names]
+    return ["–" if value is None else f"{100 * value:.1f}" for value in values]

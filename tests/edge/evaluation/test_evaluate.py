@@ -1,0 +1,102 @@
+"""What evaluation measures is the station's own work."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from edge.errors import DatasetError, FrameError
+from edge.evaluation.dataset import find_categories
+from edge.evaluation.evaluate import Plan, evaluate
+from edge.vision.openvino import OpenVinoEngine
+from tests.edge.evaluation.conftest import write_plates
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_bundle):
+    with_engine = OpenVinoEngine(tiny_bundle, "fp32")
+    yield with_engine
+    with_engine.close()
+
+
+def figures(results):
+    return [
+        (result.shots, name, category.images, category.by_seed)
+        for result in results
+        for name, category in result.categories.items()
+    ]
+
+
+def test_encoding_each_image_once_changes_no_figure(engine, plates):
+    categories = find_categories([plates])
+    once = evaluate(categories, engine, "tiny", Plan((1, 2), (0, 1)))
+    whole = evaluate(categories, engine, "tiny", Plan((1, 2), (0, 1), whole_graph=True))
+    assert figures(once) == figures(whole)
+
+
+def test_every_number_of_references_and_every_seed_is_judged(engine, plates):
+    one, three = evaluate(find_categories([plates]), engine, "tiny", Plan((1, 3), (5, 6, 7)))
+    assert (one.shots, three.shots) == (1, 3)
+    for result in (one, three):
+        judged = result.categories["plates"]
+        assert judged.images == 8
+        assert [trial.seed for trial in judged.by_seed] == [5, 6, 7]
+        assert {len(trial.references) for trial in judged.by_seed} == {result.shots}
+        assert len(result.vision_ms) == 3 * 8
+        assert min(result.vision_ms) > 0
+    (category,) = find_categories([plates])
+    drawn = three.categories["plates"].by_seed[2].references
+    assert list(drawn) == [path.name for path in category.references(3, seed=7)]
+
+
+def test_stains_that_anybody_sees_are_found(engine, plates):
+    (result,) = evaluate(find_categories([plates]), engine, "tiny", Plan((4,), (0,)))
+    mean = result.mean
+    assert mean.image_auroc == 1.0
+    assert mean.pixel_auroc > 0.8
+    assert 0 <= mean.pro <= 1
+    assert (mean.accuracy, mean.balanced_accuracy) == (None, None)
+
+
+def test_without_masks_the_pixel_figures_are_missing_and_the_others_stay(engine, plates):
+    with_masks = evaluate(find_categories([plates]), engine, "tiny", Plan())[0].mean
+    shutil.rmtree(plates / "ground_truth")
+    without = evaluate(find_categories([plates]), engine, "tiny", Plan())[0].mean
+    assert (without.pixel_auroc, without.pro, without.location_accuracy) == (None, None, None)
+    assert without.image_auroc == with_masks.image_auroc
+    assert without.accuracy_calibration == with_masks.accuracy_calibration
+
+
+def test_means_are_over_categories(engine, plates):
+    write_plates(plates.parent / "more")
+    (result,) = evaluate(find_categories([plates.parent]), engine, "tiny", Plan((1,), (0, 1)))
+    assert list(result.categories) == ["more", "plates"]
+    each = [category.figures.image_auroc for category in result.categories.values()]
+    assert result.mean.image_auroc == pytest.approx(sum(each) / 2)
+
+
+def test_too_many_shots_are_refused_before_any_work(engine, plates):
+    seen = []
+    write_plates(plates.parent / "more")
+    shutil.rmtree(plates / "train/good")
+    shutil.copytree(plates / "test/good", plates / "train/good")  # 4 in the second category, 5 in the first
+    with pytest.raises(DatasetError, match="plates: 5 references"):
+        evaluate(
+            find_categories([plates.parent]), engine, "tiny", Plan((1, 5)), lambda *what: seen.append(what)
+        )
+    assert seen == []
+
+
+def test_an_image_that_cannot_be_inspected_is_named(engine, plates):
+    path = plates / "test/stain/2.png"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FrameError, match=r"stain/2\.png"):
+        evaluate(find_categories([plates]), engine, "tiny", Plan())
+
+
+def test_progress_names_the_category_and_reaches_its_images(engine, plates):
+    seen = []
+    evaluate(find_categories([plates]), engine, "tiny", Plan(), lambda *what: seen.append(what))
+    inspecting = [(done, total) for what, done, total in seen if what == "plates (1 of 1): inspecting"]
+    assert inspecting == [(number, 8) for number in range(8)]

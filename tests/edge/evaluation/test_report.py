@@ -1,0 +1,129 @@
+"""Figures on paper: the JSON's shape is a promise, the table is for reading."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import jsonschema
+import pytest
+from rich.console import Console
+
+from edge.errors import EdgeError
+from edge.evaluation.evaluate import CategoryResult, Result, SeedResult
+from edge.evaluation.referee import FIGURE_NAMES, Figures
+from edge.evaluation.report import check_target, result_table, results_json, write_json
+from edge.evaluation.timing import percentiles
+
+FRACTION = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]}
+FIGURES = dict.fromkeys(FIGURE_NAMES, FRACTION)
+MS = {
+    "type": "object",
+    "properties": {name: {"type": ["number", "null"], "minimum": 0} for name in ("p50", "p99")},
+    "required": ["p50", "p99"],
+    "additionalProperties": False,
+}
+
+
+def closed(properties):
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+SCHEMA = closed(
+    {
+        "bundle": {"type": "string"},
+        "shots": {"type": "integer", "minimum": 1},
+        "seeds": {"type": "array", "items": {"type": "integer"}},
+        "categories": {
+            "type": "object",
+            "additionalProperties": closed(
+                {
+                    "images": {"type": "integer"},
+                    **FIGURES,
+                    "by_seed": {
+                        "type": "array",
+                        "items": closed(
+                            {
+                                "seed": {"type": "integer"},
+                                "references": {"type": "array", "items": {"type": "string"}},
+                                **FIGURES,
+                            }
+                        ),
+                    },
+                }
+            ),
+        },
+        "mean": closed(FIGURES),
+        "latency_ms": closed({"vision": MS, "language": MS, "total": MS}),
+    }
+)
+
+
+def result(shots=1):
+    one = Figures(0.9, 0.8, 0.7, None, None, 0.6, 0.5, None)
+    two = Figures(0.7, None, None, None, None, 0.8, 0.7, None)
+    nut = CategoryResult(7, (SeedResult(0, ("1.png",), one), SeedResult(1, ("2.png",), two)))
+    bolt = CategoryResult(5, (SeedResult(0, ("1.png",), one), SeedResult(1, ("3.png",), one)))
+    return Result("tiny-0123abcd", shots, (0, 1), {"nut": nut, "bolt": bolt}, [10.0, 20.0, 30.0])
+
+
+def test_one_number_of_references_gives_the_promised_json():
+    written = json.loads(json.dumps(results_json([result()])))
+    jsonschema.validate(written, SCHEMA)
+    assert written["categories"]["nut"]["image_auroc"] == pytest.approx(0.8)  # over the seeds
+    assert written["categories"]["nut"]["pixel_auroc"] == pytest.approx(0.8)  # of the one that has it
+    assert written["mean"]["image_auroc"] == pytest.approx(0.85)  # over the categories
+    assert written["mean"]["accuracy"] is None
+    assert written["latency_ms"]["vision"]["p50"] == 20.0
+    assert written["latency_ms"]["language"] == {"p50": None, "p99": None}
+
+
+def test_several_numbers_of_references_give_one_such_json_each():
+    written = results_json([result(1), result(4)])
+    assert [run["shots"] for run in written["runs"]] == [1, 4]
+    for run in written["runs"]:
+        jsonschema.validate(run, SCHEMA)
+    assert (written["bundle"], written["seeds"]) == ("tiny-0123abcd", [0, 1])
+
+
+def test_the_table_shows_the_figures_that_there_are():
+    console = Console(file=io.StringIO(), width=120)
+    console.print(result_table(result(4)))
+    shown = console.file.getvalue()
+    assert "4 references" in shown
+    for word in ("nut", "bolt", "mean", "image AUROC", "85.0", "12"):
+        assert word in shown
+    assert "location" not in shown  # no category has it
+
+
+def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):
+    path = tmp_path / "new" / "out.json"
+    check_target(path)
+    write_json(path, {"a": 1})
+    write_json(path, {"a": 2})
+    assert json.loads(path.read_text()) == {"a": 2}
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EdgeError, match="cannot be written") as caught:
+        check_target(tmp_path / "file" / "out.json")
+    assert caught.value.remedy
+
+
+def test_nothing_half_written_is_left(tmp_path):
+    (tmp_path / "out.json").mkdir()
+    with pytest.raises(EdgeError, match=r"out\.json cannot be written"):
+        write_json(tmp_path / "out.json", {"a": 1})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_percentiles_are_between_the_nearest_samples():
+    assert percentiles([1.0, 2.0, 3.0, 4.0]) == {"p50": 2.5, "p99": pytest.approx(3.97)}
+    assert percentiles([]) == {"p50": None, "p99": None}
