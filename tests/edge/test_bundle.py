@@ -1,0 +1,140 @@
+"""A bundle is what its manifest says, byte for byte, or it is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.bundle import MANIFEST_NAME, Bundle
+from edge.errors import BundleError
+from edge.fetch import sha256_of
+
+GRAPHS = {"vision.fp32.onnx": b"graph in fp32", "vision.int8.onnx": b"graph in int8"}
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    """A bundle of small files; ``changes`` replace fields of its manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in GRAPHS.items():
+        (folder / name).write_bytes(content)
+    manifest = {
+        "version": 1,
+        "name": "small",
+        "encoder": {
+            "family": "dinov2",
+            "input_size": [448, 448],
+            "patch": 14,
+            "taps": [6, 7],
+            "width": 384,
+            "feature_width": 384,
+        },
+        "graphs": {
+            "fp32": {"file": "vision.fp32.onnx", "float_type": "f32"},
+            "int8": {"file": "vision.int8.onnx", "float_type": "bf16"},
+        },
+        "origins": [],
+        "tools": {"onnx": "1"},
+        "files": {
+            name: {"sha256": sha256_of(folder / name), "bytes": len(content)}
+            for name, content in GRAPHS.items()
+        },
+        **changes,
+    }
+    (folder / MANIFEST_NAME).write_text(json.dumps(manifest))
+    return folder
+
+
+def test_an_intact_bundle_is_loaded(tmp_path: Path) -> None:
+    bundle = Bundle.load(written(tmp_path / "small"))
+    assert bundle.name == "small"
+    assert bundle.manifest.encoder.grid == (32, 32)
+    assert bundle.file(bundle.graph("int8").file).read_bytes() == GRAPHS["vision.int8.onnx"]
+
+
+def test_the_same_files_give_the_same_id_and_others_another(tmp_path: Path) -> None:
+    first = Bundle.load(written(tmp_path / "a"))
+    again = Bundle.load(written(tmp_path / "b", tools={"onnx": "2"}))
+    assert first.id == again.id
+    assert first.id.startswith("small-")
+    other = {**first.manifest.model_dump(mode="json")["files"]}
+    del other["vision.int8.onnx"]
+    graphs = {"fp32": {"file": "vision.fp32.onnx", "float_type": "f32"}}
+    assert Bundle.load(written(tmp_path / "c", files=other, graphs=graphs)).id != first.id
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("at", [0, 5, -1])
+def test_one_flipped_bit_is_found_and_the_file_named(tmp_path: Path, name: str, at: int) -> None:
+    folder = written(tmp_path)
+    content = bytearray((folder / name).read_bytes())
+    content[at] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(BundleError, match=name) as caught:
+        Bundle.load(folder)
+    assert "python -m build_engines build small" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", [*GRAPHS, MANIFEST_NAME])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    folder = written(tmp_path)
+    (folder / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        Bundle.load(folder)
+
+
+def test_a_file_that_was_cut_short_is_named(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    (folder / "vision.fp32.onnx").write_bytes(b"")
+    with pytest.raises(BundleError, match=r"vision\.fp32\.onnx"):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"version": 2}, "manifest version 2"),  # made by a later program
+        ({"surprise": 1}, "surprise"),  # a field that nobody knows is no field to be ignored
+        ({"name": "../elsewhere"}, "name"),  # a name becomes a folder's name
+        ({"files": {"../vision.onnx": {"sha256": "0" * 64, "bytes": 1}}}, "files"),  # leaves the folder
+        ({"files": {"a": {"sha256": "short", "bytes": 1}}}, "sha256"),
+        ({"graphs": {"fp32": {"file": "other.onnx", "float_type": "f32"}}}, "not among the files"),
+        ({"graphs": {"fp8": {"file": "vision.fp32.onnx", "float_type": "f32"}}}, "graphs"),
+    ],
+)
+def test_a_manifest_that_cannot_be_trusted_is_refused(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(BundleError, match=words):
+        Bundle.load(written(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"])
+def test_a_manifest_that_is_no_json_object_is_refused(tmp_path: Path, content: bytes) -> None:
+    (written(tmp_path) / MANIFEST_NAME).write_bytes(content)
+    with pytest.raises(BundleError, match=MANIFEST_NAME):
+        Bundle.load(tmp_path)
+
+
+def test_a_bundle_is_found_by_its_name_or_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANOMALYGPT_EDGE_CACHE", str(tmp_path / "cache"))
+    in_cache = written(tmp_path / "cache" / "bundles" / "small")
+    assert Bundle.resolve("small").path == in_cache
+    assert Bundle.resolve(str(in_cache)).path == in_cache
+    elsewhere = written(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path)
+    assert Bundle.resolve("elsewhere").path == elsewhere
+
+
+def test_the_default_bundle_says_how_to_build_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANOMALYGPT_EDGE_CACHE", str(tmp_path))
+    with pytest.raises(BundleError, match="dinov2-s") as caught:
+        Bundle.default()
+    assert caught.value.remedy == "Build it: python -m build_engines build dinov2-s"
+
+
+def test_a_precision_that_was_not_built_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bf16 graph; it has fp32, int8"):
+        Bundle.load(written(tmp_path)).graph("bf16")
