@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened_engine(bundle_name: str | None, precision: str = "auto") -> Iterator[tuple[Bundle, OpenVinoEngine]]:
+def opened_engine(
+    bundle_name: str | None, precision: str = "auto"
+) -> Iterator[tuple[Bundle, OpenVinoEngine]]:
     """The checked bundle and its compiled engine, closed at the end.
 
     Raises:

@@ -18,16 +18,22 @@ def image_files(paths: Sequence[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        inside = sorted(file for file in path.iterdir() if _is_image(file))
-        if not inside:
-            raise FrameError(
-                f"There is no image in the folder {path}.",
-                f"Name a folder that holds some ({', '.join(sorted(IMAGE_SUFFIXES))}).",
-            )
-        files += inside
+        files += images_in(path) if path.is_dir() else [path]
+    return files
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images in a folder, sorted by name.
+
+    Raises:
+        FrameError: there is none.
+    """
+    files = sorted(file for file in folder.iterdir() if _is_image(file))
+    if not files:
+        raise FrameError(
+            f"There is no image in the folder {folder}.",
+            f"Name a folder that holds some ({', '.join(sorted(IMAGE_SUFFIXES))}).",
+        )
     return files
 
 

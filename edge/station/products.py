@@ -228,7 +228,7 @@ class Products:
         for name, image in distinct.items():
             if not (references / name).exists():
                 _write_png(references / name, image)
-        _replace(_memory_file(folder, version.number), memory.save)
+        memory.save(_memory_file(folder, version.number))
         self._write(
             folder,
             _ProductFile(

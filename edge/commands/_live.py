@@ -1,0 +1,141 @@
+"""A live table of the last parts with the counters below it; on no terminal, one line per part."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from edge.inspection import Inspection, Verdict
+from edge.station.tally import Tally
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+    from rich.table import Table
+
+    from edge.station.judging import Judged
+
+_STYLES = {Verdict.OK: "green", Verdict.NG: "bold red", Verdict.ERROR: "bold yellow"}
+_ROWS = 12
+_REFRESH_HZ = 8
+
+
+class PartsView:
+    """Shows parts as they are kept; a listener of the station.
+
+    Args:
+        title: above the table.
+        total: parts to come, for a progress; None where nobody knows.
+        footer: gives further lines below the counters, asked for at each refresh.
+    """
+
+    def __init__(
+        self, console: Console, title: str, total: int | None = None, footer: Callable[[], str] = str
+    ) -> None:
+        self._console = console
+        self._title = title
+        self._total = total
+        self._footer = footer
+        self._tally: Callable[[], Tally] = Tally
+        self._last: deque[Inspection] = deque(maxlen=_ROWS)
+
+    def count(self, tally: Callable[[], Tally]) -> None:
+        """Take the counters from there."""
+        self._tally = tally
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Keep the table on the screen while the block runs, and its last state after it."""
+        from rich.live import Live
+
+        with Live(
+            get_renderable=self._render,
+            console=self._console,
+            refresh_per_second=_REFRESH_HZ,
+            transient=False,
+        ):
+            yield
+
+    def add(self, judged: Judged) -> None:
+        """Show one more part in the table."""
+        self._last.append(judged.inspection)
+
+    def print_line(self, judged: Judged) -> None:
+        """Print one part as a line of text, for where there is no live table."""
+        print_part(self._console, judged.inspection)
+
+    def _render(self) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        counters = Text.from_markup(counters_markup(self._tally(), self._total))
+        return Group(self._parts(), counters, Text(self._footer(), style="dim"))
+
+    def _parts(self) -> Table:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            title=self._title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, expand=True
+        )
+        table.add_column("seq", justify="right", style="dim", no_wrap=True)
+        table.add_column("part", no_wrap=True, ratio=2)
+        table.add_column("verdict", no_wrap=True, width=7)
+        table.add_column("score", justify="right", no_wrap=True, width=7)
+        table.add_column("where", ratio=3, no_wrap=True)
+        table.add_column("ms", justify="right", no_wrap=True, width=6)
+        for inspection in tuple(self._last):
+            table.add_row(
+                str(inspection.seq),
+                # As Text: what a part is called must not be read as markup.
+                Text(inspection.part_id),
+                Text(inspection.verdict.value.upper(), style=_STYLES[inspection.verdict]),
+                *map(Text, _figures(inspection)),
+            )
+        for _ in range(_ROWS - len(self._last)):
+            table.add_row("", "", "", "", "", "")
+        return table
+
+
+def print_part(console: Console, inspection: Inspection) -> None:
+    """One line of plain text, aligned with its neighbours."""
+    score, where, ms = _figures(inspection)
+    console.print(
+        f"{inspection.seq:>5}  {inspection.part_id:<20}  {inspection.verdict.value.upper():<7}  "
+        f"{score:>6}  {ms:>6} ms  {where}".rstrip(),
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def counters_markup(tally: Tally, total: int | None) -> str:
+    """The counters as rich markup, coloured where they are not zero."""
+
+    def part(count: int, name: str, style: str) -> str:
+        return f"[{style}]{count} {name}[/]" if count else f"[dim]0 {name}[/]"
+
+    of = "" if total is None else f" of {total}"
+    times = f"[dim]min / mean / max[/] {tally.min_ms:.0f} / {tally.mean_ms:.0f} / {tally.max_ms:.0f} ms"
+    return "   ".join(
+        [
+            f" [bold]{tally.total}[/]{of} parts",
+            part(tally.ok, "OK", "green"),
+            part(tally.ng, "NG", "bold red"),
+            part(tally.error, "errors", "bold yellow"),
+            part(tally.overrun, "overruns", "bold yellow"),
+            times,
+        ]
+    )
+
+
+def _figures(inspection: Inspection) -> tuple[str, str, str]:
+    """Score, place (or what went wrong), milliseconds; as text, empty where there is none."""
+    total_ms = inspection.latency_ms.get("total")
+    return (
+        "" if inspection.score is None else f"{inspection.score:.2f}",
+        inspection.error or inspection.location,
+        "" if total_ms is None else f"{total_ms:.0f}",
+    )

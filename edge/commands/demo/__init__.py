@@ -1,0 +1,59 @@
+"""``demo``: the main job on real images, from nothing to verdicts on MQTT, with one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.commands._options import bundle_option
+
+
+@click.command(name="demo")
+@click.option(
+    "--parts", type=click.IntRange(min=1), default=60, show_default=True, help="How many parts to inspect."
+)
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Your own images instead of the solar cells: MVTec's layout, or a plain folder whose first "
+    "files by name show good parts.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True, max=1000),
+    metavar="HZ",
+    help="Parts per second.  [default: what this machine keeps up with, at most 4]",
+)
+@click.option("--no-color", is_flag=True, help="Plain text.")
+@bundle_option
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where the demo's station lives.  [default: demo in the cache]",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    parts: int,
+    images: Path | None,
+    rate: float | None,
+    no_color: bool,
+    bundle: str | None,
+    data_dir: Path | None,
+) -> None:
+    """Inspect real parts end to end: learn a product, run a station, publish, compare with the labels.
+
+    Fetches the model and the images on the first run (180 MB). The solar cells of elpv-dataset are
+    licensed CC BY-NC-SA 4.0: not for commercial use. Ctrl-C ends it cleanly at any point.
+    """
+    from edge import paths
+    from edge.cli import EXIT_INTERRUPTED
+    from edge.commands.demo.show import Show
+
+    folder = paths.cache_dir() / "demo" if data_dir is None else paths.absolute(data_dir)
+    show = Show(folder, no_color=no_color)
+    if show.play(parts=parts, images=images, rate_hz=rate, bundle_name=bundle):
+        ctx.exit(EXIT_INTERRUPTED)

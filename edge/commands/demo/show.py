@@ -1,0 +1,211 @@
+"""The demo's acts: prepare, enroll, run with a broker and a subscriber, sum up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+from rich.console import Console
+
+from edge.bundle import Bundle
+from edge.cameras import Image, read_image
+from edge.commands._live import PartsView
+from edge.commands._logging import log_to
+from edge.commands._signals import StopWish, stop_on_signals
+from edge.commands.demo.bundle import bundle_at_hand
+from edge.commands.demo.images import Source, folder_images, lay_out, solar_cells
+from edge.commands.demo.proof import Subscriber
+from edge.commands.demo.summary import SHEET_PARTS, Gathered, against_labels
+from edge.config import load_station
+from edge.evaluation.progress import progress_bar
+from edge.messaging import EmbeddedBroker
+from edge.station.opening import opened_station
+from edge.station.products import Products
+from edge.station.tally import Tally
+from edge.vision.enrollment import enroll
+from edge.vision.inspector import Inspector
+from edge.vision.openvino import OpenVinoEngine
+
+if TYPE_CHECKING:
+    from edge.config import StationConfig
+    from edge.vision.memory import Memory
+
+_MOST_HZ = 4.0
+
+#: The share of this machine that the default rate uses: capture, records and terminal need some too.
+_LOAD = 0.7
+_ARRIVAL_S = 10.0
+_STATION = "demo-cell"
+
+
+class Show:
+    """One demo, told to the person at the terminal as it goes.
+
+    Args:
+        folder: where its station lives: products, records, outbox, parts, contact sheet.
+    """
+
+    def __init__(self, folder: Path, *, no_color: bool) -> None:
+        self._folder = folder
+        self._console = Console(no_color=no_color, highlight=False)
+
+    def play(
+        self, *, parts: int, images: Path | None, rate_hz: float | None, bundle_name: str | None
+    ) -> bool:
+        """The whole demo; true where Ctrl-C ended it early.
+
+        Raises:
+            EdgeError: something that it needs is missing.
+        """
+        bundle = bundle_at_hand(bundle_name)
+        self._say(f"bundle      {bundle.id}")
+        source = solar_cells(parts) if images is None else folder_images(images, parts)
+        for line in source.told:
+            self._say(line)
+        lay_out(source, self._folder / "parts")
+        speed_hz = self._enroll(bundle, source)
+        config = self._write_station(source, bundle, rate_hz or min(_MOST_HZ, round(_LOAD * speed_hz, 1)))
+        gathered = Gathered(source.defective)
+        with ExitStack() as stack:
+            broker = stack.enter_context(EmbeddedBroker())
+            messaging = config.messaging.model_copy(update={"brokers": (broker.settings(),)})
+            topic = f"{messaging.site}/{messaging.line}/{messaging.station}/result"
+            subscriber = stack.enter_context(Subscriber(broker.host, broker.port, topic))
+            self._say(
+                f"broker      mqtt://{broker.host}:{broker.port}, topic {topic}; a subscriber listens\n"
+            )
+            wish, tally = self._run(
+                config.model_copy(update={"messaging": messaging}), gathered, subscriber, len(source.parts)
+            )
+            missing = subscriber.wait_for({i.seq for i in gathered.inspections}, _ARRIVAL_S)
+            self._sum_up(gathered, source, tally, topic, missing)
+        return wish.interrupted
+
+    def _enroll(self, bundle: Bundle, source: Source) -> float:
+        """Learn the product; how many parts a second this machine can judge."""
+        products = Products(self._folder)
+        started_s = time.monotonic()
+        engine = OpenVinoEngine(bundle)
+        try:
+            with progress_bar() as progress:
+
+                def learn(references: Sequence[Image]) -> Memory:
+                    return enroll(engine, references, bundle_id=bundle.id, progress=progress)
+
+                references = [read_image(path) for path in source.references]
+                if source.product in products.names():
+                    products.delete(source.product)
+                product = products.enroll(source.product, references, learn, source.description)
+            took_s = time.monotonic() - started_s
+            self._say(
+                f"product     {product.name}: learned from {len(references)} good parts in {took_s:.1f} s "
+                f"({bundle.name}, {engine.precision}, {engine.name})"
+            )
+            inspector = Inspector(engine, product.memory())
+            inspector.inspect(references[0])
+            started_s = time.monotonic()
+            inspector.inspect(references[-1])
+            return 1 / (time.monotonic() - started_s)
+        finally:
+            engine.close()
+
+    def _write_station(self, source: Source, bundle: Bundle, rate_hz: float) -> StationConfig:
+        """The demo's station as a file that `run` takes, so that it can be tried and changed."""
+        path = self._folder / "station.yaml"
+        content = {
+            "station": {"site": "demo", "line": "line1", "name": _STATION},
+            "product": source.product,
+            "bundle": str(bundle.path),
+            "data_dir": ".",
+            "camera": {"kind": "folder", "path": "parts", "rate_hz": rate_hz},
+            "records": {"keep_images": "all"},
+        }
+        path.write_text(
+            "# The demo's station. Add messaging.brokers to publish.\n"
+            + yaml.safe_dump(content, sort_keys=False)
+        )
+        self._say(f"camera      replays {len(source.parts)} parts at {rate_hz:g} a second")
+        return load_station(path)
+
+    def _run(
+        self, config: StationConfig, gathered: Gathered, subscriber: Subscriber, total: int
+    ) -> tuple[StopWish, Tally]:
+        def heard() -> str:
+            return f" {len(subscriber.verdicts)} verdicts came back over MQTT    Ctrl-C ends the demo"
+
+        live = self._console.is_terminal
+        view = PartsView(self._console, f"{config.product} on {config.station.name}", total, heard)
+        log_to(self._console if live else None, logging.WARNING)
+        with ExitStack() as stack:
+            station = stack.enter_context(
+                opened_station(config, [gathered.add, view.add if live else view.print_line])
+            )
+            view.count(lambda: station.tally)
+            wish = stack.enter_context(stop_on_signals(station.stop))
+            if live:
+                stack.enter_context(view.live())
+            return wish, station.run()
+
+    def _sum_up(
+        self, gathered: Gathered, source: Source, tally: Tally, topic: str, missing: set[int]
+    ) -> None:
+        count = len(gathered.inspections)
+        self._say(f"\n{tally}")
+        if missing:
+            self._say(
+                f"MQTT: {len(missing)} of {count} verdicts did not arrive on {topic}: seq {sorted(missing)}"
+            )
+        else:
+            self._say(f"MQTT: all {count} verdicts arrived on {topic}")
+        if not count:
+            return
+        self._say("\nagainst the labels")
+        lines = against_labels(gathered.labelled())
+        for line in lines:
+            self._say(line)
+        sheet = self._folder / "contact-sheet.png"
+        first = f"the first {SHEET_PARTS} of {count} parts" if count > SHEET_PARTS else f"{count} parts"
+        gathered.write_sheet(sheet, f"{source.product}: {first}", lines[-1].strip())
+        self._say_where(source, gathered, sheet)
+
+    def _say_where(self, source: Source, gathered: Gathered, sheet: Path) -> None:
+        folder, program = _short(self._folder), _program()
+        worst = max(gathered.inspections, key=lambda inspection: inspection.score or 0.0)
+        part = source.parts[worst.part_id]
+        self._say(f"\ncontact sheet    {_short(sheet)}")
+        self._say(f"station          {folder}/station.yaml")
+        self._say(f"records, images  {folder}/records.sqlite, {folder}/images")
+        self._say(f"references       {folder}/products/{source.product}/references")
+        self._say("\ntry next")
+        self._say(f"  {program} records --data-dir {folder} --verdict ng")
+        self._say(
+            f"  {program} inspect --data-dir {folder} --product {source.product} --overlay . "
+            f"{folder}/parts/{worst.part_id}{part.suffix}"
+        )
+        self._say(f"  {program} run {folder}/station.yaml")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+
+def _short(path: Path) -> str:
+    """A path as one would type it from here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _program() -> str:
+    """How this program is called from this shell."""
+    name = "anomalygpt-edge"
+    if shutil.which(name) is not None:
+        return name
+    beside = Path(sys.executable).with_name(name)
+    return _short(beside) if beside.exists() else f"{_short(Path(sys.executable))} -m edge"

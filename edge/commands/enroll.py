@@ -1,0 +1,106 @@
+"""``enroll``: learn a product from images of good parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.commands._options import (
+    bundle_option,
+    data_dir_option,
+    images_argument,
+    precision_option,
+    product_option,
+)
+
+if TYPE_CHECKING:
+    from edge.cameras import Image
+    from edge.station.products import Product
+    from edge.vision.memory import Memory
+
+
+@click.command(name="enroll")
+@product_option
+@images_argument
+@click.option("--add", is_flag=True, help="Keep the references that the product has and add these.")
+@click.option("--description", help='What the part is, in words: "amber glass bottle seen from above".')
+@click.option(
+    "--rotations",
+    type=click.Choice(["auto", "none", "90", "fine"]),
+    default="auto",
+    show_default=True,
+    help="Whether good parts come turned; auto measures which explains the references best.",
+)
+@precision_option
+@bundle_option
+@data_dir_option
+def command(
+    product: str,
+    images: tuple[Path, ...],
+    add: bool,
+    description: str | None,
+    rotations: str,
+    precision: str,
+    bundle: str | None,
+    data_dir: Path | None,
+) -> None:
+    """Learn a product from one to a few images of good parts.
+
+    An IMAGE is a file or a folder of files. Without any, the product is learned again from the
+    references that it has (after a change of bundle). Enrolling a product that exists makes a new
+    version of it; `products undo` goes back to the one before.
+
+    \b
+    Examples:
+      anomalygpt-edge enroll --product bottle good1.png good2.png
+      anomalygpt-edge enroll --product bottle --add more_good_parts/
+    """
+    from edge import paths
+    from edge.cameras import read_image
+    from edge.commands._engine import opened_engine
+    from edge.commands._image_files import image_files
+    from edge.evaluation.progress import progress_bar
+    from edge.station.products import Products, check_name
+    from edge.vision.enrollment import enroll
+
+    if add and not images:
+        raise click.UsageError("--add needs the images to add.")
+    products = Products(paths.data_dir(data_dir))
+    check_name(product)
+    if add or not images:
+        products.get(product)
+    read = [read_image(file) for file in image_files(images)]
+    started_s = time.monotonic()
+    with opened_engine(bundle, precision) as (opened, engine), progress_bar() as progress:
+
+        def learn(references: Sequence[Image]) -> Memory:
+            return enroll(engine, references, bundle_id=opened.id, rotations=rotations, progress=progress)
+
+        if add:
+            learned = products.add(product, read, learn, description)
+        elif read:
+            learned = products.enroll(product, read, learn, description)
+        else:
+            learned = products.relearn(product, learn, description)
+    click.echo(_summary(learned, learned.memory(), time.monotonic() - started_s))
+
+
+def _summary(product: Product, memory: Memory, took_s: float) -> str:
+    """What was learned, and what a p-value from so few parts can promise."""
+    count = memory.references
+    parts = "good part" if count == 1 else "good parts"
+    number, (height, width) = product.version.number, memory.shape
+    turned = {"none": "as the references lie", "90": "turned by quarter turns", "fine": "turned by any angle"}
+    least = 1 / (memory.references + 1)
+    lines = [
+        f"{product.name}: version {number}, {count} {parts} of {width}x{height} px, {took_s:.1f} s",
+        f"  references  {product.folder / 'references'}",
+        f"  expected    {turned.get(memory.rotations, memory.rotations)}",
+        f"  verdict     ng above {memory.boundary:.2f} on its own scale (0 good parts, 1 simulated defects)",
+        f"  promise     {count} {parts} cannot prove a false-alarm rate under {least:.1%}; add more: --add",
+    ]
+    return "\n".join(lines)

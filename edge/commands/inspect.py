@@ -1,0 +1,99 @@
+"""``inspect``: verdicts on image files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.commands._options import (
+    bundle_option,
+    data_dir_option,
+    images_argument,
+    precision_option,
+    product_option,
+)
+
+if TYPE_CHECKING:
+    from edge.inspection import Inspection
+    from edge.station.judging import Judged
+
+EXIT_SOME_ERRORS = 3
+
+
+@click.command(name="inspect")
+@product_option
+@images_argument
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per image instead of a table's row.")
+@click.option(
+    "--overlay",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write each image with its anomaly map and verdict into this folder.",
+)
+@precision_option
+@bundle_option
+@data_dir_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    product: str,
+    images: tuple[Path, ...],
+    as_json: bool,
+    overlay: Path | None,
+    precision: str,
+    bundle: str | None,
+    data_dir: Path | None,
+) -> None:
+    """Inspect image files as the station would; nothing is recorded or published.
+
+    An IMAGE is a file or a folder of files. What cannot be inspected is an inspection with the
+    verdict `error`, and the others go on.
+
+    \b
+    Exit codes:
+      0   every image has a verdict, ok or ng
+      1   nothing was inspected: the error says why and what to do
+      3   at least one image has the verdict error
+    """
+    from edge import paths
+    from edge.commands._engine import opened_engine
+    from edge.commands._image_files import frames, image_files
+    from edge.inspection import Verdict
+    from edge.station.opening import open_judge
+    from edge.station.products import Products
+
+    if not images:
+        raise click.UsageError("Name at least one IMAGE.")
+    found = Products(paths.data_dir(data_dir)).get(product)
+    files = image_files(images)
+    errors = 0
+    with opened_engine(bundle, precision) as (opened, engine):
+        judge = open_judge(engine, opened, found)
+        for frame in frames(files):
+            judged = judge.judge(frame)
+            errors += judged.inspection.verdict is Verdict.ERROR
+            click.echo(judged.inspection.to_json() if as_json else _row(judged.inspection))
+            if overlay is not None and judged.image is not None:
+                _write_overlay(overlay, judged)
+    if errors:
+        click.echo(f"{errors} of {len(files)} images could not be inspected", err=True)
+        ctx.exit(EXIT_SOME_ERRORS)
+
+
+def _row(inspection: Inspection) -> str:
+    if inspection.error:
+        return f"ERROR  {inspection.part_id}  {inspection.error}"
+    return (
+        f"{inspection.verdict.value.upper():5}  {inspection.part_id}  score {inspection.score:.2f}  "
+        f"p {inspection.p_value:.3f}  {inspection.latency_ms['total']:.0f} ms  {inspection.location}".rstrip()
+    )
+
+
+def _write_overlay(folder: Path, judged: Judged) -> None:
+    from edge.records import draw_overlay, write_image
+
+    assert judged.image is not None
+    name = judged.inspection.part_id.strip("/").replace("/", "_")
+    write_image(folder / f"{name}.png", draw_overlay(judged.image, judged.anomaly_map, judged.inspection))

@@ -1,0 +1,94 @@
+"""``products``: what is enrolled, and going back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.commands._options import data_dir_option
+
+if TYPE_CHECKING:
+    from edge.station.products import Products
+
+
+@click.group(name="products", invoke_without_command=True)
+@data_dir_option
+@click.pass_context
+def command(ctx: click.Context, data_dir: Path | None) -> None:
+    """List the enrolled products; show, undo or delete one."""
+    from edge import paths
+
+    ctx.obj = paths.data_dir(data_dir)
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_products)
+
+
+@command.command(name="list")
+@click.pass_obj
+def list_products(data_dir: Path) -> None:
+    """List the enrolled products (the default)."""
+    products = _products(data_dir)
+    names = products.names()
+    if not names:
+        click.echo(f"No product is enrolled in {products.folder}.", err=True)
+        return
+    rows = [("PRODUCT", "VERSION", "REFERENCES", "LEARNED", "BUNDLE", "DESCRIPTION")]
+    for name in names:
+        product = products.get(name)
+        version = product.version
+        count = str(len(version.references))
+        rows.append((name, str(version.number), count, version.made_at, version.bundle, product.description))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@command.command(name="show")
+@click.argument("name")
+@click.pass_obj
+def show_product(data_dir: Path, name: str) -> None:
+    """Show a product with its versions and where its references lie."""
+    product = _products(data_dir).get(name)
+    click.echo(f"{product.name}  {product.description}".rstrip())
+    click.echo(f"  folder  {product.folder}")
+    for version in reversed(product.versions):
+        mark = "in use" if version is product.version else ""
+        click.echo(
+            f"  version {version.number}  {version.made_at}  {len(version.references)} references, "
+            f"rotations {version.rotations}, bundle {version.bundle}  {mark}".rstrip()
+        )
+    for file in product.reference_files:
+        click.echo(f"  {file}")
+
+
+@command.command(name="undo")
+@click.argument("name")
+@click.pass_obj
+def undo_product(data_dir: Path, name: str) -> None:
+    """Take back a product's last enrollment."""
+    product = _products(data_dir).undo(name)
+    count = len(product.version.references)
+    click.echo(f"{name}: version {product.version.number} is in use again ({count} references)")
+
+
+@command.command(name="delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete_product(data_dir: Path, name: str, yes: bool) -> None:
+    """Forget a product with its references. It cannot be undone."""
+    products = _products(data_dir)
+    product = products.get(name)
+    count = len(product.version.references)
+    if not yes:
+        click.confirm(f"Delete {name} with its {count} references in {product.folder}?", abort=True)
+    products.delete(name)
+    click.echo(f"{name} is deleted")
+
+
+def _products(data_dir: Path) -> Products:
+    from edge.station.products import Products
+
+    return Products(data_dir)

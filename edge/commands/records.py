@@ -1,0 +1,157 @@
+"""``records``: the history of inspections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.commands._options import data_dir_option
+
+if TYPE_CHECKING:
+    from edge.records import Counters, Record
+
+_AGO = re.compile(r"(\d+)\s*([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_ALL = 2**31
+_CSV_COLUMNS = (
+    *("id", "seq", "station", "product", "part_id", "camera", "captured_at", "verdict", "code", "review"),
+    *("p_anomaly", "score", "p_value", "location", "regions", "words", "error", "bundle", "references"),
+)
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
+    """``30m``, ``2h``, ``7d`` ago, or a date with or without a time; local unless it names its zone."""
+
+    name = "moment"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The moment as UTC."""
+        text = str(value).strip()
+        ago = _AGO.fullmatch(text)
+        if ago is not None:
+            return datetime.now(timezone.utc) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        try:
+            # Python 3.10 does not read a Z.
+            return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
+        except ValueError:
+            self.fail(
+                f"{text!r} is no moment; write 30m, 2h, 7d, 2026-05-04 or 2026-05-04T13:30.", param, ctx
+            )
+
+
+@click.command(name="records")
+@click.option("--product", metavar="NAME", help="Only this product.")
+@click.option("--verdict", type=click.Choice(["ok", "ng", "error"]), help="Only this verdict.")
+@click.option("--review", is_flag=True, help="Only parts that a person should look at.")
+@click.option("--since", type=Moment(), help="Only from then on: 30m, 2h, 7d, 2026-05-04, 2026-05-04T13:30.")
+@click.option("--until", type=Moment(), help="Only before then.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help="At most so many, the newest.  [default: 20; all of them with --json and --export]",
+)
+@click.option("--json", "as_json", is_flag=True, help="One line of JSON per inspection, the newest first.")
+@click.option(
+    "--export", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write them as CSV."
+)
+@data_dir_option
+def command(
+    product: str | None,
+    verdict: str | None,
+    review: bool,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int | None,
+    as_json: bool,
+    export: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Show the history of inspections, the newest first, and the counters over all of it."""
+    from edge import paths
+    from edge.inspection import Verdict
+    from edge.records import History
+
+    history = History(paths.data_dir(data_dir))
+    found = history.query(
+        product=product,
+        verdict=Verdict(verdict) if verdict else None,
+        review=True if review else None,
+        since=since,
+        until=until,
+        limit=limit or (_ALL if as_json or export else 20),
+    )
+    if export is not None:
+        _export(export, found)
+        click.echo(f"{len(found)} inspections written to {export}")
+    elif as_json:
+        for record in found:
+            click.echo(record.inspection.to_json())
+    else:
+        _print_table(found)
+        click.echo(_counters_line(history.counters(product)))
+
+
+def _print_table(found: Sequence[Record]) -> None:
+    rows = [("SEQ", "CAPTURED", "PRODUCT", "PART", "VERDICT", "SCORE", "P", "MS", "WHERE / ERROR", "IMAGE")]
+    for record in found:
+        inspection = record.inspection
+        total_ms = inspection.latency_ms.get("total")
+        rows.append(
+            (
+                str(inspection.seq),
+                inspection.captured_at,
+                inspection.product,
+                inspection.part_id,
+                inspection.verdict.value.upper(),
+                "" if inspection.score is None else f"{inspection.score:.2f}",
+                "" if inspection.p_value is None else f"{inspection.p_value:.3f}",
+                "" if total_ms is None else f"{total_ms:.0f}",
+                inspection.location or inspection.error[:60],
+                str(record.overlay or record.image or ""),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _counters_line(counters: Counters) -> str:
+    line = f"ever: {counters.total} inspections: {counters.ok} OK, {counters.ng} NG, {counters.error} errors"
+    if counters.latency_min_ms is None:
+        return line
+    times = (counters.latency_min_ms, counters.latency_mean_ms or 0.0, counters.latency_max_ms or 0.0)
+    return line + "; {:.0f} / {:.0f} / {:.0f} ms (min / mean / max)".format(*times)
+
+
+def _export(path: Path, found: Sequence[Record]) -> None:
+    """Write the records as CSV, whole or not at all."""
+    import csv
+    import json
+
+    from edge.errors import RecordsError
+
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow([*_CSV_COLUMNS, "total_ms", "image", "overlay"])
+            for record in found:
+                fields = record.inspection.to_dict() | {
+                    "regions": json.dumps(record.inspection.to_dict()["regions"])
+                }
+                total_ms = record.inspection.latency_ms.get("total")
+                writer.writerow(
+                    [*(fields[name] for name in _CSV_COLUMNS), total_ms, record.image, record.overlay]
+                )
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise RecordsError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            "Name a file in a folder that may be written.",
+        ) from error

@@ -1,0 +1,68 @@
+"""``run``: a station at work."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edge.station.judging import Judged
+
+log = logging.getLogger(__name__)
+
+
+@click.command(name="run")
+@click.argument("station", metavar="STATION.yaml", type=click.Path(path_type=Path))
+@click.option("--plain", is_flag=True, help="Only the log, no live table, also on a terminal.")
+@click.option("--verbose", is_flag=True, help="Log every inspection.")
+@click.pass_context
+def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> None:
+    """Run a station until its camera ends, or until Ctrl-C or SIGTERM.
+
+    At the end, what is in the queue is inspected, recorded, and published or kept in the outbox. On
+    a terminal a table follows the parts; elsewhere the log tells what changes.
+
+    \b
+    Exit codes:
+      0    the camera came to its end, or SIGTERM
+      1    an error: the station could not start or go on, or a full disk cost inspections
+      130  Ctrl-C
+    """
+    from rich.console import Console
+
+    from edge.cli import EXIT_ERROR, EXIT_INTERRUPTED
+    from edge.commands._live import PartsView
+    from edge.commands._logging import log_to
+    from edge.commands._signals import stop_on_signals
+    from edge.config import load_station
+    from edge.station.opening import opened_station
+
+    config = load_station(station)
+    console = Console()
+    live = console.is_terminal and not plain
+    log_to(console if live else None)
+    view = PartsView(console, f"{config.station.name} · {config.product}")
+    listeners = ([view.add] if live else []) + ([_log_part] if verbose else [])
+    with ExitStack() as stack:
+        opened = stack.enter_context(opened_station(config, listeners))
+        wish = stack.enter_context(stop_on_signals(opened.stop))
+        log.info("%s inspects %s", config.station.name, config.product)
+        if live:
+            view.count(lambda: opened.tally)
+            stack.enter_context(view.live())
+        tally = opened.run()
+    click.echo(f"{'stopped: ' if wish.signal else ''}{tally}")
+    if opened.lost:
+        ctx.exit(EXIT_ERROR)
+    if wish.interrupted:
+        ctx.exit(EXIT_INTERRUPTED)
+
+
+def _log_part(judged: Judged) -> None:
+    inspection = judged.inspection
+    what = inspection.error or f"score {inspection.score:.2f} {inspection.location}".rstrip()
+    log.info("%d %s %s: %s", inspection.seq, inspection.part_id, inspection.verdict.value, what)

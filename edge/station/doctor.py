@@ -1,0 +1,263 @@
+"""What a station needs, looked at piece by piece: present, missing or wrong, and the remedy."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from enum import Enum
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.errors import BundleError, EdgeError, RecordsError
+from edge.records import History
+from edge.station.opening import check_learned_by
+from edge.station.products import Products
+
+if TYPE_CHECKING:
+    from edge.bundle import Bundle
+    from edge.config import StationConfig
+
+PYTHONS = ((3, 10), (3, 13))
+MIN_FREE_GB = 1.0
+
+#: What is imported, and the distribution that brings it.
+PACKAGES = {
+    "numpy": "numpy",
+    "cv2": "opencv-python-headless",
+    "openvino": "openvino",
+    "yaml": "pyyaml",
+    "pydantic": "pydantic",
+    "paho.mqtt.client": "paho-mqtt",
+    "click": "click",
+    "rich": "rich",
+    "platformdirs": "platformdirs",
+    "ulid": "python-ulid",
+    "psutil": "psutil",
+}
+
+_FRAME_WAIT_S = 5.0
+
+
+class Mark(str, Enum):
+    """How one thing is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: its name, such as ``bundle``.
+        detail: what was found.
+        remedy: what to do, where it is not ok.
+    """
+
+    what: str
+    mark: Mark
+    detail: str
+    remedy: str = ""
+
+
+def examine(
+    data_dir: Path, bundle_name: str | None, config: StationConfig | None = None
+) -> Iterator[Finding]:
+    """Look at everything, cheap things first; each finding is yielded as it is made.
+
+    Args:
+        data_dir: of products and records.
+        bundle_name: as for :meth:`edge.bundle.Bundle.resolve`.
+        config: of a station, whose product, camera and broker are looked at too.
+    """
+    yield _python()
+    yield from _packages()
+    yield _clock()
+    yield _processor()
+    bundle: Bundle | None = None
+    try:
+        from edge.bundle import Bundle
+
+        bundle = Bundle.resolve(bundle_name)
+        yield Finding("bundle", Mark.OK, f"{bundle.id} in {bundle.path}, every hash right")
+        yield _told("precision", lambda: _precision(bundle))
+    except BundleError as error:
+        yield _wrong("bundle", error)
+    yield _told("data", lambda: _data_dir(data_dir))
+    yield _told("records", lambda: _records(data_dir))
+    if config is None:
+        yield _told("products", lambda: ", ".join(Products(data_dir).names()) or "none is enrolled yet")
+        return
+    yield _told("product", lambda: _product(data_dir, config.product, bundle))
+    yield _told("camera", lambda: _camera(config))
+    yield from _brokers(config)
+
+
+def _told(what: str, look: Callable[[], str]) -> Finding:
+    """What a look found, or the error that it raised."""
+    try:
+        return Finding(what, Mark.OK, look())
+    except EdgeError as error:
+        return _wrong(what, error)
+
+
+def _wrong(what: str, error: EdgeError) -> Finding:
+    return Finding(what, Mark.WRONG, error.message, error.remedy)
+
+
+def _python() -> Finding:
+    found = f"{platform.python_version()} on {platform.system()} {platform.release()}, {platform.machine()}"
+    if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
+        return Finding("python", Mark.OK, found)
+    low, high = (".".join(map(str, version)) for version in PYTHONS)
+    return Finding("python", Mark.WRONG, found, f"Use Python {low} to {high}.")
+
+
+def _packages() -> Iterator[Finding]:
+    versions = []
+    for module, distribution in PACKAGES.items():
+        try:
+            importlib.import_module(module)
+            versions.append(f"{distribution} {_version(distribution)}")
+        except ImportError as error:
+            yield Finding(
+                distribution,
+                Mark.WRONG,
+                f"cannot be imported: {error}",
+                f"Install it: {sys.executable} -m pip install --force-reinstall {distribution}",
+            )
+    yield Finding("packages", Mark.OK, ", ".join(versions))
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        # cv2 can come from another build of OpenCV, JetPack's for one.
+        return "(not from pip)"
+
+
+def _clock() -> Finding:
+    """A clock before this program's own files were made is wrong: a board without a battery."""
+    now = datetime.now(timezone.utc)
+    made = datetime.fromtimestamp(Path(__file__).stat().st_mtime, timezone.utc)
+    found = f"{now:%Y-%m-%d %H:%M:%S} UTC"
+    if now < made:
+        return Finding(
+            "clock",
+            Mark.WRONG,
+            f"{found}: earlier than this program was installed ({made:%Y-%m-%d})",
+            "Set it: timedatectl set-ntp true, or date --set.",
+        )
+    return Finding("clock", Mark.OK, found)
+
+
+def _processor() -> Finding:
+    import psutil
+
+    from edge.vision.openvino import cpu_precisions
+
+    cores, threads = psutil.cpu_count(logical=False), psutil.cpu_count()
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
+    memory_gb = psutil.virtual_memory().total / 1e9
+    found = (
+        f"{cores} cores, {threads} threads, {usable} for us; {', '.join(sorted(cpu_precisions()))}; "
+        f"{memory_gb:.1f} GB of memory"
+    )
+    return Finding("processor", Mark.OK, found)
+
+
+def _precision(bundle: Bundle | None) -> str:
+    from edge.vision.openvino import cpu_precisions, fastest_precision
+
+    assert bundle is not None
+    chosen = fastest_precision(bundle, cpu_precisions())
+    parity = bundle.manifest.graphs[chosen].parity
+    if parity is None:
+        raise BundleError(
+            f"{chosen} is the fastest here, and nobody has measured that it is right.",
+            f"Build the bundle on this machine: python -m build_engines build {bundle.name}",
+        )
+    return f"{chosen}: mean patch cosine {parity.patch_cosine_mean:.5f} to {parity.against}"
+
+
+def _data_dir(data_dir: Path) -> str:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir) as file:
+            file.write(b"doctor")
+        free_gb = shutil.disk_usage(data_dir).free / 1e9
+    except OSError as error:
+        raise RecordsError(
+            f"{data_dir} cannot be written: {error.strerror or error}.",
+            "Choose another data_dir, free some space, or give the station's user the right to write there.",
+        ) from error
+    if free_gb < MIN_FREE_GB:
+        raise RecordsError(
+            f"{data_dir} has {free_gb:.2f} GB free.",
+            f"Free some space: a station should have {MIN_FREE_GB:g} GB.",
+        )
+    return f"{data_dir}, {free_gb:.1f} GB free"
+
+
+def _records(data_dir: Path) -> str:
+    history = History(data_dir)
+    if not history.path.exists():
+        return "none yet"
+    history.verify()
+    counters = history.counters()
+    return f"{counters.total} inspections ever, the database is whole"
+
+
+def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
+    product = Products(data_dir).get(name)
+    if bundle is not None:
+        check_learned_by(bundle, product)
+    memory = product.memory()
+    number = product.version.number
+    return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
+
+
+def _camera(config: StationConfig) -> str:
+    from edge.cameras import EndOfStream, create_camera
+    from edge.errors import CameraError
+
+    with create_camera(config.camera) as camera:
+        try:
+            frame = camera.read(_FRAME_WAIT_S)
+        except EndOfStream:
+            frame = None
+        if frame is None:
+            raise CameraError(
+                f"Camera {camera.name}: no image within {_FRAME_WAIT_S:g} s. {camera.status.detail}".strip(),
+                "Look at the camera, its cable and its trigger.",
+            )
+        if frame.image is None:
+            raise CameraError(f"Camera {camera.name}: {frame.error}")
+        height, width = frame.image.shape[:2]
+        return f"{camera.name} ({config.camera.kind}) shows {width}x{height} px; {camera.status.detail}"
+
+
+def _brokers(config: StationConfig) -> Iterator[Finding]:
+    from edge.station.broker_probe import probe
+
+    if not config.messaging.enabled:
+        yield Finding("broker", Mark.WARNING, "none: verdicts are not published", "Add messaging.brokers.")
+    for broker in config.messaging.brokers:
+        status = probe(config.messaging, broker)
+        if status.birth:
+            yield Finding("broker", Mark.OK, f"{broker} lets us in")
+        else:
+            yield Finding(
+                "broker", Mark.WRONG, f"{broker} {status.state.value}: {status.reason}", status.remedy
+            )

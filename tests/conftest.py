@@ -1,0 +1,35 @@
+"""What every test stands on: folders of its own, and the bundles."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from edge.bundle import DEFAULT_BUNDLE, Bundle, bundles_dir
+from edge.paths import DATA_VARIABLE
+from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, and no process that a test starts, touches the data of the person who runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(DATA_VARIABLE, str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A real bundle around a tiny encoder with random weights: it judges in a few milliseconds."""
+    return make_tiny_bundle(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def default_bundle() -> Bundle:
+    """The bundle that ships, built where the cache does not have it yet."""
+    if not (bundles_dir() / DEFAULT_BUNDLE).is_dir():
+        subprocess.run([sys.executable, "-m", "build_engines", "build", DEFAULT_BUNDLE], check=True)
+    return Bundle.default()

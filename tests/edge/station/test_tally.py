@@ -1,0 +1,33 @@
+"""The counters say what was said of the parts, and times of verdicts only."""
+
+from __future__ import annotations
+
+from edge.inspection import Inspection, Verdict
+from edge.station.tally import Tally
+
+
+def inspection(verdict: Verdict, ms: float | None = None) -> Inspection:
+    latency_ms = {} if ms is None else {"total": ms}
+    return Inspection(
+        "id", 1, "s", "p", "part", "c", "2026-01-01T00:00:00.000Z", verdict, latency_ms=latency_ms
+    )
+
+
+def test_every_verdict_is_counted_and_errors_have_no_time() -> None:
+    tally = Tally()
+    tally = tally.plus(inspection(Verdict.OK, 30.0))
+    tally = tally.plus(inspection(Verdict.NG, 10.0))
+    tally = tally.plus(inspection(Verdict.ERROR), overrun=True)
+    tally = tally.plus(inspection(Verdict.OK, 20.0), missed=3)
+    assert (tally.total, tally.ok, tally.ng, tally.error) == (4, 2, 1, 1)
+    assert (tally.overrun, tally.missed) == (1, 3)
+    assert (tally.min_ms, tally.mean_ms, tally.max_ms) == (10.0, 20.0, 30.0)
+    assert (
+        str(tally)
+        == "4 parts: 2 OK, 1 NG, 1 errors (1 overruns), 3 missed; 10 / 20 / 30 ms (min / mean / max)"
+    )
+
+
+def test_before_the_first_part_there_is_nothing_to_say() -> None:
+    assert Tally().mean_ms == 0.0
+    assert str(Tally()) == "0 parts: 0 OK, 0 NG, 0 errors"
