@@ -134,7 +134,8 @@ def _blend(picture: npt.NDArray[np.uint8], anomaly_map: npt.NDArray[np.float32])
     strength = np.clip((values - _CLEAR) / (_FULL - _CLEAR), 0.0, 1.0)
     # Inferno rises in lightness throughout; its dark half would look like dirt on the part.
     colour = cv2.applyColorMap((110 + strength * 135).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    opacity = (np.sqrt(strength) * strength.clip(0.0, 0.1) * 10 * _MOST_OPAQUE)[..., None]
+    # The root makes weak heat seen on a part; the ramp lets it begin without an edge.
+    opacity = (np.sqrt(strength) * np.minimum(strength * 10, 1.0) * _MOST_OPAQUE)[..., None]
     return np.asarray(picture * (1 - opacity) + colour * opacity + 0.5, np.uint8)
 
 

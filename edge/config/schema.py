@@ -1,0 +1,133 @@
+"""The schema of a station file: every section, every key, every default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from edge import paths
+from edge.cameras.settings import CameraSettings
+from edge.errors import MessagingError
+from edge.messaging.settings import MessagingSettings
+from edge.messaging.topics import check_level
+from edge.records.settings import RecordsSettings
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class StationIdentity(_Section):
+    """Which station this is: ``<site>/<line>/<name>`` begins every topic on the broker."""
+
+    site: str = Field(default="site", title="Site", description="The plant; first level of every topic.")
+    line: str = Field(default="line", title="Line", description="The line; second level of every topic.")
+    name: str = Field(
+        title="Name",
+        description="The station; third level of every topic, and the station in every record.",
+    )
+
+    @field_validator("site", "line", "name")
+    @classmethod
+    def _is_topic_level(cls, value: str) -> str:
+        try:
+            return check_level(value)
+        except MessagingError as error:
+            raise ValueError(str(error)) from None
+
+
+class QueueSettings(_Section):
+    """The parts between camera and inspection."""
+
+    size: int = Field(
+        default=4,
+        ge=1,
+        le=1000,
+        title="Size, parts",
+        description="Captured parts that may wait for inspection; their images are held in memory.",
+    )
+    policy: Literal["wait", "skip"] = Field(
+        default="wait",
+        title="When it is full",
+        description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun).",
+    )
+
+
+class VerdictSettings(_Section):
+    """Who says ok or ng. No key here is a threshold: the boundary comes from the good parts."""
+
+    decided_by: Literal["calibration", "language", "either"] = Field(
+        default="calibration",
+        title="Decided by",
+        description="calibration: the map's score on the product's own scale. "
+        "language, either: need a bundle with a language model.",
+    )
+
+    @field_validator("decided_by")
+    @classmethod
+    def _is_available(cls, value: str) -> str:
+        if value != "calibration":
+            raise ValueError("needs a language model, which this version does not have; write calibration")
+        return value
+
+
+class EngineSettings(_Section):
+    """How the vision graph is computed."""
+
+    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
+        default="auto",
+        title="Precision",
+        description="auto: the fastest that this machine computes among those that passed the parity check.",
+    )
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        title="Threads",
+        description="CPU threads of the graph; null: one for each core.",
+    )
+
+
+class StationConfig(_Section):
+    """Everything a station needs to know that it cannot find out by itself.
+
+    From :func:`~edge.config.load_station`, every path in it is absolute.
+    """
+
+    station: StationIdentity = Field(title="Station", description="Which station this is.")
+    product: str = Field(
+        min_length=1,
+        title="Product",
+        description="The enrolled product that is inspected when the station starts.",
+    )
+    bundle: str | None = Field(
+        default=None,
+        min_length=1,
+        title="Model bundle",
+        description="A bundle's name, or its folder (a path has a slash). null: the default bundle.",
+    )
+    data_dir: Path = Field(
+        default_factory=paths.data_dir,
+        title="Data folder",
+        description="Products, records, outbox; by default $ANOMALYGPT_EDGE_DATA or the user's data folder.",
+    )
+    camera: CameraSettings = Field(title="Camera", description="Where the images come from.")
+    queue: QueueSettings = Field(
+        default_factory=QueueSettings, title="Queue", description="The parts between camera and inspection."
+    )
+    verdict: VerdictSettings = Field(
+        default_factory=VerdictSettings, title="Verdict", description="Who says ok or ng."
+    )
+    engine: EngineSettings = Field(
+        default_factory=EngineSettings, title="Engine", description="How the vision graph is computed."
+    )
+    records: RecordsSettings = Field(
+        default_factory=RecordsSettings, title="Records", description="What is kept, and for how long."
+    )
+    messaging: MessagingSettings = Field(
+        default_factory=lambda: MessagingSettings.model_validate({}),
+        title="Messaging",
+        description="Where verdicts are published; without it, nowhere.",
+    )
