@@ -20,7 +20,6 @@ from edge.errors import EdgeError
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 128 + signal.SIGINT
-EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 
 COMMANDS = (
     "demo",
@@ -84,4 +83,4 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:
         # The reader (head, less) is gone; without this the interpreter complains once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
+        return EXIT_ERROR

@@ -10,9 +10,9 @@ import click
 @click.command(name="check")
 @click.argument("station", metavar="STATION.yaml", type=click.Path(path_type=Path))
 def command(station: Path) -> None:
-    """Check a station file: every problem with file, line, key, value and reason.
+    """Check a station file.
 
-    What the file names (camera, product, bundle, broker) is not looked for; `doctor` does that.
+    Every problem comes with file, line, key, value and reason. What the file names (camera, product, bundle, broker) is not looked for; `doctor` does that.
 
     \b
     Exit codes:

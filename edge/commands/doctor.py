@@ -21,9 +21,9 @@ _STYLES = {"ok": ("ok", "green"), "warning": ("look", "yellow"), "wrong": ("WRON
 @data_dir_option
 @click.pass_context
 def command(ctx: click.Context, station: Path | None, bundle: str | None, data_dir: Path | None) -> None:
-    """Look at everything that a station needs; with a station file also at its camera and broker.
+    """Look at everything that a station needs.
 
-    A running station is not disturbed.
+    With a station file also at its product, camera and broker. A running station is not disturbed.
 
     \b
     Exit codes:

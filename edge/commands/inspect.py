@@ -46,9 +46,9 @@ def command(
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
-    """Inspect image files as the station would; nothing is recorded or published.
+    """Inspect image files as the station would.
 
-    An IMAGE is a file or a folder of files. What cannot be inspected is an inspection with the
+    Nothing is recorded or published. An IMAGE is a file or a folder of files. What cannot be inspected is an inspection with the
     verdict `error`, and the others go on.
 
     \b

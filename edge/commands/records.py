@@ -71,7 +71,7 @@ def command(
     export: Path | None,
     data_dir: Path | None,
 ) -> None:
-    """Show the history of inspections, the newest first, and the counters over all of it."""
+    """Show the history of inspections, the newest first."""
     from edge import paths
     from edge.inspection import Verdict
     from edge.records import History

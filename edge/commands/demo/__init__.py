@@ -44,7 +44,10 @@ def command(
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
-    """Inspect real parts end to end: learn a product, run a station, publish, compare with the labels.
+    """Show the main job on real images, with one command.
+
+    Learns a product from a handful of good parts, runs a station on the others, publishes each verdict
+    over MQTT and hears it come back, and compares the verdicts with what is known of the parts.
 
     Fetches the model and the images on the first run (180 MB). The solar cells of elpv-dataset are
     licensed CC BY-NC-SA 4.0: not for commercial use. Ctrl-C ends it cleanly at any point.
