@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: A connection that held this long was a good one: the next attempt starts afresh with the first broker.
 STABLE_S = 5.0
+#: So many in a row that did not hold are no accident: few brokers say that a client was replaced.
+_SUSPICIOUS = 3
 _LOOP_S = 0.2
 _GOODBYE_S = 1.0
 
@@ -116,7 +118,8 @@ class Client:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mqtt-network", daemon=True)
         self._status = LinkStatus(LinkState.CONNECTING, str(settings.brokers[0]), since=utc_timestamp())
-        self._told: set[str] = set()  # faults logged since the last good connection
+        self._short_lived = 0  # accepted connections in a row that did not hold
+        self._told: set[str] = set()  # what was logged since the last connection that held
 
     @property
     def status(self) -> LinkStatus:
@@ -143,6 +146,7 @@ class Client:
             lasted_s = self._connect_and_serve(brokers[index])
             if lasted_s >= STABLE_S:
                 index, rounds = 0, 0
+                self._told.clear()
             else:
                 index = (index + 1) % len(brokers)
                 if index != 0:
@@ -172,11 +176,16 @@ class Client:
             return 0.0
         began = time.monotonic()
         self._loop(client, attempt, began + self._settings.connect_timeout_s)
+        lasted_s = 0.0
         if attempt.session is not None:
             self._listener.link_down(attempt.session)
+            lasted_s = time.monotonic() - began
+            self._short_lived = self._short_lived + 1 if lasted_s < STABLE_S else 0
+            if self._short_lived >= _SUSPICIOUS:
+                attempt.fault = faults.thrown_out(broker, self._client_id)
         if not self._stop.is_set():
             self._show_fault(attempt.fault or faults.closed_unanswered(broker, attempt.socket_error), broker)
-        return 0.0 if attempt.session is None else time.monotonic() - began
+        return lasted_s
 
     def _loop(self, client: PahoClient, attempt: _Attempt, answer_by: float) -> None:
         """Run paho until the connection ends, is never answered, or the station stops."""
@@ -249,8 +258,7 @@ class Client:
         window = min(self._settings.outbox.window, getattr(properties, "ReceiveMaximum", 65535))
         attempt.session = Session(client, attempt.birth.number, window)
         self._show(LinkState.CONNECTED, str(attempt.broker), birth=attempt.birth.number)
-        self._told.clear()
-        log.info("MQTT: connected to %s", attempt.broker)
+        self._tell(logging.INFO, f"connected to {attempt.broker}")
         if self._subscriptions:
             _, mid = client.subscribe([(name, 1) for name in self._subscriptions])
             if mid is not None:
@@ -260,9 +268,10 @@ class Client:
     def _on_disconnect(
         self, client: PahoClient, attempt: _Attempt, flags: Any, reason: Any, properties: Any
     ) -> None:
-        del client, flags, properties
-        if attempt.session is not None:
-            attempt.fault = faults.disconnected(reason.value, str(reason), attempt.broker)
+        del client, properties
+        if attempt.session is not None and attempt.fault is None:  # the first word is the true one
+            said = str(reason) if flags.is_disconnect_packet_from_server else ""
+            attempt.fault = faults.disconnected(said, attempt.broker)
 
     def _on_publish(
         self, client: PahoClient, attempt: _Attempt, mid: int, reason: Any, properties: Any
@@ -301,10 +310,13 @@ class Client:
     def _show_fault(self, fault: Fault, broker: BrokerSettings) -> None:
         since = self._status.since if self._status.state is fault.state else utc_timestamp()
         self._status = LinkStatus(fault.state, str(broker), fault.reason, fault.remedy, since)
-        if fault.reason not in self._told:
-            # Once when it breaks, not at every attempt in between.
-            self._told.add(fault.reason)
-            log.warning("MQTT: %s %s", fault.reason, fault.remedy)
+        self._tell(logging.WARNING, f"{fault.reason} {fault.remedy}")
+
+    def _tell(self, level: int, text: str) -> None:
+        """Log it once when it breaks and once when it is back, not at every attempt in between."""
+        if text not in self._told:
+            self._told.add(text)
+            log.log(level, "MQTT: %s", text)
 
 
 def _leave_writing_to_the_loop(client: PahoClient, userdata: object, sock: object) -> None:

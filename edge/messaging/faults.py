@@ -155,12 +155,17 @@ def refused(reason_code: int, reason_name: str, broker: BrokerSettings) -> Fault
     return Fault(LinkState.REFUSED, f"{broker} refused the login: {meaning}.", remedy)
 
 
-def disconnected(reason_code: int, reason_name: str, broker: BrokerSettings) -> Fault:
-    """An accepted connection ended."""
-    if reason_code == 142:
-        return Fault(
-            LinkState.REFUSED,
-            f"{broker}: another client took over with the same client id.",
-            "Give each station its own 'station' name or 'client_id'.",
-        )
-    return Fault(LinkState.CLOSED, f"The connection to {broker} ended ({reason_name.lower()}).")
+def disconnected(reason_name: str, broker: BrokerSettings) -> Fault:
+    """An accepted connection ended; without a name the broker gave no reason."""
+    why = f"the broker says: {reason_name.lower()}" if reason_name else "the broker or the network went away"
+    return Fault(LinkState.CLOSED, f"The connection to {broker} ended ({why}).")
+
+
+def thrown_out(broker: BrokerSettings, client_id: str) -> Fault:
+    """Accepted and thrown out, again and again."""
+    return Fault(
+        LinkState.REFUSED,
+        f"{broker} accepts the login and soon ends the connection, each time; another client may have "
+        f"the same client id ({client_id}).",
+        "Give each station its own 'station' name or 'client_id'; else the broker's log says why.",
+    )

@@ -10,6 +10,7 @@ counted, and the counter is on disk too.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -22,11 +23,22 @@ from typing import Any
 from edge.errors import MessagingError
 from edge.messaging.payloads import encode
 
+log = logging.getLogger(__name__)
+
 #: Bytes that a row takes beside its topic and payload; measured on full tables.
 ROW_OVERHEAD = 48
 
-#: Blocks held back beside the database, so that room can be made in it when the disk is full.
-RESERVE_BYTES = 1 << 20
+#: The log is copied into the database when it has this many pages of 4096 bytes.
+_LOG_PAGES = 256
+
+#: Rows given up at one time on a full disk; more would need a longer log.
+_GIVE_UP_ROWS = 500
+
+_MAX_PAGES = 0xFFFFFFFE
+
+#: Blocks held back beside the database. Making room in a database needs room itself: the log must
+#: be copied into it first, so this is more than a log.
+RESERVE_BYTES = 2 << 20
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -159,6 +171,7 @@ class Outbox:
             db.execute("PRAGMA locking_mode=EXCLUSIVE")
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
+            db.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             db.execute("BEGIN IMMEDIATE")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
@@ -274,6 +287,11 @@ class Outbox:
     def _commit_on_full_disk(self, entries: Sequence[Entry], acked: Collection[int]) -> list[int]:
         """Give up stored and new results, then events, then alarms, until the rest fits."""
         self._reserve.unlink(missing_ok=True)
+        self._start_log_anew()
+        # From here on the database keeps its size: new rows take the pages of those given up, and
+        # the log can always be copied.
+        pages = self._db.execute("PRAGMA page_count").fetchone()[0]
+        self._db.execute(f"PRAGMA max_page_count={pages}")
         kept = list(entries)
         seqs: dict[int, int] = {}
         for stream in reversed(Stream):
@@ -290,22 +308,28 @@ class Outbox:
         return [seqs.get(id(entry), 0) for entry in entries]
 
     def _give_up_some(self, stream: Stream) -> bool:
-        """Drop the oldest eighth of a stream; False when it has nothing left or cannot be written."""
+        """Drop some of the oldest of a stream; False when it has nothing left or cannot be written."""
         rows = self._counts.rows[stream]
         if rows == 0:
             return False
         before = self._snapshot()
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            self._sacrifice(stream, max(1, rows // 8), 0)
+            self._sacrifice(stream, min(rows, _GIVE_UP_ROWS), 0)
             self._db.execute("COMMIT")
-            # The log's blocks are used again from its start instead of growing on a full disk.
-            self._db.execute("PRAGMA wal_checkpoint(RESTART)")
         except sqlite3.OperationalError:
             self._counts = before
             self._rollback()
             return False
+        self._start_log_anew()
         return True
+
+    def _start_log_anew(self) -> None:
+        """Copy the log into the database, so that its blocks are used again instead of new ones."""
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(RESTART)")
+        except sqlite3.OperationalError as error:
+            log.debug("the outbox's log cannot be copied: %s", error)
 
     @property
     def _reserve(self) -> Path:
@@ -322,6 +346,8 @@ class Outbox:
         except OSError:
             # The disk is still full: the blocks taken so far are worth more to the database.
             self._reserve.unlink(missing_ok=True)
+        else:
+            self._db.execute(f"PRAGMA max_page_count={_MAX_PAGES}")
 
     # -- sending -----------------------------------------------------------------------------
 

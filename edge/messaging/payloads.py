@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -32,6 +33,8 @@ _SHRINK_TO_NOTHING = ("text", "error", "bundle", "location", "camera", "part_id"
 
 #: Seconds and numbers beyond these are no measurement; they would only fill the buffer.
 _MAX_MAGNITUDE = 1e9
+_CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
+_NAME_BYTES = 64
 
 
 def shorten(text: str, max_bytes: int) -> str:
@@ -41,12 +44,8 @@ def shorten(text: str, max_bytes: int) -> str:
     room = max_bytes - len(ELLIPSIS.encode())
     if room < 0:
         return ""
-    used, end = 0, 0
-    for end, character in enumerate(text):  # noqa: B007 (the index is wanted after the loop)
-        used += _size(character)
-        if used > room:
-            break
-    return text[:end].rstrip() + ELLIPSIS
+    fitting = bisect_right(range(len(text)), room, key=lambda length: _size(text[:length])) - 1
+    return text[:fitting].rstrip() + ELLIPSIS
 
 
 def _size(text: str) -> int:
@@ -56,8 +55,7 @@ def _size(text: str) -> int:
 
 def clean(text: str) -> str:
     """``text`` on one line, without control characters or halves of surrogate pairs."""
-    whole = text.encode("utf-8", "replace").decode()
-    return "".join(" " if ord(c) < 32 or 127 <= ord(c) < 160 else c for c in whole)
+    return text.encode("utf-8", "replace").decode().translate(_CONTROLS)
 
 
 def encode(fields: Mapping[str, Any]) -> bytes:
@@ -108,13 +106,13 @@ def result(inspection: Inspection) -> dict[str, Any]:
         "verdict": inspection.verdict.value,
         "review": inspection.review,
         "id": shorten(clean(inspection.id), 32),
-        "part_id": shorten(clean(inspection.part_id), 64),
-        "product": shorten(clean(inspection.product), 64),
+        "part_id": shorten(clean(inspection.part_id), _NAME_BYTES),
+        "product": shorten(clean(inspection.product), _NAME_BYTES),
         "camera": shorten(clean(inspection.camera), 32),
         "p_anomaly": inspection.p_anomaly,
         "score": inspection.score,
         "p_value": inspection.p_value,
-        "location": shorten(clean(inspection.location), 64),
+        "location": shorten(clean(inspection.location), _NAME_BYTES),
         "regions": len(inspection.regions),
         "x": top.x if top else NO_VALUE,
         "y": top.y if top else NO_VALUE,
@@ -190,8 +188,8 @@ def reply(command_id: str, command: str, code: ReplyCode, text: str) -> bytes:
     """The answer on ``cmd/reply`` to the command with this id."""
     return encode(
         {
-            "id": command_id,
-            "cmd": command,
+            "id": shorten(clean(command_id), _NAME_BYTES),
+            "cmd": shorten(clean(command), _NAME_BYTES),
             "code": code,
             "reply": code.name.lower(),
             "text": text,

@@ -93,7 +93,7 @@ class Pump:
         self._opened: Future[Outbox] = Future()
         self._closed = False
         self._session: Session | None = None
-        self._in_flight: dict[int, Row | None] = {}  # None: a live message, not of the outbox
+        self._in_flight: dict[int, Row | str] = {}  # a topic: a live message, not of the outbox
         self._acked: list[int] = []
         self._acked_at = 0.0
         self._refused_until: dict[Stream, float] = {}
@@ -173,7 +173,7 @@ class Pump:
 
     def pending(self) -> int:
         """Messages that the broker has not acknowledged, those past the outbox included."""
-        live = sum(row is None for row in self._in_flight.values())
+        live = sum(isinstance(sent, str) for sent in self._in_flight.values())
         return self._outbox.counts().total_rows - len(self._acked) + live
 
     def note_forbidden(self, topic: str, reason: str) -> None:
@@ -188,7 +188,7 @@ class Pump:
         if self._session is not None:
             mid = self._session.publish(topic, payload, qos=qos, retain=retain)
             if mid is not None and qos > 0:
-                self._in_flight[mid] = None
+                self._in_flight[mid] = topic
 
     def _begin(self, session: Session) -> None:
         self._session = session
@@ -210,19 +210,21 @@ class Pump:
     def _settle(self, session: Session, mid: int, refusal: str) -> None:
         if session is not self._session or mid not in self._in_flight:
             return
-        row = self._in_flight.pop(mid)
-        if row is None:
+        sent = self._in_flight.pop(mid)
+        if isinstance(sent, str):
+            if refusal:
+                self._forbidden[sent] = refusal
             return
         if refusal:
-            self._forbidden[row.topic] = refusal
-            self._refused_until[row.stream] = time.monotonic() + _REFUSED_PAUSE_S
-            self._outbox.release(row)
+            self._forbidden[sent.topic] = refusal
+            self._refused_until[sent.stream] = time.monotonic() + _REFUSED_PAUSE_S
+            self._outbox.release(sent)
             return
-        self._forbidden.pop(row.topic, None)
+        self._forbidden.pop(sent.topic, None)
         self._delivered += 1
         if not self._acked:
             self._acked_at = time.monotonic()
-        self._acked.append(row.id)
+        self._acked.append(sent.id)
 
     def _run(self) -> None:
         try:
