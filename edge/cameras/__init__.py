@@ -7,7 +7,7 @@ made, so that importing this costs little.
 from edge.cameras.camera import Camera, CameraState, CameraStatus, EndOfStream, create_camera
 from edge.cameras.frame import Frame, Image
 from edge.cameras.image_file import IMAGE_SUFFIXES, decode_image, read_image
-from edge.cameras.settings import CameraSettings, FolderSettings
+from edge.cameras.settings import CameraSettings, FolderSettings, GigESettings
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -18,6 +18,7 @@ __all__ = [
     "EndOfStream",
     "FolderSettings",
     "Frame",
+    "GigESettings",
     "Image",
     "create_camera",
     "decode_image",

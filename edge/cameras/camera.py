@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol
 
 from edge.cameras.frame import Frame
-from edge.cameras.settings import CameraSettings
+from edge.cameras.settings import CameraSettings, GigESettings
 
 
 class EndOfStream(Exception):
@@ -101,6 +101,10 @@ class Camera(Protocol):
 
 def create_camera(settings: CameraSettings) -> Camera:
     """The camera that the settings describe, not yet open."""
+    if isinstance(settings, GigESettings):
+        from edge.cameras.gige import gige_camera
+
+        return gige_camera(settings)
     from edge.cameras.folder import FolderCamera
 
     return FolderCamera(settings)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from edge.cameras.pixel_formats import PIXEL_FORMATS
 
 
 class _Settings(BaseModel):
@@ -14,7 +16,7 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(
-        "camera",
+        default="camera",
         title="Name",
         description="The camera's name in records and on MQTT; one per camera of a station.",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
@@ -30,19 +32,21 @@ class FolderSettings(_Settings):
         description="The folder that holds the images (JPEG, PNG, BMP, TIFF or WebP).",
     )
     subfolders: bool = Field(
-        False, title="Subfolders", description="Also read the images in the folders below it."
+        default=False, title="Subfolders", description="Also read the images in the folders below it."
     )
     loop: bool = Field(
-        False, title="Loop", description="Start again after the last image, instead of ending the run."
+        default=False,
+        title="Loop",
+        description="Start again after the last image, instead of ending the run.",
     )
     watch: bool = Field(
-        False,
+        default=False,
         title="Watch",
         description="After the images that are there, wait for new ones; each is taken once it is "
         "fully written. A file that is written anew under its old name is a new part.",
     )
     settle_s: float = Field(
-        0.5,
+        default=0.5,
         ge=0,
         le=60,
         title="Settling time (s)",
@@ -50,7 +54,7 @@ class FolderSettings(_Settings):
         "changed for so many seconds, 0 to 60; 0 where files are renamed into place.",
     )
     rate_hz: float | None = Field(
-        None,
+        default=None,
         gt=0,
         le=1000,
         title="Rate (parts per second)",
@@ -66,5 +70,146 @@ class FolderSettings(_Settings):
         return self
 
 
-CameraSettings = FolderSettings
+class TriggerSettings(BaseModel):
+    """What makes a GigE Vision camera take an image."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    source: str = Field(
+        default="free",
+        title="Source",
+        description="free: image after image; software: one image per command of the station; else the "
+        "name of a line of the camera, such as Line0 or Line1.",
+        min_length=1,
+    )
+    activation: Literal["RisingEdge", "FallingEdge"] = Field(
+        default="RisingEdge", title="Edge", description="With a line: the edge that triggers."
+    )
+    delay_us: float | None = Field(
+        default=None,
+        ge=0,
+        title="Delay (us)",
+        description="With a line: microseconds between edge and exposure; without it, the camera's own.",
+    )
+    window_s: float = Field(
+        default=1.0,
+        gt=0,
+        le=60,
+        title="Window (s)",
+        description="With software: the image must arrive within so many seconds, or the part is an error.",
+    )
+
+    @property
+    def is_free(self) -> bool:
+        return self.source == "free"
+
+    @property
+    def is_software(self) -> bool:
+        return self.source == "software"
+
+
+class RegionSettings(BaseModel):
+    """The part of the sensor that the camera sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    x: int = Field(default=0, ge=0, title="Left (px)", description="First column, in pixels.")
+    y: int = Field(default=0, ge=0, title="Top (px)", description="First row, in pixels.")
+    width: int = Field(ge=16, title="Width (px)", description="Columns, in pixels, 16 or more.")
+    height: int = Field(ge=16, title="Height (px)", description="Rows, in pixels, 16 or more.")
+
+
+class GigESettings(_Settings):
+    """A GigE Vision camera. What is not set here stays as the camera has it."""
+
+    kind: Literal["gige"] = Field(title="Kind", description="A GigE Vision camera, through Aravis.")
+    device: str | None = Field(
+        default=None,
+        min_length=1,
+        title="Device",
+        description="The camera's serial number, MAC or IP address, user-defined name, or Aravis' id; "
+        "without it, the only camera on the network.",
+    )
+    pixel_format: str | None = Field(
+        default=None, title="Pixel format", description="GenICam name, such as Mono8, BayerRG8 or RGB8."
+    )
+    region: RegionSettings | None = Field(
+        default=None, title="Region", description="The part of the sensor that the camera sends."
+    )
+    exposure_us: float | None = Field(
+        default=None,
+        gt=0,
+        title="Exposure (us)",
+        description="Exposure time in microseconds; switches automatic exposure off.",
+    )
+    gain: float | None = Field(
+        default=None,
+        title="Gain",
+        description="Gain in the camera's own unit, most often dB; switches automatic gain off.",
+    )
+    frame_rate_hz: float | None = Field(
+        default=None,
+        gt=0,
+        title="Frame rate (1/s)",
+        description="Images per second when running free.",
+    )
+    trigger: TriggerSettings = Field(
+        default=TriggerSettings(), title="Trigger", description="What makes the camera take an image."
+    )
+    features: dict[str, bool | int | float | str] = Field(
+        default_factory=dict,
+        title="Features",
+        description="Any other GenICam feature by its name (strobe, gamma, white balance …), in this order.",
+    )
+    packet_size_bytes: int | None = Field(
+        default=None,
+        ge=576,
+        le=16384,
+        title="Packet size (bytes)",
+        description="Size of a packet with its headers, 576 to 16384; without it, the MTU of the network "
+        "interface, up to 9000.",
+    )
+    packet_delay_ns: int | None = Field(
+        default=None,
+        ge=0,
+        title="Packet delay (ns)",
+        description="Pause between packets in nanoseconds, so that several cameras share one link.",
+    )
+    packet_resend: bool = Field(
+        default=True,
+        title="Packet resend",
+        description="Ask the camera again for packets that did not arrive.",
+    )
+    socket_buffer_bytes: int = Field(
+        default=4 << 20,
+        ge=1 << 16,
+        le=1 << 30,
+        title="Socket buffer (bytes)",
+        description="Receive buffer, 64 KiB to 1 GiB; net.core.rmem_max must allow it.",
+    )
+    buffers: int = Field(
+        default=16,
+        ge=2,
+        le=256,
+        title="Buffers",
+        description="Images that may be under way or wait for the station, 2 to 256; each takes its memory.",
+    )
+    no_frame_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=3600,
+        title="Silence (s)",
+        description="The camera counts as lost when no image came for so many seconds; without it, 1.5 s or "
+        "three frame periods running free, and never with a trigger.",
+    )
+
+    @field_validator("pixel_format")
+    @classmethod
+    def _known_format(cls, name: str | None) -> str | None:
+        if name is not None and name not in PIXEL_FORMATS:
+            raise ValueError(f"is not one of {', '.join(PIXEL_FORMATS)}")
+        return name
+
+
+CameraSettings = Annotated[FolderSettings | GigESettings, Field(discriminator="kind")]
 """Any camera's settings, to be used as a field's type in the station's schema."""

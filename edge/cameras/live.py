@@ -1,0 +1,382 @@
+"""A camera that can go away: from *discover* to *stream*, and back again after a loss.
+
+Each kind of live camera brings a :class:`Session`, one connection from its opening to its loss.
+What surrounds it is the same for all and lives here: one thread that connects, tears down and
+reconnects with back-off, so that the reading thread never waits for any of it; the watchdog for
+a camera that says it streams and sends nothing; one error frame and one log line per loss.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from types import TracebackType
+from typing import Protocol
+
+from edge.cameras.camera import CameraState, CameraStatus, EndOfStream
+from edge.cameras.frame import Frame, Image
+from edge.errors import CameraError
+
+_log = logging.getLogger(__name__)
+
+FIRST_BACK_OFF_S = 0.25
+LONGEST_BACK_OFF_S = 1.0
+"""Short, since a line stands still meanwhile, and looking for a camera costs the network little."""
+
+# A closing camera waits at most so long for a read that is under way.
+_SLICE_S = 0.2
+
+
+class CameraAwayError(CameraError):
+    """The camera is not there now and may come back by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What a session delivers: a frame that does not know its part yet; fields as in ``Frame``."""
+
+    frame_id: int
+    captured_at: datetime
+    image: Image | None = None
+    error: str = ""
+    missed: int = 0
+    device_time_ns: int | None = None
+
+
+class Session(Protocol):
+    """One connection to a camera. ``next`` is called by one thread; ``trigger`` by any."""
+
+    @property
+    def description(self) -> str:
+        """What is connected and how it is set, one sentence."""
+
+    @property
+    def no_frame_s(self) -> float | None:
+        """The camera is lost when it sent nothing for so long; None where silence is normal."""
+
+    def next(self, timeout_s: float) -> Capture | None:
+        """The next capture, or None.
+
+        Raises:
+            CameraAwayError: the camera is lost.
+            EndOfStream: it has shown its last frame.
+        """
+
+    def trigger(self) -> None:
+        """Take one image now.
+
+        Raises:
+            CameraError: the camera cannot be triggered so.
+        """
+
+    def close(self) -> None:
+        """Release the connection; may take seconds. Called once."""
+
+
+Report = Callable[[CameraState], None]
+Connect = Callable[[Report], Session]
+"""Discovers, opens and configures, reporting each state.
+
+Raises CameraAwayError where trying again may help, any other CameraError where it cannot.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trigger:
+    part_id: str
+    asked_at: datetime
+    window: timedelta
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether an image that began to arrive then can be this part's."""
+        return self.asked_at <= moment <= self.asked_at + self.window
+
+
+class LiveCamera:
+    """A :class:`~edge.cameras.camera.Camera` over sessions that come and go.
+
+    Args:
+        name: the camera's name in the station file.
+        connect: makes a session.
+        trigger_window_s: a triggered image must arrive within so many seconds of its trigger.
+    """
+
+    def __init__(self, name: str, connect: Connect, trigger_window_s: float | None = None) -> None:
+        self._name = name
+        self._connect = connect
+        self._trigger_window_s = trigger_window_s
+        self._changed = threading.Condition()
+        self._using = threading.Lock()  # held while the session is read; taken to close it
+        self._triggering = threading.Lock()  # held while the session is triggered; likewise
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._session: Session | None = None
+        self._dropped: Session | None = None
+        self._refusal: CameraError | None = None
+        self._tried = False
+        self._complained = False
+        self._status = CameraStatus(CameraState.CLOSED)
+        self._silent_since: float | None = None
+        self._pending: _Trigger | None = None
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def status(self) -> CameraStatus:
+        return self._status
+
+    def open(self) -> None:
+        """Connect, or start looking for a camera that is not there yet.
+
+        Raises:
+            CameraError: the settings cannot work with this camera, or on this machine.
+        """
+        if self._thread is not None:
+            return
+        self._closing.clear()
+        self._tried, self._refusal, self._complained = False, None, False
+        self._status = CameraStatus(CameraState.DISCOVERING)
+        self._thread = threading.Thread(target=self._keep_connected, name=f"camera-{self._name}", daemon=True)
+        self._thread.start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._tried)
+        if self._refusal is not None:
+            refusal = self._refusal
+            self.close()
+            raise refusal
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """The next frame; None where none came in time, also while the camera is away.
+
+        A loss is one frame with an error, in place of the part that was in front of the camera.
+
+        Raises:
+            EndOfStream: the camera was closed, or a file has ended.
+            CameraError: the camera was never opened.
+        """
+        if self._thread is None and not self._closing.is_set():
+            raise CameraError(f"Camera {self._name} is not open.", "Call open() before read().")
+        deadline = time.monotonic() + timeout_s
+        while True:
+            session = self._await_session(deadline)
+            if session is not None:
+                frame = self._read_session(session, deadline)
+                if frame is not None:
+                    return frame
+            if late := self._late_trigger():
+                return late
+            if time.monotonic() >= deadline:
+                return None
+
+    def trigger(self, part_id: str) -> None:
+        """Take one image of this part now; it arrives through :meth:`read` under this id.
+
+        One trigger is open at a time, so that an image can never be taken for another part's:
+        it ends with its image, or with an error frame when ``trigger_window_s`` is over.
+
+        Raises:
+            CameraError: not a software-triggered camera, away, or busy with the part before.
+        """
+        if self._trigger_window_s is None:
+            raise CameraError(
+                f"Camera {self._name} takes no software trigger.", "Set camera.trigger.source to software."
+            )
+        with self._triggering:
+            with self._changed:
+                session = self._session
+                if session is None:
+                    raise CameraAwayError(f"Camera {self._name} is away: {self._status.detail}")
+                if self._pending is not None:
+                    raise CameraError(
+                        f"Camera {self._name} still waits for the image of part {self._pending.part_id}.",
+                        "Trigger the next part when this one's result is there.",
+                    )
+                self._pending = _Trigger(part_id, _now(), timedelta(seconds=self._trigger_window_s))
+            try:
+                session.trigger()
+            except CameraError:
+                self._take_pending()
+                raise
+
+    def close(self) -> None:
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+        self._status = replace(self._status, state=CameraState.CLOSED)
+
+    def __enter__(self) -> LiveCamera:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Reading: the inspection's thread.
+
+    def _await_session(self, deadline: float) -> Session | None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._session is not None or self._closing.is_set(),
+                timeout=max(0.0, min(deadline - time.monotonic(), _SLICE_S)),
+            )
+            if self._closing.is_set():
+                raise EndOfStream
+            return self._session
+
+    def _read_session(self, session: Session, deadline: float) -> Frame | None:
+        try:
+            with self._using:
+                if self._closing.is_set():
+                    raise EndOfStream
+                capture = session.next(max(0.0, min(deadline - time.monotonic(), _SLICE_S)))
+            self._watch(session, silent=capture is None)
+        except CameraAwayError as error:
+            return self._lose(session, error)
+        return None if capture is None else self._frame(capture)
+
+    def _watch(self, session: Session, silent: bool) -> None:
+        """The watchdog: a camera may say that it streams and send nothing."""
+        now = time.monotonic()
+        if not silent:
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = now
+        elif session.no_frame_s is not None and now - self._silent_since > session.no_frame_s:
+            raise CameraAwayError(f"it sent no image for {session.no_frame_s:g} s.")
+
+    def _lose(self, session: Session, error: CameraAwayError) -> Frame:
+        with self._changed:
+            self._session, self._dropped = None, session
+            self._silent_since = None
+            self._update(CameraState.LOST, str(error), losses=self._status.losses + 1)
+            self._changed.notify_all()
+        _log.warning("camera %s is lost: %s", self._name, error)
+        self._complained = True
+        part = self._take_pending() or f"{_stamp(_now())}-lost"
+        return self._error_frame(part, f"Camera {self._name} is lost: {error}")
+
+    def _frame(self, capture: Capture) -> Frame:
+        part_id = f"{_stamp(capture.captured_at)}-{capture.frame_id}"
+        error = capture.error
+        if self._trigger_window_s is not None:
+            pending = self._pending
+            if pending is not None and pending.covers(capture.captured_at):
+                part_id = self._take_pending() or part_id
+            else:
+                error = f"Camera {self._name} sent an image that no trigger asked for."
+        counts = self._status
+        with self._changed:
+            self._status = replace(
+                counts,
+                frames=counts.frames + (not error),
+                errors=counts.errors + bool(error),
+                missed=counts.missed + capture.missed,
+            )
+        return Frame(
+            image=None if error else capture.image,
+            part_id=part_id,
+            camera=self._name,
+            captured_at=capture.captured_at,
+            frame_id=capture.frame_id,
+            error=error,
+            missed=capture.missed,
+            device_time_ns=capture.device_time_ns,
+        )
+
+    def _late_trigger(self) -> Frame | None:
+        pending = self._pending
+        if pending is None or _now() <= pending.asked_at + pending.window:
+            return None
+        self._take_pending()
+        return self._error_frame(
+            pending.part_id,
+            f"Camera {self._name} sent no image within {self._trigger_window_s:g} s of the trigger. "
+            "Check exposure and frame rate, or raise camera.trigger.window_s.",
+        )
+
+    def _take_pending(self) -> str | None:
+        with self._changed:
+            pending, self._pending = self._pending, None
+        return pending.part_id if pending else None
+
+    def _error_frame(self, part_id: str, error: str) -> Frame:
+        with self._changed:
+            self._status = replace(self._status, errors=self._status.errors + 1)
+        return Frame(None, part_id, self._name, _now(), 0, error)
+
+    # Connecting: the camera's own thread.
+
+    def _keep_connected(self) -> None:
+        back_off_s = FIRST_BACK_OFF_S
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._session is None or self._closing.is_set())
+                dropped, self._dropped = self._dropped or self._session, None
+                self._session = None
+            if dropped is not None:
+                with self._using, self._triggering:
+                    dropped.close()
+            if self._closing.is_set():
+                return
+            try:
+                session = self._connect(self._update)
+            except CameraError as error:
+                self._stay_away(error)
+                if self._closing.wait(back_off_s):
+                    return
+                back_off_s = min(2 * back_off_s, LONGEST_BACK_OFF_S)
+            else:
+                back_off_s = FIRST_BACK_OFF_S
+                self._come_back(session)
+
+    def _come_back(self, session: Session) -> None:
+        if self._complained:
+            _log.warning("camera %s is back: %s", self._name, session.description)
+            self._complained = False
+        with self._changed:
+            self._session = session
+            self._update(CameraState.STREAMING, session.description)
+            self._tried = True
+            self._changed.notify_all()
+
+    def _stay_away(self, error: CameraError) -> None:
+        with self._changed:
+            if not self._tried and not isinstance(error, CameraAwayError):
+                self._refusal = error
+                self._closing.set()
+            elif not self._complained:
+                _log.warning("camera %s is away: %s", self._name, error)
+                self._complained = True
+            self._update(CameraState.BACKING_OFF, str(error))
+            self._tried = True
+            self._changed.notify_all()
+
+    def _update(self, state: CameraState, detail: str | None = None, losses: int | None = None) -> None:
+        """Move to a state; a state on the way back keeps the reason of the loss."""
+        with self._changed:
+            status = self._status
+            self._status = replace(
+                status,
+                state=state,
+                detail=status.detail if detail is None else detail,
+                losses=status.losses if losses is None else losses,
+            )
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment:%Y%m%dT%H%M%S}.{moment.microsecond // 1000:03d}"

@@ -1,0 +1,399 @@
+"""A GigE Vision camera over its real protocol: whole frames, none lost unnoticed, and back by itself."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.cameras import CameraState, CameraStatus, Frame, GigESettings, create_camera
+from edge.cameras.aravis import Device
+from edge.cameras.gige import GigESession, _connect, choose_device, list_cameras
+from edge.cameras.live import CameraAwayError, LiveCamera
+from edge.errors import CameraError
+from tests.edge.cameras.gige_network import ADDRESSES, GigENetwork, inside, need_gige_peers
+
+pytestmark = pytest.mark.netns
+
+
+@pytest.fixture(scope="module")
+def cable() -> Iterator[GigENetwork]:
+    need_gige_peers()
+    network = GigENetwork()
+    try:
+        network.build()
+        with inside(network.station):
+            yield network
+    finally:
+        network.remove()
+
+
+@pytest.fixture
+def network(cable: GigENetwork) -> Iterator[GigENetwork]:
+    yield cable
+    cable.clear()
+
+
+def camera_with(**settings: Any) -> LiveCamera:
+    camera = create_camera(GigESettings.model_validate({"kind": "gige", **settings}))
+    assert isinstance(camera, LiveCamera)
+    return camera
+
+
+def take(camera: LiveCamera, count: int, timeout_s: float = 20) -> list[Frame]:
+    """So many frames, good and bad, before the time is over."""
+    deadline = time.monotonic() + timeout_s
+    frames: list[Frame] = []
+    while len(frames) < count:
+        assert time.monotonic() < deadline, f"{len(frames)} of {count} frames; {camera.status}"
+        if frame := camera.read(timeout_s=0.5):
+            frames.append(frame)
+    return frames
+
+
+def wait_for(
+    camera: LiveCamera, condition: Callable[[CameraStatus], bool], timeout_s: float = 20
+) -> list[Frame]:
+    """Read until the camera's status is as wanted; the frames that came meanwhile."""
+    deadline = time.monotonic() + timeout_s
+    frames: list[Frame] = []
+    while not condition(camera.status):
+        assert time.monotonic() < deadline, camera.status
+        if frame := camera.read(timeout_s=0.1):
+            frames.append(frame)
+    return frames
+
+
+def is_streaming(status: CameraStatus) -> bool:
+    return status.state is CameraState.STREAMING
+
+
+def test_cameras_on_the_network_are_listed(network: GigENetwork) -> None:
+    network.camera("GV01", ADDRESSES[0])
+    network.camera("GV02", ADDRESSES[1])
+    listed = list_cameras()
+    assert sorted((entry.device.serial, entry.device.address, entry.trouble) for entry in listed) == [
+        ("GV01", ADDRESSES[0], ""),
+        ("GV02", ADDRESSES[1], ""),
+    ]
+
+
+@pytest.mark.parametrize("device", ["GV02", ADDRESSES[1], "Aravis-Fake-GV02", "aravis-fake-gv02"])
+def test_a_camera_is_found_by_serial_address_or_id(network: GigENetwork, device: str) -> None:
+    network.camera("GV01", ADDRESSES[0])
+    network.camera("GV02", ADDRESSES[1])
+    with camera_with(device=device) as camera:
+        take(camera, 1)
+        assert "GV02" in camera.status.detail
+
+
+def test_settings_reach_the_camera_and_are_read_back(network: GigENetwork) -> None:
+    network.camera()
+    settings = {
+        "exposure_us": 5000,
+        "gain": 2,
+        "frame_rate_hz": 100,
+        "pixel_format": "Mono8",
+        "region": {"x": 8, "y": 16, "width": 640, "height": 480},
+        "features": {"TestRegister": 7, "TestBoolean": True},
+    }
+    with camera_with(**settings) as camera:
+        frame = take(camera, 1)[0]
+        detail = camera.status.detail
+    assert frame.image is not None
+    assert frame.image.shape == (480, 640)
+    assert frame.device_time_ns
+    assert detail == "Aravis Fake GV01, 640x480 Mono8, exposure 5000 us, packets of 9000 bytes"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"exposure_us": 1e12}, "camera.exposure_us 1e[+]12 .* It takes 10 to 1e[+]07"),
+        ({"gain": 99}, "camera.gain 99 .* It takes 0 to 10"),
+        ({"frame_rate_hz": 5000}, "camera.frame_rate_hz 5000 .* It takes 0.1 to 1000"),
+        ({"pixel_format": "Mono12"}, "Mono12 is not offered .* BayerBG8, .* RGB8"),
+        ({"region": {"width": 4000, "height": 100}}, "region.width 4000 .* 1 to 2048 in steps of 1"),
+        ({"trigger": {"source": "Line7"}}, "Line7 is not a trigger .* Line0, software, and free"),
+        (
+            {"trigger": {"source": "Line0", "activation": "FallingEdge"}},
+            "refuses TriggerActivation FallingEdge",
+        ),
+        (
+            {"trigger": {"source": "Line0"}, "frame_rate_hz": 5},
+            "frame_rate_hz is for a camera that runs free",
+        ),
+        ({"features": {"Flux": 1}}, "no feature Flux"),
+        ({"features": {"GainRaw": 77}}, "refuses GainRaw 77: .* maximum '10'"),
+    ],
+)
+def test_a_setting_that_the_camera_does_not_take_is_refused_with_what_it_takes(
+    network: GigENetwork, settings: dict[str, Any], message: str
+) -> None:
+    network.camera()
+    with pytest.raises(CameraError, match=message):
+        camera_with(**settings).open()
+
+
+def test_frames_arrive_whole_and_in_order_across_the_wrap_of_their_ids(network: GigENetwork) -> None:
+    """The fake camera starts at 65300, so that the wrap comes soon."""
+    network.camera()
+    region = {"width": 256, "height": 256}
+    with camera_with(frame_rate_hz=250, region=region, packet_size_bytes=9000) as camera:
+        frames = take(camera, 600)
+        status = camera.status
+    ids = [frame.frame_id for frame in frames]
+    assert ids[0] > ids[-1] >= 1
+    assert 0 not in ids
+    assert all(after == before % 65535 + 1 for before, after in itertools.pairwise(ids))
+    assert (status.frames, status.errors, status.missed) == (600, 0, 0)
+    assert len({frame.part_id for frame in frames}) == 600
+
+
+def test_colours_are_the_same_through_every_format(network: GigENetwork) -> None:
+    network.camera()
+    region = {"width": 512, "height": 512}
+    means = {}
+    for name in ("RGB8", "BayerRG8", "BayerGR8", "BayerGB8", "BayerBG8"):
+        with camera_with(pixel_format=name, region=region) as camera:
+            image = take(camera, 1)[0].image
+        assert image is not None
+        means[name] = image.reshape(-1, 3).mean(0)
+    for name, mean in means.items():
+        np.testing.assert_allclose(mean, means["RGB8"], atol=3, err_msg=name)
+
+
+def test_mono16_and_mono8_show_the_same(network: GigENetwork) -> None:
+    network.camera()
+    region = {"width": 512, "height": 512}
+    images = []
+    for name in ("Mono8", "Mono16"):
+        with camera_with(pixel_format=name, region=region) as camera:
+            image = take(camera, 1)[0].image
+        assert image is not None
+        assert image.shape == (512, 512)
+        images.append(np.bincount(image.reshape(-1), minlength=256))
+    assert np.abs(images[0] - images[1]).sum() / images[0].sum() < 0.1
+
+
+@pytest.mark.parametrize("lost_per_thousand", [2, 50])
+def test_an_incomplete_frame_is_an_error_and_counted_as_aravis_counts_it(
+    network: GigENetwork, lost_per_thousand: int
+) -> None:
+    network.camera(lost_per_thousand=lost_per_thousand)
+    region = {"width": 512, "height": 512}
+    camera = camera_with(frame_rate_hz=50, region=region, packet_size_bytes=1500, packet_resend=False)
+    with camera:
+        frames = take(camera, 100)
+        session = camera._session
+        assert isinstance(session, GigESession)
+        statistics = session.statistics()
+        status = camera.status
+    bad = [frame for frame in frames if frame.error]
+    assert bad
+    assert all(frame.image is None and "incomplete" in frame.error for frame in bad)
+    assert status.errors == len(bad)
+    # What arrived after the last read is counted by the library alone.
+    assert 0 <= statistics["failed"] + statistics["completed"] - len(frames) <= 20
+    assert statistics["failed"] >= len(bad)
+    ids = [frame.frame_id for frame in frames]
+    assert sum((after - before - 1) % 65535 for before, after in itertools.pairwise(ids)) == status.missed < 5
+
+
+def test_a_camera_that_is_not_there_yet_is_waited_for(network: GigENetwork) -> None:
+    with camera_with() as camera:
+        assert not is_streaming(camera.status)
+        assert "No GigE Vision camera answers" in camera.status.detail
+        assert camera.read(timeout_s=0.1) is None
+        network.camera()
+        take(camera, 1)
+        assert camera.status.losses == 0
+
+
+@pytest.mark.parametrize("how", ["power", "cable", "freeze"])
+def test_a_camera_that_goes_is_one_error_frame_and_comes_back_by_itself(
+    network: GigENetwork, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake = network.camera()
+    go: dict[str, tuple[Callable[[], None], Callable[[], None]]] = {
+        "power": (fake.power_off, fake.power_on),
+        "cable": (network.unplug, network.plug),
+        "freeze": (fake.freeze, fake.thaw),
+    }
+    leave, return_ = go[how]
+    with camera_with(exposure_us=4000, no_frame_s=1.0) as camera, caplog.at_level(logging.INFO, "edge"):
+        take(camera, 3)
+        leave()
+        frames = wait_for(camera, lambda status: status.losses == 1)
+        lost = [frame for frame in frames if frame.error]
+        assert len(lost) == 1
+        assert "is lost: it sent no image for 1 s" in lost[0].error
+        assert camera.read(timeout_s=1) is None
+        return_()
+        assert not [frame for frame in wait_for(camera, is_streaming) if frame.error]
+        take(camera, 3)
+        assert "exposure 4000 us" in camera.status.detail  # set anew: a restarted camera has forgotten
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "camera camera is lost",
+        "camera camera is back",
+    ]
+
+
+def test_a_short_cut_of_the_cable_is_survived_and_its_frames_are_counted(network: GigENetwork) -> None:
+    network.camera()
+    with camera_with(frame_rate_hz=50, no_frame_s=5) as camera:
+        take(camera, 3)
+        network.unplug()
+        time.sleep(0.5)
+        network.plug()
+        wait_for(camera, lambda status: status.missed + status.errors > 0)
+        take(camera, 3)
+        assert camera.status.losses == 0
+
+
+def test_behind_a_line_trigger_every_missed_frame_is_an_error_of_its_own(network: GigENetwork) -> None:
+    """Nothing pulls the fake's line, so its trigger is switched off behind the station's back."""
+    network.camera()
+    line = {"trigger": {"source": "Line0"}, "features": {"TriggerMode": "Off"}}
+    with camera_with(**line) as camera:
+        frames = take(camera, 3)
+        network.unplug()
+        time.sleep(0.5)
+        network.plug()
+        frames += wait_for(camera, lambda status: status.missed > 0)
+        frames += take(camera, camera.status.missed + 10)
+        status = camera.status
+    ids = [frame.frame_id for frame in frames]
+    assert ids == [(ids[0] - 1 + index) % 65535 + 1 for index in range(len(ids))]
+    assert (
+        status.errors >= status.missed == len([frame for frame in frames if "never arrived" in frame.error])
+    )
+
+
+def test_a_camera_that_acquires_and_sends_nothing_is_lost(network: GigENetwork) -> None:
+    """Nothing ever pulls the fake's line, while control keeps answering."""
+    network.camera()
+    with camera_with(trigger={"source": "Line0"}, no_frame_s=0.5) as camera:
+        frame = take(camera, 1)[0]
+        assert "sent no image for 0.5 s" in frame.error
+
+
+def test_a_triggered_camera_may_be_silent(network: GigENetwork) -> None:
+    network.camera()
+    with camera_with(trigger={"source": "Line0"}) as camera:
+        assert camera.read(timeout_s=2) is None
+        assert is_streaming(camera.status)
+
+
+def test_a_camera_that_vanishes_while_it_is_configured_is_away_and_not_wrong(network: GigENetwork) -> None:
+    fake = network.camera()
+
+    def report(state: CameraState) -> None:
+        if state is CameraState.CONFIGURING:
+            fake.power_off()
+
+    with pytest.raises(CameraAwayError, match="cannot be configured"):
+        _connect(GigESettings(kind="gige", exposure_us=3000), report)
+
+
+HOLD = """
+import sys, time
+from edge.cameras import GigESettings, create_camera
+with create_camera(GigESettings(kind="gige")) as camera:
+    assert camera.read(10)
+    print("streaming", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("ending", ["terminate", "kill"])
+def test_a_camera_that_another_program_controls_is_waited_for_even_when_that_one_crashes(
+    network: GigENetwork, ending: str
+) -> None:
+    network.camera()
+    root = Path(__file__).parents[3]
+    with subprocess.Popen([sys.executable, "-c", HOLD], cwd=root, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"streaming\n"
+        try:
+            with camera_with() as camera:
+                assert "another program controls it" in camera.status.detail
+                getattr(other, ending)()
+                take(camera, 1)
+        finally:
+            other.kill()
+
+
+def test_a_software_trigger_takes_exactly_the_part_it_names(network: GigENetwork) -> None:
+    network.camera()
+    with camera_with(trigger={"source": "software", "window_s": 5}) as camera:
+        assert camera.read(timeout_s=0.3) is None
+        for part in ("A1", "A2", "A3"):
+            camera.trigger(part)
+            frame = take(camera, 1)[0]
+            assert (frame.part_id, frame.error) == (part, "")
+        camera.trigger("B1")
+        with pytest.raises(CameraError, match="still waits for the image of part B1"):
+            camera.trigger("B2")
+        assert take(camera, 1)[0].part_id == "B1"
+
+
+def test_an_image_that_comes_too_late_is_nobodys(network: GigENetwork) -> None:
+    network.camera()
+    with camera_with(trigger={"source": "software", "window_s": 0.001}) as camera:
+        camera.trigger("A1")
+        frames = {frame.part_id == "A1": frame.error for frame in take(camera, 2)}
+    assert "no image within 0.001 s" in frames[True]
+    assert "no trigger asked for" in frames[False]
+
+
+def test_a_camera_without_software_trigger_refuses_one(network: GigENetwork) -> None:
+    network.camera()
+    with camera_with() as camera, pytest.raises(CameraError, match="no software trigger"):
+        camera.trigger("A1")
+
+
+def test_several_cameras_stream_side_by_side(network: GigENetwork) -> None:
+    serials = ["GV01", "GV02", "GV03"]
+    for serial, address in zip(serials, ADDRESSES, strict=False):
+        network.camera(serial, address)
+    cameras = [camera_with(device=serial, name=serial, frame_rate_hz=20) for serial in serials]
+    try:
+        for camera in cameras:
+            camera.open()
+        for camera in cameras:
+            assert all(frame.camera == camera.name and not frame.error for frame in take(camera, 10))
+    finally:
+        for camera in cameras:
+            camera.close()
+
+
+def device(serial: str, address: str = "192.0.2.7", mac: str = "00:11:22:33:44:55") -> Device:
+    return Device(f"Maker-Model-{serial}", mac, address, "Maker", "Model", serial)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "devices", "expected"),
+    [
+        (None, [device("1")], "Maker-Model-1"),
+        ("00:11:22:33:44:AA", [device("1"), device("2", mac="00:11:22:33:44:aa")], "Maker-Model-2"),
+        ("left-top", [device("1")], "left-top"),  # perhaps the user-defined name, which answers do not show
+    ],
+)
+def test_the_camera_meant_is_chosen(wanted: str | None, devices: list[Device], expected: str) -> None:
+    assert choose_device(wanted, devices) == expected
+
+
+def test_a_choice_that_is_not_clear_names_the_candidates() -> None:
+    with pytest.raises(CameraError, match=r"2 cameras are meant: 1 \(Model, 192.0.2.7\), 2"):
+        choose_device(None, [device("1"), device("2")])
+    with pytest.raises(CameraAwayError):
+        choose_device(None, [])
