@@ -85,4 +85,4 @@ def command(
         measured = bench(chosen, good, shown, parts, progress, precision=precision, threads=threads)
     if json_file is not None:
         write_json(json_file, measured.to_json())
-    Console().print(*bench_tables(measured), sep="\n")
+    Console().print(bench_tables(measured))

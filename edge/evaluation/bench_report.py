@@ -8,24 +8,34 @@ from edge.evaluation.bench import Measured
 from edge.evaluation.timing import percentiles
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
 
-def bench_tables(measured: Measured) -> list[Table]:
+def bench_tables(measured: Measured) -> Group:
     """The stages of a station's work, and the precisions side by side."""
-    return [_stages(measured), _precisions(measured)]
-
-
-def _stages(measured: Measured) -> Table:
-    from rich.table import Table
+    from rich.console import Group
 
     station = measured.station
     height, width = measured.image_size
-    table = Table(
-        title=f"{measured.bundle}, {measured.precision}, images of {width}×{height}, "
-        f"{measured.references} references, {len(station.rss_mb)} parts",
-        title_justify="left",
+    references = "1 reference" if measured.references == 1 else f"{measured.references} references"
+    parts = f"{len(station.rss_mb)} parts of {width}×{height} pixels"
+    return Group(
+        f"{measured.bundle}, {measured.precision}, {references}, {parts}",
+        _stages(measured),
+        f"Memory: {max(station.rss_mb):.0f} MB while inspecting, {station.peak_rss_mb:.0f} MB at most.",
+        "",
+        "Precisions in turn on each image; ratio: vision path over bare encoder; times: as fast as fp32.",
+        _precisions(measured),
     )
+
+
+def _stages(measured: Measured) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    station = measured.station
+    table = Table(box=SIMPLE_HEAD)
     for name in ("stage", "p50 ms", "p99 ms", "per second"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     for stage, samples in station.stages_ms.items():
@@ -33,29 +43,31 @@ def _stages(measured: Measured) -> Table:
     table.add_section()
     for name, samples in (("vision path", station.vision_ms), ("all stages", station.total_ms)):
         table.add_row(name, *_p50_p99(samples), f"{1e3 * len(samples) / sum(samples):.2f}")
-    table.caption = (
-        f"memory: {max(station.rss_mb):.0f} MB while inspecting, {station.peak_rss_mb:.0f} MB at most"
-    )
-    table.caption_justify = "left"
     return table
 
 
 def _precisions(measured: Measured) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(
-        title="precisions in turn on each image, ms; ratio: vision ÷ encoder; speed-up: over fp32",
-        title_justify="left",
-    )
-    table.add_column("precision")
-    for name in ("vision p50", "p99", "encoder p50", "p99", "ratio", "speed-up, vision", "encoder"):
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("\nprecision")
+    for name in (
+        "vision\np50 ms",
+        "\np99 ms",
+        "encoder\np50 ms",
+        "\np99 ms",
+        "\nratio",
+        "vision\ntimes",
+        "encoder\ntimes",
+    ):
         table.add_column(name, justify="right")
     fp32 = measured.precisions.get("fp32")
     for precision, run in measured.precisions.items():
         speedups = (
             ("–", "–")
             if fp32 is None
-            else (f"{run.vision_speedup(fp32):.2f}×", f"{run.encoder_speedup(fp32):.2f}×")
+            else (f"{run.vision_speedup(fp32):.2f}", f"{run.encoder_speedup(fp32):.2f}")
         )
         table.add_row(
             precision,

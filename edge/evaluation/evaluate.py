@@ -105,7 +105,14 @@ def evaluate(
     for number, category in enumerate(categories, start=1):
         title = f"{category.name} ({number} of {len(categories)})"
         trials = [
-            _Trial.enrolled(category, shots, seed, engine, bundle_id, _titled(progress, title))
+            _Trial.enrolled(
+                category,
+                shots,
+                seed,
+                engine,
+                bundle_id,
+                _titled(progress, f"{title}, {shots} shots, seed {seed}"),
+            )
             for shots in plan.shots
             for seed in plan.seeds
         ]

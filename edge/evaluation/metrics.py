@@ -150,16 +150,33 @@ class PixelCurves:
         the area under that curve up to ``limit``, divided by ``limit`` (Bergmann et al., The MVTec
         Anomaly Detection Dataset, IJCV 2021). None without good pixels or without a region.
         """
-        good = int(self._good.sum())
-        if not good or not self._regions:
+        if not self._good.any() or not self._regions:
             return None
-        used = np.flatnonzero((self._good > 0) | (self._overlap > 0))[::-1]
-        false_positives = np.concatenate([[0.0], np.cumsum(self._good[used]) / good])
-        overlap = np.concatenate([[0.0], np.cumsum(self._overlap[used]) / self._regions])
+        false_positives, overlap = self._overlap_curve()
         inside = int(np.searchsorted(false_positives, limit, side="right"))
         x = np.append(false_positives[:inside], limit)
         y = np.append(overlap[:inside], np.interp(limit, false_positives, overlap))
         return float(((x[1:] - x[:-1]) * (y[1:] + y[:-1])).sum() / 2 / limit)
+
+    def pro_error(self, limit: float = 0.3) -> float:
+        """The most by which :meth:`pro` can differ from that of the unbinned scores.
+
+        Within a bin the true curve runs somewhere in a rectangle, of which the binned one takes the
+        diagonal.
+        """
+        if not self._good.any() or not self._regions:
+            return 0.0
+        false_positives, overlap = self._overlap_curve()
+        wide, high = np.diff(np.minimum(false_positives, limit)), np.diff(overlap)
+        cut = false_positives[1:] > limit  # a diagonal that the limit cuts may be wrong by all of it
+        return float((wide * high * np.where(cut, 1.0, 0.5)).sum() / limit)
+
+    def _overlap_curve(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """False-positive rate and mean overlap, from the highest threshold to the lowest."""
+        used = np.flatnonzero((self._good > 0) | (self._overlap > 0))[::-1]
+        false_positives = np.cumsum(self._good[used]) / self._good.sum()
+        overlap = np.cumsum(self._overlap[used]) / self._regions
+        return np.append(0.0, false_positives), np.append(0.0, overlap)
 
     def _bin(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
         position = np.arcsinh(scores.astype(np.float64) * self._STEEPNESS)

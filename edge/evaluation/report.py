@@ -16,17 +16,17 @@ from edge.evaluation.referee import FIGURE_NAMES, Figures
 from edge.evaluation.timing import percentiles
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
 _TITLES = {
-    "image_auroc": "image AUROC",
-    "pixel_auroc": "pixel AUROC",
-    "pro": "PRO",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "accuracy_calibration": "accuracy (calibr.)",
-    "balanced_accuracy_calibration": "balanced acc. (calibr.)",
-    "location_accuracy": "location",
+    "image_auroc": "image\nAUROC",
+    "pixel_auroc": "pixel\nAUROC",
+    "pro": "\nPRO",
+    "accuracy": "words\nacc.",
+    "balanced_accuracy": "words\nbal.",
+    "accuracy_calibration": "calib.\nacc.",
+    "balanced_accuracy_calibration": "calib.\nbal.",
+    "location_accuracy": "\nplace",
 }
 
 
@@ -65,17 +65,19 @@ def _result_json(result: Result) -> dict[str, Any]:
     }
 
 
-def result_table(result: Result) -> Table:
+def result_table(result: Result) -> Group:
     """A row per category and their mean, in per cent; figures that no category has are left out."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Group
     from rich.table import Table
 
     mean = result.mean
     shown = [name for name in FIGURE_NAMES if getattr(mean, name) is not None]
-    seeds = ", ".join(str(seed) for seed in result.seeds)
+    seeds = ("seed " if len(result.seeds) == 1 else "seeds ") + ", ".join(str(seed) for seed in result.seeds)
     references = "1 reference" if result.shots == 1 else f"{result.shots} references"
-    table = Table(title=f"{references}, seed {seeds}, per cent", title_justify="left")
-    table.add_column("category")
-    table.add_column("images", justify="right")
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("\ncategory")
+    table.add_column("\nimages", justify="right")
     for name in shown:
         table.add_column(_TITLES[name], justify="right")
     for category, judged in result.categories.items():
@@ -83,7 +85,8 @@ def result_table(result: Result) -> Table:
     table.add_section()
     images = sum(judged.images for judged in result.categories.values())
     table.add_row("mean", str(images), *_cells(mean, shown))
-    return table
+    legend = "Per cent; acc.: accuracy of the verdict, bal.: of good and defective parts alike."
+    return Group(f"{result.bundle}, {references}, {seeds}", table, legend)
 
 
 def check_target(path: Path) -> None:

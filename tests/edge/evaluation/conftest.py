@@ -8,79 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from build_engines.export import save_onnx, vision_graph
-from build_engines.vit import LayerWeights, VitWeights
-from edge.bundle import Bundle, BundleFile, Encoder, Graph, Manifest, Parity
-from edge.fetch import sha256_of
-
-SIZE, PATCH, WIDTH, TAPS = (112, 112), 14, 64, (0, 1)
-_UNMEASURED = Parity(
-    against="itself",
-    images=0,
-    patch_cosine_mean=1.0,
-    patch_cosine_min=1.0,
-    image_auroc=1.0,
-    image_auroc_reference=1.0,
-    passed=True,
-)
-
-
-def random_vit(rng: np.random.Generator) -> VitWeights:
-    """A transformer of two layers that never learned anything: patches still differ as images do."""
-
-    def normal(*shape: int, scale: float = 0.05) -> np.ndarray:
-        return rng.normal(0, scale, shape).astype(np.float32)
-
-    def norm() -> tuple[np.ndarray, np.ndarray]:
-        return np.ones(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
-
-    def layer() -> LayerWeights:
-        return LayerWeights(
-            norm1=norm(),
-            qkv=(normal(WIDTH, 3 * WIDTH), normal(3 * WIDTH)),
-            attention_out=(normal(WIDTH, WIDTH), normal(WIDTH)),
-            norm2=norm(),
-            mlp_in=(normal(WIDTH, 2 * WIDTH), normal(2 * WIDTH)),
-            mlp_out=(normal(2 * WIDTH, WIDTH), normal(WIDTH)),
-        )
-
-    return VitWeights(
-        patch_weight=normal(WIDTH, 3, PATCH, PATCH),
-        patch_bias=normal(WIDTH),
-        class_token=normal(WIDTH),
-        class_position=normal(WIDTH),
-        patch_positions=normal(8, 8, WIDTH),
-        pre_norm=None,
-        layers=(layer(), layer()),
-        heads=2,
-        activation="gelu",
-        epsilon=1e-6,
-        pixel_mean=(0.485, 0.456, 0.406),
-        pixel_std=(0.229, 0.224, 0.225),
-    )
+from edge.bundle import Bundle
+from tests.build_engines.tiny import tiny_bundle
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A real bundle, checked as any other, around a tiny encoder."""
-    folder = tmp_path_factory.mktemp("bundle") / "tiny"
-    save_onnx(vision_graph(random_vit(np.random.default_rng(0)), SIZE, TAPS), folder / "vision.fp32.onnx")
-    file = folder / "vision.fp32.onnx"
-    manifest = Manifest(
-        name="tiny",
-        encoder=Encoder(
-            family="dinov2", input_size=SIZE, patch=PATCH, taps=TAPS, width=WIDTH, feature_width=WIDTH
-        ),
-        graphs={
-            "fp32": Graph(file=file.name, float_type="f32", parity=_UNMEASURED),
-            "bf16": Graph(file=file.name, float_type="bf16", parity=_UNMEASURED),
-        },
-        origins=(),
-        tools={},
-        files={file.name: BundleFile(sha256=sha256_of(file), bytes=file.stat().st_size)},
-    )
-    (folder / "manifest.json").write_text(manifest.model_dump_json(indent=1))
-    return Bundle.load(folder)
+def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A real bundle, checked as any other, around a tiny encoder; fp32 and bf16."""
+    return tiny_bundle(tmp_path_factory.mktemp("bundle"), ("fp32", "bf16"))
 
 
 def good_part(number: int) -> np.ndarray:

@@ -20,13 +20,13 @@ PARTS = 4
 
 
 @pytest.fixture(scope="module")
-def measured(tiny_bundle, tmp_path_factory):
+def measured(small_bundle, tmp_path_factory):
     from tests.edge.evaluation.conftest import write_plates
 
     folder = write_plates(tmp_path_factory.mktemp("parts") / "plates")
     references, _ = given_parts(folder / "train/good", 2)
     images, _ = given_parts(folder / "test/stain", 3)
-    return bench(tiny_bundle, references, images, PARTS, lambda *_: None, precision="fp32")
+    return bench(small_bundle, references, images, PARTS, lambda *_: None, precision="fp32")
 
 
 def test_every_stage_of_every_part_has_its_sample(measured):
@@ -43,8 +43,8 @@ def test_the_broker_took_every_result(measured):
     assert measured.station.acknowledged
 
 
-def test_every_precision_that_is_there_was_measured_with_its_encoder(measured, tiny_bundle):
-    assert list(measured.precisions) == [p for p in tiny_bundle.manifest.graphs if p in cpu_precisions()]
+def test_every_precision_that_is_there_was_measured_with_its_encoder(measured, small_bundle):
+    assert list(measured.precisions) == [p for p in small_bundle.manifest.graphs if p in cpu_precisions()]
     for run in measured.precisions.values():
         assert len(run.vision_ms) == len(run.encoder_ms) == PARTS
         assert min(run.encoder_ms) > 0
@@ -52,7 +52,7 @@ def test_every_precision_that_is_there_was_measured_with_its_encoder(measured, t
 
 def test_memory_is_that_of_a_process(measured):
     assert 10 < min(measured.station.rss_mb) <= max(measured.station.rss_mb)
-    assert measured.station.peak_rss_mb >= 0.9 * max(measured.station.rss_mb)
+    assert measured.station.peak_rss_mb >= max(measured.station.rss_mb)
 
 
 def by_hand():
@@ -121,14 +121,14 @@ def test_without_fp32_there_is_no_speedup_to_tell():
 
 def test_the_tables_name_stages_and_precisions(measured):
     console = Console(file=io.StringIO(), width=140)
-    console.print(*bench_tables(measured))
+    console.print(bench_tables(measured))
     shown = console.file.getvalue()
     for word in (*STAGES, "vision path", "fp32", "tiny-"):
         assert word in shown
 
 
-def test_an_image_that_cannot_be_inspected_stops_the_measuring(tiny_bundle, plates):
+def test_an_image_that_cannot_be_inspected_stops_the_measuring(small_bundle, plates):
     references, images = given_parts(plates / "train/good", 2)
     images[0].write_bytes(b"no image")
     with pytest.raises(FrameError, match=images[0].name):
-        bench(tiny_bundle, references, images, PARTS, lambda *_: None, precision="fp32")
+        bench(small_bundle, references, images, PARTS, lambda *_: None, precision="fp32")

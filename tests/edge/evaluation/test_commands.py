@@ -12,11 +12,13 @@ from edge.errors import BundleError, DatasetError, EdgeError
 
 
 @pytest.fixture
-def run(tiny_bundle):
+def run(small_bundle):
     """Runs a command on the tiny bundle; errors arrive as the exceptions that they are."""
 
     def run(command, *words):
-        words = [str(word) for word in (command, *words, "--bundle", tiny_bundle.path, "--precision", "fp32")]
+        words = [
+            str(word) for word in (command, *words, "--bundle", small_bundle.path, "--precision", "fp32")
+        ]
         return CliRunner().invoke(cli, words, catch_exceptions=False, standalone_mode=False)
 
     return run
@@ -25,7 +27,7 @@ def run(tiny_bundle):
 def test_evaluate_prints_a_table_and_writes_the_figures(run, plates, tmp_path):
     out = tmp_path / "out.json"
     result = run("evaluate", plates.parent, "--shots", 1, "--seeds", 0, 1, 2, "--json", out)
-    assert "1 reference, seed 0, 1, 2" in result.output
+    assert "1 reference, seeds 0, 1, 2" in result.output
     assert "plates" in result.output
     written = json.loads(out.read_text())
     assert (written["shots"], written["seeds"]) == (1, [0, 1, 2])
@@ -74,7 +76,7 @@ def test_bench_prints_tables_and_writes_the_figures(run, plates, tmp_path):
     out = tmp_path / "bench.json"
     options = ("--images", plates / "train/good", "--references", 2, "--parts", 3, "--json", out)
     result = run("bench", *options)
-    for word in ("decode", "publish", "speed-up"):
+    for word in ("decode", "publish", "ratio"):
         assert word in result.output
     written = json.loads(out.read_text())
     assert (written["precision"], written["parts"], written["references"]) == ("fp32", 3, 2)

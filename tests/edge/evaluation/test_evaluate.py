@@ -14,8 +14,8 @@ from tests.edge.evaluation.conftest import write_plates
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_bundle):
-    with_engine = OpenVinoEngine(tiny_bundle, "fp32")
+def engine(small_bundle):
+    with_engine = OpenVinoEngine(small_bundle, "fp32")
     yield with_engine
     with_engine.close()
 

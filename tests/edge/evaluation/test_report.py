@@ -96,9 +96,9 @@ def test_the_table_shows_the_figures_that_there_are():
     console.print(result_table(result(4)))
     shown = console.file.getvalue()
     assert "4 references" in shown
-    for word in ("nut", "bolt", "mean", "image AUROC", "85.0", "12"):
+    for word in ("nut", "bolt", "mean", "AUROC", "85.0", "12"):
         assert word in shown
-    assert "location" not in shown  # no category has it
+    assert "place" not in shown  # no category has it
 
 
 def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):
