@@ -1,0 +1,50 @@
+"""The command line in this process, on an enrolled product."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from edge.bundle import Bundle
+from edge.cli import main
+from tests.edge.station.conftest import enrolled, make_station
+
+__all__ = ["enrolled", "make_station"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command of ``anomalygpt-edge``."""
+
+    def run(*arguments: object) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        written = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Done(ended.value.code, written.out, written.err)
+
+    return run
+
+
+@pytest.fixture
+def on_plate(tmp_path: Path, enrolled: Path, tiny_bundle: Bundle) -> list[object]:
+    """Options that name a data folder with the product ``plate`` and the bundle that learned it."""
+    shutil.copytree(enrolled, tmp_path / "data")
+    return ["--product", "plate", "--data-dir", tmp_path / "data", "--bundle", tiny_bundle.path]

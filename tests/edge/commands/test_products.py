@@ -1,0 +1,68 @@
+"""Products are enrolled, shown, taken back and deleted from the command line."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from edge.bundle import Bundle
+from tests.edge.commands.conftest import Command
+from tests.edge.parts import write_parts
+
+
+def test_from_the_first_image_to_the_last_word(command: Command, tmp_path: Path, tiny_bundle: Bundle) -> None:
+    parts = write_parts(tmp_path / "parts", good=4)
+    at = ["--data-dir", tmp_path / "data"]
+    plate = ["--product", "plate", "--bundle", tiny_bundle.path, *at]
+
+    assert command("products", *at).out == ""
+    done = command("enroll", *plate, "--description", "a plate", parts[0], parts[1])
+    assert done.code == 0, done.err
+    assert done.out.startswith("plate: version 1, 2 good parts of 128x96 px")
+    assert "33.3%" in done.out, "two parts cannot promise less than one in three"
+
+    done = command("enroll", *plate, "--add", tmp_path / "parts")
+    assert "version 2, 4 good parts" in done.out
+    listed = command("products", *at).out
+    assert "plate" in listed and "a plate" in listed and tiny_bundle.id in listed
+
+    assert "2 references" in command("products", *at, "undo", "plate").out
+    shown = command("products", *at, "show", "plate").out
+    assert "version 1" in shown and "in use" in shown and shown.count(".png") == 2
+
+    again = command("enroll", *plate)
+    assert "version 3, 2 good parts" in again.out
+
+    assert command("products", *at, "delete", "plate", "--yes").code == 0
+    assert command("products", *at, "show", "plate").code == 1
+
+
+@pytest.mark.usefixtures("on_plate")
+def test_deleting_asks_first(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert command("products", "--data-dir", tmp_path / "data", "delete", "plate").code == 130
+    assert command("products", "--data-dir", tmp_path / "data", "show", "plate").code == 0
+
+
+@pytest.mark.parametrize("name", ["a part", "", "x/y"])
+def test_a_name_that_cannot_be_one_is_refused_before_the_work(
+    command: Command, tmp_path: Path, name: str
+) -> None:
+    done = command("enroll", "--product", name, "--data-dir", tmp_path, tmp_path / "no-such-image.png")
+    assert done.code == 1
+    assert "cannot be the name of a product" in done.err
+
+
+def test_a_bad_reference_is_refused_and_nothing_is_enrolled(
+    command: Command, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    parts = tmp_path / "parts"
+    write_parts(parts, good=2)
+    (parts / "part-000a.png").write_bytes(b"")
+    at = ["--data-dir", tmp_path / "data"]
+    done = command("enroll", "--product", "plate", "--bundle", tiny_bundle.path, *at, parts)
+    assert done.code == 1
+    assert "part-000a.png" in done.err
+    assert command("products", *at).out == ""
