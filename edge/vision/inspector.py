@@ -1,0 +1,118 @@
+"""One part's image to one finding: the station's own judge, without threshold or settings."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.errors import ProductError
+from edge.inspection import Region, Verdict
+from edge.vision.engine import Array, Engine, EngineOutput, Image
+from edge.vision.memory import Memory
+from edge.vision.regions import find_regions, peak_location
+
+# A typical good part has score 0; the odds that it is anomalous are put at 1 to 19.
+_LOG_ODDS_OF_GOOD = math.log(19)
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """What the vision half says of one image.
+
+    Attributes:
+        verdict: ``ok`` or ``ng``.
+        score: on the product's scale, 0 good, 1 simulated defect.
+        p_value: the smallest false-alarm rate that the references can promise for this score.
+        p_anomaly: 0 to 1; 0.5 on the verdict's boundary.
+        location: nine-cell words, empty for ``ok``.
+        regions: in pixels of the captured image, the highest peak first; empty for ``ok``.
+        map: float32 (H, W) at the graph's input size, on the same scale as the score.
+        latency_ms: ``preprocess``, ``graph``, ``calibration``, ``regions``.
+    """
+
+    verdict: Verdict
+    score: float
+    p_value: float
+    p_anomaly: float
+    location: str
+    regions: tuple[Region, ...]
+    map: Array
+    latency_ms: dict[str, float]
+
+
+class Inspector:
+    """Judges images by one product's memory; used by one thread at a time.
+
+    Several inspectors may share an engine, in turn.
+
+    Raises:
+        ProductError: the memory does not fit the engine's graph.
+    """
+
+    def __init__(self, engine: Engine, memory: Memory) -> None:
+        self._engine = engine
+        self.memory = memory
+        self.use(memory)
+
+    def use(self, memory: Memory) -> None:
+        """Changes the product; the next image is judged by it."""
+        if set(memory.arrays) != set(self._engine.memory_shapes):
+            raise ProductError(
+                f"The product was learned with bundle {memory.bundle_id}, whose graph takes other inputs.",
+                "Enroll it again with this bundle.",
+            )
+        self.memory = memory
+
+    def inspect(self, image: Image) -> Finding:
+        """Judges one image, uint8 (H, W) grey or (H, W, 3) BGR.
+
+        Raises:
+            FrameError: the image cannot be inspected.
+            EngineError: the graph failed.
+        """
+        return self._judge(self._engine.infer(image, self.memory.arrays), (image.shape[0], image.shape[1]))
+
+    def inspect_features(self, features: Array, shape: tuple[int, int]) -> Finding:
+        """Judges an image of ``shape`` (H, W) by its features from the engine; equal to :meth:`inspect`."""
+        return self._judge(self._engine.match(features, self.memory.arrays), shape)
+
+    def _judge(self, output: EngineOutput, shape: tuple[int, int]) -> Finding:
+        start = time.perf_counter()
+        boundary = self.memory.boundary
+        verdict = Verdict.NG if output.score >= boundary else Verdict.OK
+        p_value = promised_rate(output.score, self.memory.good_scores, self.memory.references)
+        p_anomaly = 1 / (1 + math.exp(-_LOG_ODDS_OF_GOOD * (output.score - boundary) / boundary))
+        judged = time.perf_counter()
+        location = ""
+        regions: tuple[Region, ...] = ()
+        if verdict is Verdict.NG:
+            regions = find_regions(output.map, boundary, shape)
+            location = peak_location(output.map)
+        done = time.perf_counter()
+        return Finding(
+            verdict=verdict,
+            score=round(output.score, 4),
+            p_value=round(p_value, 4),
+            p_anomaly=round(p_anomaly, 4),
+            location=location,
+            regions=regions,
+            map=output.map,
+            latency_ms={
+                **output.latency_ms,
+                "calibration": (judged - start) * 1e3,
+                "regions": (done - judged) * 1e3,
+            },
+        )
+
+
+def promised_rate(score: float, good_scores: Array, parts: int) -> float:
+    """The p-value of a score: the rate of good parts at or above it that the references can promise.
+
+    The rank among the references' own scores, (1 + those at or above) / (1 + all), and never under
+    1 / (1 + parts): N good parts cannot prove a lower rate, however many views of them there are.
+    """
+    rank = (1 + int(np.count_nonzero(good_scores >= score))) / (1 + good_scores.size)
+    return max(rank, 1 / (1 + parts))
