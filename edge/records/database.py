@@ -70,7 +70,9 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             db.execute("PRAGMA journal_mode = WAL")
             # FULL: the last seq must survive a power cut, or a number would be given twice.
             db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA journal_size_limit = 16777216")
+            # The write-ahead log stays at about 1 MB: a small disk must not be filled by it.
+            db.execute("PRAGMA wal_autocheckpoint = 256")
+            db.execute("PRAGMA journal_size_limit = 1048576")
             migrate(db)
     except RecordsError:
         db.close()

@@ -30,6 +30,7 @@ class Lettering:
         """Width in pixels of ``text`` in letters ``size_px`` high."""
         import cv2
 
+        text = _drawable(text)
         if self._face is not None:
             _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), self._face, size_px, weight)
             return int(width)
@@ -48,6 +49,7 @@ class Lettering:
         """Write ``text`` with its baseline's left end at ``origin`` (x, y) into ``image``."""
         import cv2
 
+        text = _drawable(text)
         if self._face is not None:
             cv2.putText(image, text, origin, colour, self._face, size_px, weight)
             return
@@ -70,6 +72,11 @@ class Lettering:
 def _strokes(size_px: int, weight: int) -> tuple[float, int]:
     # The stroke letters' capitals are 21 units high at scale 1, and a TrueType capital 0.7 of its size.
     return size_px * 0.7 / 21, max(1, round(size_px * weight / 8000))
+
+
+def _drawable(text: str) -> str:
+    # A lone surrogate (a file name that is not UTF-8) is a segmentation fault in OpenCV 5.0.
+    return "".join("?" if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
 
 
 def _ascii(text: str) -> str:

@@ -58,7 +58,8 @@ class Retention:
         # Rows come second: only once there is no image left for this call to delete.
         rows = self._forget_rows(db, now) if images < STEP else 0
         if images or rows:
-            db.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+            # Not execute(): that runs this pragma for a single page.
+            db.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
         return images + rows
 
     def _forget_images(self, db: sqlite3.Connection, now: datetime) -> int:

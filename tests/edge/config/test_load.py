@@ -252,8 +252,10 @@ def test_every_section_forbids_unknown_keys_and_explains_its_own(section: Any) -
 
 
 NAMES = st.sampled_from(
-    ["station", "product", "camera", "queue", "messaging", "brokers", "tls", "kind", "folder", "gige", "path"]
-    + ["region", "trigger", "features", "name", "size", "x", "records", "bundle"]
+    [
+        *("station", "product", "camera", "queue", "messaging", "brokers", "tls", "records", "bundle"),
+        *("kind", "folder", "gige", "path", "region", "trigger", "features", "name", "size", "x"),
+    ]
 )
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | NAMES,
