@@ -7,7 +7,14 @@ made, so that importing this costs little.
 from edge.cameras.camera import Camera, CameraState, CameraStatus, EndOfStream, create_camera
 from edge.cameras.frame import Frame, Image
 from edge.cameras.image_file import IMAGE_SUFFIXES, decode_image, read_image
-from edge.cameras.settings import CameraSettings, FolderSettings, GigESettings
+from edge.cameras.settings import (
+    CameraSettings,
+    FolderSettings,
+    GigESettings,
+    RtspSettings,
+    UvcSettings,
+    VideoSettings,
+)
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -20,6 +27,9 @@ __all__ = [
     "Frame",
     "GigESettings",
     "Image",
+    "RtspSettings",
+    "UvcSettings",
+    "VideoSettings",
     "create_camera",
     "decode_image",
     "read_image",

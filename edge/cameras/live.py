@@ -118,7 +118,8 @@ class LiveCamera:
         self._dropped: Session | None = None
         self._refusal: CameraError | None = None
         self._tried = False
-        self._complained = False
+        self._complained = False  # the log says that the camera is away
+        self._proven = False  # the session has sent an image, or need not
         self._status = CameraStatus(CameraState.CLOSED)
         self._silent_since: float | None = None
         self._pending: _Trigger | None = None
@@ -243,7 +244,11 @@ class LiveCamera:
             self._watch(session, silent=capture is None)
         except CameraAwayError as error:
             return self._lose(session, error)
-        return None if capture is None else self._frame(capture)
+        if capture is None:
+            return None
+        if not self._proven:
+            self._come_back(session)
+        return self._frame(capture)
 
     def _watch(self, session: Session, silent: bool) -> None:
         """The watchdog: a camera may say that it streams and send nothing."""
@@ -255,16 +260,21 @@ class LiveCamera:
         elif session.no_frame_s is not None and now - self._silent_since > session.no_frame_s:
             raise CameraAwayError(f"it sent no image for {session.no_frame_s:g} s.")
 
-    def _lose(self, session: Session, error: CameraAwayError) -> Frame:
+    def _lose(self, session: Session, error: CameraAwayError) -> Frame | None:
+        """Give the session up; None where the camera was away already and never really back."""
+        still_away = self._complained and not self._proven
         with self._changed:
             self._session, self._dropped = None, session
             self._silent_since = None
-            self._update(CameraState.LOST, str(error), losses=self._status.losses + 1)
+            self._update(CameraState.LOST, str(error), losses=self._status.losses + (not still_away))
             self._changed.notify_all()
-        _log.warning("camera %s is lost: %s", self._name, error)
+        part = self._take_pending()
+        if still_away and part is None:
+            return None
+        if not still_away:
+            _log.warning("camera %s is lost: %s", self._name, error)
         self._complained = True
-        part = self._take_pending() or f"{_stamp(_now())}-lost"
-        return self._error_frame(part, f"Camera {self._name} is lost: {error}")
+        return self._error_frame(part or f"{_stamp(_now())}-lost", f"Camera {self._name} is lost: {error}")
 
     def _frame(self, capture: Capture) -> Frame:
         part_id = f"{_stamp(capture.captured_at)}-{capture.frame_id}"
@@ -338,17 +348,25 @@ class LiveCamera:
                 back_off_s = min(2 * back_off_s, LONGEST_BACK_OFF_S)
             else:
                 back_off_s = FIRST_BACK_OFF_S
-                self._come_back(session)
+                self._begin(session)
 
-    def _come_back(self, session: Session) -> None:
-        if self._complained:
-            _log.warning("camera %s is back: %s", self._name, session.description)
-            self._complained = False
+    def _begin(self, session: Session) -> None:
+        """A session is there; whether the camera is back, its first image says."""
         with self._changed:
             self._session = session
-            self._update(CameraState.STREAMING, session.description)
+            self._proven = False
             self._tried = True
+            if session.no_frame_s is None:
+                self._come_back(session)
             self._changed.notify_all()
+
+    def _come_back(self, session: Session) -> None:
+        with self._changed:
+            self._proven = True
+            self._update(CameraState.STREAMING, session.description)
+        if self._complained:
+            self._complained = False
+            _log.warning("camera %s is back: %s", self._name, session.description)
 
     def _stay_away(self, error: CameraError) -> None:
         with self._changed:

@@ -211,5 +211,77 @@ class GigESettings(_Settings):
         return name
 
 
-CameraSettings = Annotated[FolderSettings | GigESettings, Field(discriminator="kind")]
+class _StreamSettings(_Settings):
+    """What cameras have that send image after image whether anyone looks or not."""
+
+    buffers: int = Field(
+        default=2,
+        ge=1,
+        le=256,
+        title="Buffers",
+        description="Images that wait for the station, 1 to 256; the oldest gives way to the newest.",
+    )
+    no_frame_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=3600,
+        title="Silence (s)",
+        description="The camera counts as lost when no image came for so many seconds.",
+    )
+
+
+class RtspSettings(_StreamSettings):
+    """An IP camera's RTSP stream, over TCP."""
+
+    kind: Literal["rtsp"] = Field(title="Kind", description="An IP camera's RTSP stream.")
+    url: str = Field(
+        pattern=r"^rtsps?://[^@\s]+$",
+        title="Address",
+        description="rtsp://host:port/path, without user and password.",
+    )
+    user: str | None = Field(default=None, title="User", description="The camera's account.")
+    password_file: Path | None = Field(
+        default=None, title="Password file", description="A file that holds the account's password alone."
+    )
+
+
+class UvcSettings(_StreamSettings):
+    """A USB camera (UVC)."""
+
+    kind: Literal["uvc"] = Field(title="Kind", description="A USB camera.")
+    device: str = Field(
+        default="/dev/video0",
+        pattern=r"^/dev/.+",
+        title="Device",
+        description="The camera's device; a name under /dev/v4l/by-id/ stays the same at every start.",
+    )
+    width: int | None = Field(default=None, ge=16, title="Width (px)", description="Columns, in pixels.")
+    height: int | None = Field(default=None, ge=16, title="Height (px)", description="Rows, in pixels.")
+    frame_rate_hz: float | None = Field(
+        default=None, gt=0, title="Frame rate (1/s)", description="Images per second."
+    )
+
+
+class VideoSettings(_Settings):
+    """A video file, each of its frames a part."""
+
+    kind: Literal["video"] = Field(title="Kind", description="A video file.")
+    path: Path = Field(title="File", description="The video file.")
+    loop: bool = Field(
+        default=False,
+        title="Loop",
+        description="Start again after the last frame, instead of ending the run.",
+    )
+    rate_hz: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        title="Rate (parts per second)",
+        description="At most so many frames per second, up to 1000; without it, as fast as they are taken.",
+    )
+
+
+CameraSettings = Annotated[
+    FolderSettings | GigESettings | RtspSettings | UvcSettings | VideoSettings, Field(discriminator="kind")
+]
 """Any camera's settings, to be used as a field's type in the station's schema."""

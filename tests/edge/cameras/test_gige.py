@@ -278,12 +278,18 @@ def test_behind_a_line_trigger_every_missed_frame_is_an_error_of_its_own(network
     )
 
 
-def test_a_camera_that_acquires_and_sends_nothing_is_lost(network: GigENetwork) -> None:
+def test_a_camera_that_acquires_and_sends_nothing_is_lost_once(
+    network: GigENetwork, caplog: pytest.LogCaptureFixture
+) -> None:
     """Nothing ever pulls the fake's line, while control keeps answering."""
     network.camera()
-    with camera_with(trigger={"source": "Line0"}, no_frame_s=0.5) as camera:
+    silent = camera_with(trigger={"source": "Line0"}, no_frame_s=0.3)
+    with silent as camera, caplog.at_level(logging.INFO, "edge"):
         frame = take(camera, 1)[0]
-        assert "sent no image for 0.5 s" in frame.error
+        assert "sent no image for 0.3 s" in frame.error
+        assert camera.read(timeout_s=4) is None  # opened again meanwhile, and no better
+        assert camera.status.losses == 1
+    assert len(caplog.records) == 1
 
 
 def test_a_triggered_camera_may_be_silent(network: GigENetwork) -> None:
@@ -371,6 +377,7 @@ def test_several_cameras_stream_side_by_side(network: GigENetwork) -> None:
             camera.open()
         for camera in cameras:
             assert all(frame.camera == camera.name and not frame.error for frame in take(camera, 10))
+            assert is_streaming(camera.status)
     finally:
         for camera in cameras:
             camera.close()
