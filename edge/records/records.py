@@ -51,7 +51,7 @@ class Unrecorded:
     """What could not be kept since the records were opened.
 
     Attributes:
-        inspections: inspections without a row.
+        inspections: rows that were refused; one that is offered and refused again counts again.
         images: inspections that have their row but not the image that the settings ask for.
     """
 
