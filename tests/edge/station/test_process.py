@@ -37,6 +37,13 @@ def running(station: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+def wait_for_results(process: subprocess.Popen[str], plc: Subscriber, count: int) -> None:
+    """Wait until so many results have arrived; a station that ends instead tells why."""
+    wait_until(lambda: len(plc.seqs()) >= count or process.poll() is not None, 60)
+    assert process.poll() is None, process.communicate()
+    assert len(plc.seqs()) >= count
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     with Mosquitto(tmp_path / "broker") as broker:
@@ -49,7 +56,7 @@ def looping(make_station: MakeStation, tmp_path: Path, broker: Mosquitto) -> Pat
     write_parts(tmp_path / "parts", good=2, stained=1)
     return make_station(
         tmp_path / "parts",
-        camera={"loop": True},
+        camera={"loop": True, "rate_hz": 25},
         messaging={
             "brokers": [{"host": "127.0.0.1", "port": broker.port}],
             "retry_min_s": 0.1,
@@ -68,7 +75,7 @@ def test_a_signal_ends_it_cleanly(
     looping: Path, broker: Mosquitto, number: signal.Signals, code: int
 ) -> None:
     with Subscriber(broker.port) as plc, running(looping) as process:
-        assert wait_until(lambda: len(plc.seqs()) >= 5, 60)
+        wait_for_results(process, plc, 5)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
         assert process.returncode == code
@@ -86,13 +93,12 @@ def test_killed_again_and_again_it_leaves_no_gap(looping: Path, broker: Mosquitt
         for _ in range(3):
             before = len(plc.seqs())
             with running(looping) as process:
-                assert wait_until(lambda before=before: len(plc.seqs()) >= before + 5, 60)
+                wait_for_results(process, plc, before + 5)
                 time.sleep(chance.uniform(0, 0.2))
                 process.kill()
         # The last run's outbox goes out, and what its crash kept from it, when the station is back.
         with running(looping) as process:
-            before = len(plc.seqs())
-            assert wait_until(lambda: len(plc.seqs()) >= before + 5, 60)
+            wait_for_results(process, plc, len(plc.seqs()) + 5)
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=60)
         seqs = recorded_seqs(looping)
@@ -101,8 +107,8 @@ def test_killed_again_and_again_it_leaves_no_gap(looping: Path, broker: Mosquitt
 
 
 def test_two_stations_do_not_share_a_data_folder(looping: Path, broker: Mosquitto) -> None:
-    with Subscriber(broker.port) as plc, running(looping):
-        assert wait_until(lambda: plc.seqs(), 60)
+    with Subscriber(broker.port) as plc, running(looping) as first:
+        wait_for_results(first, plc, 1)
         second = subprocess.run(
             [sys.executable, "-m", "edge", "run", str(looping)], capture_output=True, text=True, check=False
         )
