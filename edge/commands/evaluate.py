@@ -16,19 +16,17 @@ from edge.commands._variadic import VariadicCommand
     "--shots",
     multiple=True,
     default=(1,),
-    show_default="1",
     metavar="K...",
     type=click.IntRange(min=1),
-    help="Number of references; several give one table each.",
+    help="Number of references; several give one table each.  [default: 1]",
 )
 @click.option(
     "--seeds",
     multiple=True,
     default=(0,),
-    show_default="0",
     metavar="S...",
     type=int,
-    help="Each draws its own references; figures are means over the seeds.",
+    help="Each draws its own references; figures are means over the seeds.  [default: 0]",
 )
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."

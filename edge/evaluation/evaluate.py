@@ -151,7 +151,11 @@ class _Trial:
         progress: Progress | None,
     ) -> _Trial:
         paths = category.references(shots, seed)
-        memory = enroll(engine, [read_image(path) for path in paths], bundle_id=bundle_id, progress=progress)
+        images = [read_image(path) for path in paths]
+        try:
+            memory = enroll(engine, images, bundle_id=bundle_id, progress=progress)
+        except FrameError as error:
+            raise FrameError(f"{category.name}: {error.message}", error.remedy) from error
         return cls(shots, seed, tuple(path.name for path in paths), Inspector(engine, memory))
 
     def result(self) -> SeedResult:

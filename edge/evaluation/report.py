@@ -85,7 +85,7 @@ def result_table(result: Result) -> Group:
     table.add_section()
     images = sum(judged.images for judged in result.categories.values())
     table.add_row("mean", str(images), *_cells(mean, shown))
-    legend = "Per cent; acc.: accuracy of the verdict, bal.: of good and defective parts alike."
+    legend = "Per cent. acc.: accuracy; bal.: balanced accuracy; calib.: calibrated verdict."
     return Group(f"{result.bundle}, {references}, {seeds}", table, legend)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.errors import DatasetError, FrameError
@@ -92,6 +94,13 @@ def test_an_image_that_cannot_be_inspected_is_named(engine, plates):
     path = plates / "test/stain/2.png"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FrameError, match=r"stain/2\.png"):
+        evaluate(find_categories([plates]), engine, "tiny", Plan())
+
+
+def test_a_reference_that_cannot_be_learned_is_named_with_its_category(engine, plates):
+    for path in (plates / "train/good").iterdir():
+        cv2.imwrite(str(path), np.full((20, 20), 90, np.uint8))
+    with pytest.raises(FrameError, match="plates: Reference 1: The image is 20x20"):
         evaluate(find_categories([plates]), engine, "tiny", Plan())
 
 
