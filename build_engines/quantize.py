@@ -1,16 +1,16 @@
 """int8: the encoder's matrix products in 8-bit integers, fixed in the graph file itself.
 
 NNCF observes the graph on calibration images and writes quantisation operators around the products
-that stand it. Left in float, by what each costs in likeness on real products: the patch embedding,
-whose share of the time is small; the second product of each layer's MLP, behind whose activation a
-few channels are far larger than the rest; and the matching head, since a distance is a small
-difference of large numbers. Ranges are the widest seen, not the mean over images: a real part may
-lie outside of what was rendered, and what saturates is lost.
+that stand it. Left in float are the patch embedding, whose share of the time is small; the products that
+the preset names, since a few channels of their input are far larger than the rest; and the matching
+head, since a distance is a small difference of large numbers. Ranges are the widest seen, not the
+mean over images: a real part may lie outside of what was rendered, and what saturates is lost.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -20,16 +20,19 @@ from build_engines.rendered import calibration_images
 from edge.errors import EngineError
 from edge.vision.engine import Image, fit_into
 
-_IMAGES = 36
+_IMAGES = 24
 
 
-def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int) -> onnx.ModelProto:
+def quantized(
+    model: onnx.ModelProto, size: tuple[int, int], feature_width: int, keep: Sequence[str] = ()
+) -> onnx.ModelProto:
     """The vision graph with an int8 encoder, as ONNX QDQ.
 
     Args:
         model: the fp32 graph of :func:`build_engines.export.vision_graph`; it is not changed.
         size: (H, W) of its input in pixels.
         feature_width: of a patch's features.
+        keep: the encoder's nodes to leave in float; those that the graph lacks are passed over.
 
     Raises:
         EngineError: NNCF is missing or cannot quantise the graph.
@@ -55,7 +58,7 @@ def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int)
             model_type=nncf.ModelType.TRANSFORMER,
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(images),
-            ignored_scope=nncf.IgnoredScope(names=_kept_in_float(static)),
+            ignored_scope=nncf.IgnoredScope(names=_kept_in_float(static, keep)),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
             ),
@@ -68,11 +71,11 @@ def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int)
     return result
 
 
-def _kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """The patch embedding, the MLPs' second products, and every node behind the last tap: the head."""
+def _kept_in_float(model: onnx.ModelProto, keep: Sequence[str]) -> list[str]:
+    """The patch embedding, the nodes of ``keep``, and every node behind the last tap: the head."""
     names = [node.name for node in model.graph.node]
     last_tap = max(i for i, name in enumerate(names) if name.startswith("tap."))
-    return ["patch", *(n for n in names if n.endswith(".mlp.out.matmul")), *names[last_tap + 1 :]]
+    return ["patch", *(name for name in names if name in keep), *names[last_tap + 1 :]]
 
 
 def _fitted(image: Image, size: tuple[int, int]) -> Image:
