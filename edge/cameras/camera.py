@@ -16,7 +16,11 @@ class EndOfStream(Exception):
 
 
 class CameraState(str, Enum):
-    """Where a camera is on its way to the next frame."""
+    """Where a camera is on its way to the next frame.
+
+    A camera that is lost is then backing off until its first image is there again, however often
+    it is looked for, opened and configured meanwhile.
+    """
 
     CLOSED = "closed"
     DISCOVERING = "discovering"

@@ -340,7 +340,7 @@ class LiveCamera:
             if self._closing.is_set():
                 return
             try:
-                session = self._connect(self._update)
+                session = self._connect(self._report)
             except CameraError as error:
                 self._stay_away(error)
                 if self._closing.wait(back_off_s):
@@ -380,8 +380,13 @@ class LiveCamera:
             self._tried = True
             self._changed.notify_all()
 
+    def _report(self, state: CameraState) -> None:
+        """A step of connecting; of a camera that is known to be away, only that it is."""
+        if not self._complained:
+            self._update(state)
+
     def _update(self, state: CameraState, detail: str | None = None, losses: int | None = None) -> None:
-        """Move to a state; a state on the way back keeps the reason of the loss."""
+        """Move to a state; without a detail, the one before stays true."""
         with self._changed:
             status = self._status
             self._status = replace(

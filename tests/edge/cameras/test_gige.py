@@ -238,7 +238,14 @@ def test_a_camera_that_goes_is_one_error_frame_and_comes_back_by_itself(
         assert "is lost: it sent no image for 1 s" in lost[0].error
         assert camera.read(timeout_s=1) is None
         return_()
-        assert not [frame for frame in wait_for(camera, is_streaming) if frame.error]
+        states = set()
+
+        def is_back(status: CameraStatus) -> bool:
+            states.add(status.state)
+            return is_streaming(status)
+
+        assert not [frame for frame in wait_for(camera, is_back) if frame.error]
+        assert states <= {CameraState.LOST, CameraState.BACKING_OFF, CameraState.STREAMING}
         take(camera, 3)
         assert "exposure 4000 us" in camera.status.detail  # set anew: a restarted camera has forgotten
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
