@@ -10,103 +10,24 @@ counted, and the counter is on disk too.
 
 from __future__ import annotations
 
-import logging
-import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from edge.errors import MessagingError
+from edge.messaging.outbox_file import OutboxFile
 from edge.messaging.payloads import encode
-
-log = logging.getLogger(__name__)
+from edge.messaging.streams import Counts, Entry, Row, Stream
 
 #: Bytes that a row takes beside its topic and payload; measured on full tables.
 ROW_OVERHEAD = 48
 
-#: The log is copied into the database when it has this many pages of 4096 bytes.
-_LOG_PAGES = 256
-
 #: Rows given up at one time on a full disk; more would need a longer log.
 _GIVE_UP_ROWS = 500
 
-_MAX_PAGES = 0xFFFFFFFE
-
-#: Blocks held back beside the database. Making room in a database needs room itself: the log must
-#: be copied into it first, so this is more than a log.
-RESERVE_BYTES = 2 << 20
-
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE message(
-    id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
-    topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL, bytes INTEGER NOT NULL,
-    expires REAL);
-CREATE INDEX message_stream ON message(stream, id);
-CREATE INDEX message_expires ON message(expires) WHERE expires IS NOT NULL;
-CREATE TABLE retained(topic TEXT PRIMARY KEY, payload BLOB NOT NULL);
-CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-"""
-
-
-class Stream(IntEnum):
-    """What a message belongs to: its numbering, its order, and its worth (the lowest is kept longest)."""
-
-    ALARM = 0
-    EVENT = 1
-    RESULT = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A message on its way into the outbox.
-
-    Attributes:
-        fields: the payload's fields. ``seq`` among them is kept; without one the outbox numbers it.
-        ttl_s: after this it is stale and not sent; None: never.
-        retain: the broker keeps it, and the outbox republishes the latest after a reconnect.
-    """
-
-    stream: Stream
-    topic: str
-    fields: Mapping[str, Any]
-    ttl_s: float | None = None
-    retain: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A message on its way out."""
-
-    id: int
-    stream: Stream
-    topic: str
-    payload: bytes
-    retain: bool
-
-
-@dataclass(slots=True)
-class Counts:
-    """How much waits, and how much was given up since the outbox was made."""
-
-    rows: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
-    bytes: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
-    dropped: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
-    expired: int = 0
-
-    @property
-    def total_rows(self) -> int:
-        """Messages of all streams."""
-        return sum(self.rows.values())
-
-    @property
-    def total_bytes(self) -> int:
-        """Bytes of all streams, as the limit counts them."""
-        return sum(self.bytes.values())
+#: Answers to so many commands are kept, so that a repeat is not done again.
+REMEMBERED_COMMANDS = 2000
 
 
 class Outbox:
@@ -129,67 +50,18 @@ class Outbox:
         max_bytes: int = 256_000_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._path = path
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._clock = clock
         self._taken = dict.fromkeys(Stream, 0)  # highest id handed out, per stream
-        self.was_reset = False
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = self._open()
-        except sqlite3.OperationalError as error:
-            raise self._unusable(error) from error
-        except sqlite3.DatabaseError:
-            # The file is damaged. A station that cannot publish at all is worse than one that lost
-            # its queue: the damaged file is kept for a look, and `was_reset` says what happened.
-            aside = path.with_name(f"{path.name}.damaged-{int(clock())}")
-            path.rename(aside)
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            self._db = self._open()
-            self.was_reset = True
-        except OSError as error:
-            raise self._unusable(error) from error
+        self._file = OutboxFile(path)
+        self._db = self._file.db
         self._counts = self._load_counts()
-        self.keep_reserve()
 
-    def _unusable(self, error: Exception) -> MessagingError:
-        if "locked" in str(error):
-            return MessagingError(
-                f"The outbox {self._path} belongs to a station that is running.",
-                "Stop the other station, or give this one its own data_dir.",
-            )
-        return MessagingError(
-            f"The outbox {self._path} cannot be used: {error}.", "Make its folder writable and the disk free."
-        )
-
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, isolation_level=None, timeout=0.2)
-        try:
-            # Exclusive: two stations on one outbox would send everything twice and number it apart.
-            db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
-            db.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
-            db.execute("BEGIN IMMEDIATE")
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
-            elif version != _SCHEMA_VERSION:
-                raise MessagingError(
-                    f"The outbox {self._path} was written by a newer version of this program.",
-                    "Update the program, or move the file away to begin with an empty outbox.",
-                )
-            db.execute("COMMIT")
-            if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise sqlite3.DatabaseError("quick_check failed")
-        except (sqlite3.Error, MessagingError):
-            db.close()
-            raise
-        return db
+    @property
+    def was_reset(self) -> bool:
+        """The file was damaged and this one is new; the damaged one lies beside it."""
+        return self._file.was_reset
 
     # -- taking in ---------------------------------------------------------------------------
 
@@ -206,12 +78,12 @@ class Outbox:
         """
         try:
             return self._commit(entries, acked)
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             if "full" in str(error) and entries:
                 return self._commit_on_full_disk(entries, acked)
             for entry in entries:
                 self._counts.dropped[entry.stream] += 1
-            raise self._unusable(error) from error
+            raise self._file.unusable(error) from error
 
     def _commit(self, entries: Sequence[Entry], acked: Collection[int]) -> list[int]:
         db = self._db
@@ -226,7 +98,7 @@ class Outbox:
             db.execute("COMMIT")
         except (sqlite3.Error, MessagingError):
             self._counts = before
-            self._rollback()
+            self._file.rollback()
             raise
         return seqs
 
@@ -286,12 +158,7 @@ class Outbox:
 
     def _commit_on_full_disk(self, entries: Sequence[Entry], acked: Collection[int]) -> list[int]:
         """Give up stored and new results, then events, then alarms, until the rest fits."""
-        self._reserve.unlink(missing_ok=True)
-        self._start_log_anew()
-        # From here on the database keeps its size: new rows take the pages of those given up, and
-        # the log can always be copied.
-        pages = self._db.execute("PRAGMA page_count").fetchone()[0]
-        self._db.execute(f"PRAGMA max_page_count={pages}")
+        self._file.hold_size()
         kept = list(entries)
         seqs: dict[int, int] = {}
         for stream in reversed(Stream):
@@ -319,35 +186,14 @@ class Outbox:
             self._db.execute("COMMIT")
         except sqlite3.OperationalError:
             self._counts = before
-            self._rollback()
+            self._file.rollback()
             return False
-        self._start_log_anew()
+        self._file.start_log_anew()
         return True
 
-    def _start_log_anew(self) -> None:
-        """Copy the log into the database, so that its blocks are used again instead of new ones."""
-        try:
-            self._db.execute("PRAGMA wal_checkpoint(RESTART)")
-        except sqlite3.OperationalError as error:
-            log.debug("the outbox's log cannot be copied: %s", error)
-
-    @property
-    def _reserve(self) -> Path:
-        return self._path.with_name(self._path.name + ".reserve")
-
     def keep_reserve(self) -> None:
-        """Hold back some blocks of the disk again, where they were used up and there is room."""
-        if self._reserve.exists():
-            return
-        try:
-            with self._reserve.open("wb") as file:
-                file.write(bytes(RESERVE_BYTES))
-                os.fsync(file.fileno())
-        except OSError:
-            # The disk is still full: the blocks taken so far are worth more to the database.
-            self._reserve.unlink(missing_ok=True)
-        else:
-            self._db.execute(f"PRAGMA max_page_count={_MAX_PAGES}")
+        """After a full disk: grow again as soon as there is room."""
+        self._file.keep_reserve()
 
     # -- sending -----------------------------------------------------------------------------
 
@@ -398,20 +244,46 @@ class Outbox:
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self._counts = before
-            self._rollback()
-            raise self._unusable(error) from error
+            self._file.rollback()
+            raise self._file.unusable(error) from error
         return len(stale)
+
+    # -- commands ----------------------------------------------------------------------------
+
+    def command_answer(self, command_id: str) -> bytes | None:
+        """What was answered to a command; None for one never seen."""
+        found = self._db.execute("SELECT answer FROM command WHERE id=?", (command_id,)).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def remember_command(self, command_id: str, answer: bytes) -> None:
+        """Keep a command's answer, durably; the oldest of many are forgotten.
+
+        Raises:
+            MessagingError: it cannot be written, and so the command must not be done.
+        """
+        before = self._snapshot()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            number = self._counter("command") + 1
+            self._set_counter("command", number)
+            self._db.execute("INSERT OR REPLACE INTO command VALUES (?,?,?)", (command_id, number, answer))
+            self._db.execute("DELETE FROM command WHERE number<=?", (number - REMEMBERED_COMMANDS,))
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._counts = before
+            self._file.rollback()
+            raise self._file.unusable(error) from error
 
     # -- numbers -----------------------------------------------------------------------------
 
     def next_birth(self) -> int:
-        """A number above every birth before; at least Unix time, so above those of a lost outbox too."""
+        """A number above every one before; at least Unix time, so above those of a lost outbox too."""
         birth = max(self._counter("birth") + 1, int(self._clock()))
         try:
             self._set_counter("birth", birth)
         except sqlite3.OperationalError as error:
             if "full" not in str(error):
-                raise self._unusable(error) from error
+                raise self._file.unusable(error) from error
             # On a full disk the clock alone keeps births rising.
         return birth
 
@@ -425,7 +297,7 @@ class Outbox:
 
     def close(self) -> None:
         """Close the file. What waits in it stays."""
-        self._db.close()
+        self._file.close()
 
     def _counter(self, name: str) -> int:
         found = self._db.execute("SELECT value FROM counter WHERE name=?", (name,)).fetchone()
@@ -455,7 +327,3 @@ class Outbox:
     def _snapshot(self) -> Counts:
         c = self._counts
         return Counts(dict(c.rows), dict(c.bytes), dict(c.dropped), c.expired)
-
-    def _rollback(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")

@@ -18,7 +18,8 @@ from typing import Any
 
 from edge.errors import MessagingError
 from edge.inspection import Inspection, utc_timestamp
-from edge.messaging.codes import AlarmCode, EventCode, ReplyCode, StationState
+from edge.messaging.alarms import AlarmChange
+from edge.messaging.codes import EventCode, ReplyCode, StationState
 
 #: No payload is longer, in bytes of UTF-8.
 MAX_BYTES = 511
@@ -155,15 +156,16 @@ def event(code: EventCode, text: str, *, product: str, part_id: str) -> dict[str
     }
 
 
-def alarm(code: AlarmCode, *, active: bool, acked: bool, mask: int, text: str) -> dict[str, Any]:
-    """The fields of an ``alarm``; ``mask`` has bit ``code - 1`` of every active one."""
+def alarm(change: AlarmChange) -> dict[str, Any]:
+    """The fields of an ``alarm``; the outbox adds ``seq``."""
     return {
-        "code": code,
-        "alarm": code.name.lower(),
-        "active": active,
-        "acked": acked,
-        "mask": mask,
-        "text": text,
+        "code": change.code,
+        "alarm": change.code.name.lower(),
+        "active": change.active,
+        "acked": change.acked,
+        "mask": change.mask,
+        "unacked": change.unacked,
+        "text": change.text,
         "ts": utc_timestamp(),
     }
 
@@ -181,6 +183,13 @@ def heartbeat(count: int, state: StationState, counts: Mapping[str, int], waitin
             "waiting": waiting,
             "ts": utc_timestamp(),
         }
+    )
+
+
+def handshake(signals: Mapping[str, Any]) -> bytes:
+    """The retained ``handshake`` with the signals of :class:`edge.messaging.handshake.HandshakeState`."""
+    return encode(
+        {**signals, "part_id": shorten(clean(signals["part_id"]), _NAME_BYTES), "ts": utc_timestamp()}
     )
 
 

@@ -15,14 +15,19 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from edge.errors import EdgeError, MessagingError
 from edge.inspection import Inspection
 from edge.messaging import payloads
+from edge.messaging.alarms import AlarmBook, AlarmChange
 from edge.messaging.client import Birth, Client, Session
 from edge.messaging.codes import AlarmCode, EventCode, StationState
-from edge.messaging.outbox import Entry, Outbox, Stream
+from edge.messaging.commands import COMMANDS, Command, CommandRefusedError, CommandRouter, Handler
+from edge.messaging.handshake import Handshake
+from edge.messaging.outbox import Outbox
 from edge.messaging.pump import Pump
 from edge.messaging.settings import MessagingSettings
 from edge.messaging.status import LinkState, LinkStatus, MessagingStatus
+from edge.messaging.streams import Entry, Stream
 from edge.messaging.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -63,7 +68,15 @@ class Publisher:
         self._lock = threading.Lock()  # guards the small facts below, never held while calling out
         self._state = StationState.STARTING
         self._state_texts = {"product": "", "bundle": "", "text": ""}
-        self._alarm_mask = 0
+        self._alarms = AlarmBook(settings.alarms)
+        self._handlers: dict[str, Handler] = {"ack": self._acknowledge_command}
+        self._router: CommandRouter | None = None
+        self.handshake: Handshake | None = None
+        if settings.handshake.enabled:
+            self.handshake = Handshake(
+                self._send_handshake, result_timeout_s=settings.handshake.result_timeout_s
+            )
+            self._handlers["result_ack"] = self._result_ack_command
         self._result_seq = 0
         self._totals = {"total": 0, "ok": 0, "ng": 0, "error": 0}
         self._beats = 0
@@ -82,7 +95,15 @@ class Publisher:
             return
         outbox = self._pump.start()
         self._result_seq = self._pump.ask(lambda: outbox.last_seq(Stream.RESULT)).result()
+        self._alarms = self._pump.ask(lambda: self._standing_alarms(outbox)).result()
         self._started = True
+        self._submit(*map(self._alarm_entry, self._alarms.forget_causes("the station started")))
+        self._router = CommandRouter(
+            self._handlers,
+            reply=self._send_reply,
+            memory=_Memory(self._pump, outbox),
+            needs_expiry=self._settings.session_expiry_s > 0,
+        )
         if outbox.was_reset:
             log.error("MQTT outbox: %s was damaged and is kept beside a new, empty one", self._path)
             self.event(EventCode.OUTBOX_RESET, "The outbox was damaged; what waited in it was not sent.")
@@ -105,6 +126,8 @@ class Publisher:
         self.flush(1.0)
         if self._client is not None:
             self._client.stop()
+        if self._router is not None:
+            self._router.close()
         self._pump.stop()
 
     def __enter__(self) -> Publisher:
@@ -153,7 +176,11 @@ class Publisher:
                 self._totals["total"] += 1
                 self._totals[inspection.verdict.value] += 1
                 self._result_seq = max(self._result_seq, inspection.seq)
-        return self._pump.submit(entries)
+            if self.handshake is not None:
+                for one in inspections:
+                    self.handshake.observe(one)
+            changes = [change for one in inspections for change in self._alarms.observe(one)]
+            return self._pump.submit([*entries, *map(self._alarm_entry, changes)])
 
     def last_result_seq(self) -> int:
         """The highest ``Inspection.seq`` that the outbox ever took; 0 for none.
@@ -168,20 +195,35 @@ class Publisher:
         fields = payloads.event(code, text, product=product, part_id=part_id)
         self._submit(Entry(Stream.EVENT, self.topics.event, fields, self._settings.outbox.event_ttl_s))
 
-    def alarm(self, code: AlarmCode, *, active: bool, acked: bool = False, text: str = "") -> None:
-        """Say that an alarm came, was acknowledged or went. Never stale, given up last."""
+    def alarm(self, code: AlarmCode, *, active: bool, text: str = "") -> None:
+        """Say that a lasting cause came or went. The alarm itself stands until acknowledged."""
         with self._lock:
-            bit = 1 << (code - 1)
-            self._alarm_mask = self._alarm_mask | bit if active else self._alarm_mask & ~bit
-            mask = self._alarm_mask
-        fields = payloads.alarm(code, active=active, acked=acked, mask=mask, text=text)
-        self._submit(Entry(Stream.ALARM, self.topics.alarm, fields, retain=True))
+            self._submit(*map(self._alarm_entry, self._alarms.set(code, active, text)))
+
+    def acknowledge(self, *codes: AlarmCode) -> int:
+        """The operator has seen these alarms (none named: all); returns how many that changed."""
+        with self._lock:
+            changes = self._alarms.acknowledge(codes or tuple(AlarmCode))
+            self._submit(*map(self._alarm_entry, changes))
+        return len(changes)
+
+    def handle(self, command: str, handler: Handler) -> None:
+        """Have a command done by ``handler``; before :meth:`start`. See :mod:`edge.messaging.commands`.
+
+        Raises:
+            MessagingError: there is no such command.
+        """
+        if command not in COMMANDS:
+            raise MessagingError(f"There is no command {command!r}.", f"Commands: {', '.join(COMMANDS)}.")
+        self._handlers[command] = self._shaking_hands(handler) if command == "trigger" else handler
 
     def set_state(self, state: StationState, *, product: str = "", bundle: str = "", text: str = "") -> None:
         """Say what the station is doing; retained by the broker, and said again after a reconnect."""
         with self._lock:
             self._state = state
             self._state_texts = {"product": product, "bundle": bundle, "text": text}
+        if self.handshake is not None:
+            self.handshake.enable(state is StationState.RUNNING)
         if self._started:
             self._pump.ask(self._send_state)
 
@@ -215,9 +257,55 @@ class Publisher:
 
     # -- in the pump's and the network's threads -------------------------------------------------
 
-    def _submit(self, entry: Entry) -> None:
+    def _submit(self, *entries: Entry) -> None:
+        if self._started and entries:
+            self._pump.submit(entries)
+
+    def _alarm_entry(self, change: AlarmChange) -> Entry:
+        return Entry(Stream.ALARM, self.topics.alarm, payloads.alarm(change), retain=True)
+
+    def _standing_alarms(self, outbox: Outbox) -> AlarmBook:
+        """The alarms as they stood when the station last ran."""
+        latest = dict(outbox.retained()).get(self.topics.alarm)
+        fields = {} if latest is None else json.loads(latest)
+        bits = {name: int(fields.get(name, 0)) for name in ("mask", "unacked")}
+        return AlarmBook(self._settings.alarms, **bits)
+
+    def _acknowledge_command(self, command: Command) -> str:
+        try:
+            codes = (AlarmCode(command.code),) if command.code else ()
+        except ValueError:
+            raise CommandRefusedError(f"There is no alarm {command.code}.") from None
+        return f"{self.acknowledge(*codes)} alarms acknowledged."
+
+    def _shaking_hands(self, handler: Handler) -> Handler:
+        """A trigger's handler that takes part in the handshake, where there is one."""
+        handshake = self.handshake
+        if handshake is None:
+            return handler
+
+        def trigger(command: Command) -> str | Future[str]:
+            number = handshake.trigger(command.part_id)
+            try:
+                return handler(command)
+            except EdgeError:
+                handshake.abandon(number)
+                raise
+
+        return trigger
+
+    def _result_ack_command(self, command: Command) -> str:
+        if self.handshake is None:
+            raise CommandRefusedError("The station uses no handshake.")
+        self.handshake.acknowledge(command.acquisition)
+        return f"acquisition {command.acquisition}"
+
+    def _send_handshake(self, payload: bytes) -> None:
         if self._started:
-            self._pump.submit([entry])
+            self._pump.ask(lambda: self._pump.send_live(self.topics.handshake, payload, retain=True))
+
+    def _send_reply(self, answer: bytes) -> None:
+        self._pump.ask(lambda: self._pump.send_live(self.topics.reply, answer))
 
     def _open_outbox(self) -> Outbox:
         limits = self._settings.outbox
@@ -232,6 +320,8 @@ class Publisher:
         del session
         self._echo_by = time.monotonic() + _ECHO_S
         self._send_state()
+        if self.handshake is not None:
+            self._pump.send_live(self.topics.handshake, self.handshake.state.payload(), retain=True)
 
     def _send_state(self) -> None:
         session = self._pump.session
@@ -242,8 +332,10 @@ class Publisher:
             self._pump.send_live(self.topics.state, payload, retain=True)
 
     def _on_message(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
-        del retained
-        if topic == self.topics.state and session is self._pump.session:
+        command = self.topics.command_name(topic)
+        if command is not None and self._router is not None:
+            self._router.offer(command, payload, retained=retained)
+        elif topic == self.topics.state and session is self._pump.session:
             self._watch_own_state(session, payload)
 
     def _watch_own_state(self, session: Session, payload: bytes) -> None:
@@ -259,9 +351,26 @@ class Publisher:
             self._send_state()
 
     def _on_tick(self) -> None:
+        if self.handshake is not None:
+            self.handshake.check_time()
         # MQTT 3.1.1 acknowledges what its ACL throws away: only the missing echo tells.
         if self._pump.session is not None and time.monotonic() > self._echo_by:
             self._echo_by = float("inf")
             self._pump.note_forbidden(
                 self.topics.state, "The broker does not give it back: its ACL forbids it."
             )
+
+
+class _Memory:
+    """The router's memory, in the outbox's file and thread."""
+
+    def __init__(self, pump: Pump, outbox: Outbox) -> None:
+        self._pump = pump
+        self._outbox = outbox
+
+    def recall(self, command_id: str) -> bytes | None:
+        answer: bytes | None = self._pump.ask(lambda: self._outbox.command_answer(command_id)).result()
+        return answer
+
+    def remember(self, command_id: str, answer: bytes) -> None:
+        self._pump.ask(lambda: self._outbox.remember_command(command_id, answer)).result()

@@ -12,6 +12,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from typing import Any
 
 from edge.errors import EdgeError, MessagingError
 from edge.messaging.client import Session
-from edge.messaging.outbox import Counts, Entry, Outbox, Row, Stream
+from edge.messaging.outbox import Outbox
+from edge.messaging.streams import Counts, Entry, Row, Stream
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ _HOUSEKEEPING_S = 5.0
 #: A broker that refuses a message (its ACL, its quota) is asked again after this time.
 _REFUSED_PAUSE_S = 10.0
 _BATCH = 1000
+_MAX_LIVE = 1000
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Pump:
         on_birth: called in the pump's thread when a connection is there, before anything of the
             outbox is sent: publishes what is retained.
         on_message: called in the pump's thread for every message received.
-        on_tick: called in the pump's thread every few seconds.
+        on_tick: called in the pump's thread several times a second.
     """
 
     def __init__(
@@ -94,6 +97,9 @@ class Pump:
         self._closed = False
         self._session: Session | None = None
         self._in_flight: dict[int, Row | str] = {}  # a topic: a live message, not of the outbox
+        # Bounded: who sends commands faster than a broker takes the answers asks again.
+        self._live: deque[tuple[str, bytes, bool]] = deque(maxlen=_MAX_LIVE)
+        self._submissions: list[_Submission] = []
         self._acked: list[int] = []
         self._acked_at = 0.0
         self._refused_until: dict[Stream, float] = {}
@@ -173,7 +179,7 @@ class Pump:
 
     def pending(self) -> int:
         """Messages that the broker has not acknowledged, those past the outbox included."""
-        live = sum(isinstance(sent, str) for sent in self._in_flight.values())
+        live = len(self._live) + sum(isinstance(sent, str) for sent in self._in_flight.values())
         return self._outbox.counts().total_rows - len(self._acked) + live
 
     def note_forbidden(self, topic: str, reason: str) -> None:
@@ -184,15 +190,18 @@ class Pump:
             self._forbidden.pop(topic, None)
 
     def send_live(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
-        """Publish now, past the outbox; nothing happens without a connection."""
-        if self._session is not None:
-            mid = self._session.publish(topic, payload, qos=qos, retain=retain)
-            if mid is not None and qos > 0:
-                self._in_flight[mid] = topic
+        """Publish soon, past the outbox and before it; nothing happens without a connection."""
+        if self._session is None:
+            return
+        if qos == 0:
+            self._session.publish(topic, payload, qos=0, retain=retain)
+        else:
+            self._live.append((topic, payload, retain))
 
     def _begin(self, session: Session) -> None:
         self._session = session
         self._in_flight.clear()
+        self._live.clear()
         self._refused_until.clear()
         self._forbidden.clear()
         self._flush_acked()
@@ -206,6 +215,7 @@ class Pump:
         if session is self._session:
             self._session = None
             self._in_flight.clear()
+            self._live.clear()
 
     def _settle(self, session: Session, mid: int, refusal: str) -> None:
         if session is not self._session or mid not in self._in_flight:
@@ -260,9 +270,10 @@ class Pump:
 
     def _step(self) -> bool:
         """One round: requests, one commit, the window. False when asked to stop."""
-        submissions: list[_Submission] = []
-        running = self._serve(submissions)
+        running = self._serve()
+        submissions, self._submissions = self._submissions, []
         self._commit(submissions)
+        self._on_tick()
         self._fill_window()
         now = time.monotonic()
         if now >= self._next_housekeeping:
@@ -279,7 +290,7 @@ class Pump:
         )
         return running
 
-    def _serve(self, submissions: list[_Submission]) -> bool:
+    def _serve(self) -> bool:
         """Take what is queued, waiting for the first; False at the request to stop."""
         timeout_s = _DELETE_AFTER_S
         for _ in range(_BATCH):
@@ -291,7 +302,7 @@ class Pump:
             if request is None:
                 return False
             if isinstance(request, _Submission):
-                submissions.append(request)
+                self._submissions.append(request)
             else:
                 request()
         return True
@@ -336,11 +347,18 @@ class Pump:
         session = self._session
         if session is None:
             return
+        while self._live and len(self._in_flight) < session.window:
+            topic, payload, retain = self._live.popleft()
+            mid = session.publish(topic, payload, qos=1, retain=retain)
+            if mid is None:  # the connection has just ended: link_down is on its way
+                self._end(session)
+                return
+            self._in_flight[mid] = topic
         now = time.monotonic()
         streams = [stream for stream in Stream if self._refused_until.get(stream, 0.0) <= now]
         for row in self._outbox.take(session.window - len(self._in_flight), streams):
             mid = session.publish(row.topic, row.payload, qos=1, retain=row.retain)
-            if mid is None:  # the connection has just ended: link_down is on its way
+            if mid is None:
                 self._end(session)
                 return
             self._in_flight[mid] = row
@@ -351,7 +369,6 @@ class Pump:
         except MessagingError as error:
             self._set_fault(str(error))
         self._outbox.keep_reserve()
-        self._on_tick()
 
     def _set_fault(self, fault: str) -> None:
         if fault and not self._fault:

@@ -128,6 +128,41 @@ class OutboxSettings(_Section):
     )
 
 
+class AlarmSettings(_Section):
+    """When the station raises an alarm by itself. An alarm stands until it is acknowledged."""
+
+    ng_count: int = Field(
+        default=3, ge=0, title="Ng parts", description="So many ng parts raise an alarm; 0: never."
+    )
+    ng_window: int = Field(
+        default=10, ge=1, title="Parts looked at", description="Among so many of the latest parts."
+    )
+    on_error: bool = Field(
+        default=True,
+        title="Alarm on error",
+        description="Whether any part that could not be inspected raises an alarm.",
+    )
+
+    @model_validator(mode="after")
+    def _count_fits(self) -> AlarmSettings:
+        if self.ng_count > self.ng_window:
+            raise ValueError("'ng_count' is more than 'ng_window'; the alarm could never come")
+        return self
+
+
+class HandshakeSettings(_Section):
+    """The handshake with a PLC that triggers every part and takes every result."""
+
+    enabled: bool = Field(
+        default=False,
+        title="Handshake",
+        description="Whether each trigger waits for ready and each result for result_ack.",
+    )
+    result_timeout_s: float = Field(
+        default=10.0, gt=0, title="Result timeout", description="A result that takes longer is an error."
+    )
+
+
 class MessagingSettings(_Section):
     """Where verdicts, events and alarms are published, and under which names."""
 
@@ -182,6 +217,12 @@ class MessagingSettings(_Section):
     )
     heartbeat_s: float = Field(
         default=1.0, gt=0, title="Heartbeat", description="At most one heartbeat in this time."
+    )
+    alarms: AlarmSettings = Field(
+        default=AlarmSettings(), title="Alarms", description="When verdicts raise an alarm."
+    )
+    handshake: HandshakeSettings = Field(
+        default=HandshakeSettings(), title="Handshake", description="For a PLC that triggers every part."
     )
     outbox: OutboxSettings = Field(
         default=OutboxSettings(), title="Outbox", description="Bounds of the queue on disk."

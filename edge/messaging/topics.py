@@ -101,6 +101,11 @@ class Topics:
         return f"{self.prefix}/heartbeat"
 
     @property
+    def handshake(self) -> str:
+        """Retained: the signals of the handshake, where it is used."""
+        return f"{self.prefix}/handshake"
+
+    @property
     def commands(self) -> str:
         """The filter that receives every command."""
         return f"{self.prefix}/cmd/#"

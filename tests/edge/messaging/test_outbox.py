@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from edge.errors import MessagingError
-from edge.messaging.outbox import Entry, Outbox, Row, Stream
+from edge.messaging.outbox import Outbox
+from edge.messaging.streams import Entry, Row, Stream
 
 
 def entry(

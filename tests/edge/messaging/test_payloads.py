@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edge.errors import MessagingError
 from edge.inspection import Inspection, Region, Verdict
 from edge.messaging import AlarmCode, EventCode, ReplyCode, StationState, payloads
+from edge.messaging.alarms import AlarmChange
 from tests.edge.messaging.brokers import inspection
 
 VALIDATORS = {
@@ -74,7 +75,7 @@ def test_any_text_fits_into_events_alarms_state_and_replies(text, product, part_
         "event",
         payloads.encode({"seq": seq, **payloads.event(event, text, product=product, part_id=part_id)}),
     )
-    fields = payloads.alarm(alarm, active=flag, acked=not flag, mask=2**31 - 1, text=text)
+    fields = payloads.alarm(AlarmChange(alarm, flag, not flag, 2**31 - 1, 2**31 - 1, text))
     check("alarm", payloads.encode({"seq": seq, **fields}))
     check("state", payloads.state(StationState.RUNNING, seq, product=product, bundle=part_id, text=text))
     check("cmd_reply", payloads.reply(text, product, ReplyCode.MALFORMED, part_id))

@@ -16,7 +16,8 @@ import pytest
 from edge.errors import MessagingError
 from edge.inspection import Verdict
 from edge.messaging import AlarmCode, BrokerSettings, EventCode, LinkState, Publisher, StationState
-from edge.messaging.outbox import Outbox, Stream
+from edge.messaging.outbox import Outbox
+from edge.messaging.streams import Stream
 from tests.edge.messaging.brokers import Mosquitto, Subscriber, inspection, wait_until
 
 Make = Callable[..., Publisher]
@@ -30,7 +31,7 @@ def test_everything_arrives_once_and_in_order(
     station = publisher(mosquitto.settings(), protocol=protocol)
     station.set_state(StationState.RUNNING, product="bottle")
     for n in range(0, 100, 10):
-        station.publish_inspections([inspection(seq, Verdict.NG) for seq in range(n + 1, n + 11)])
+        station.publish_inspections([inspection(seq) for seq in range(n + 1, n + 11)])
     station.event(EventCode.STARTED, "hello")
     station.alarm(AlarmCode.CAMERA, active=True, text="no picture")
     assert wait_until(lambda: len(subscriber.of("result")) == 100 and subscriber.of("alarm"))

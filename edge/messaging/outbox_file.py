@@ -1,0 +1,146 @@
+"""The outbox's SQLite file: schema, durability, and how it behaves when the disk is full."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from edge.errors import MessagingError
+
+log = logging.getLogger(__name__)
+
+#: The log is copied into the database when it has this many pages of 4096 bytes.
+_LOG_PAGES = 256
+
+#: Blocks held back beside the database. Making room in a database needs room itself: the log must
+#: be copied into it first, so this is more than a log.
+RESERVE_BYTES = 2 << 20
+
+_MAX_PAGES = 0xFFFFFFFE
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE message(
+    id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
+    topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    expires REAL);
+CREATE INDEX message_stream ON message(stream, id);
+CREATE INDEX message_expires ON message(expires) WHERE expires IS NOT NULL;
+CREATE TABLE retained(topic TEXT PRIMARY KEY, payload BLOB NOT NULL);
+CREATE TABLE command(id TEXT PRIMARY KEY, number INTEGER NOT NULL, answer BLOB NOT NULL);
+CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+"""
+
+
+class OutboxFile:
+    """An open file, owned by one process and one thread.
+
+    Attributes:
+        db: the connection, without implicit transactions.
+        was_reset: the file was damaged; it is kept aside and this one is new.
+
+    Raises:
+        MessagingError: the file cannot be written, or another process has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reserve = path.with_name(path.name + ".reserve")
+        self.was_reset = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.db = self._open()
+        except (sqlite3.OperationalError, OSError) as error:
+            raise self.unusable(error) from error
+        except sqlite3.DatabaseError:
+            # A station that cannot publish at all is worse than one that lost its queue: the
+            # damaged file is kept for a look.
+            path.rename(path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
+            for suffix in ("-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            self.db = self._open()
+            self.was_reset = True
+        self.keep_reserve()
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, isolation_level=None, timeout=0.2)
+        try:
+            # Exclusive: two stations on one outbox would send everything twice and number it apart.
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
+            db.execute("BEGIN IMMEDIATE")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+            elif version != _SCHEMA_VERSION:
+                raise MessagingError(
+                    f"The outbox {self._path} was written by a newer version of this program.",
+                    "Update the program, or move the file away to begin with an empty outbox.",
+                )
+            db.execute("COMMIT")
+            if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("quick_check failed")
+        except (sqlite3.Error, MessagingError):
+            db.close()
+            raise
+        return db
+
+    def unusable(self, error: Exception) -> MessagingError:
+        """What to tell about an error of the file."""
+        if "locked" in str(error):
+            return MessagingError(
+                f"The outbox {self._path} belongs to a station that is running.",
+                "Stop the other station, or give this one its own data_dir.",
+            )
+        return MessagingError(
+            f"The outbox {self._path} cannot be used: {error}.", "Make its folder writable and the disk free."
+        )
+
+    def rollback(self) -> None:
+        """End a transaction that failed."""
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the file; what is in it stays."""
+        self.db.close()
+
+    # -- on a full disk ------------------------------------------------------------------------
+
+    def hold_size(self) -> None:
+        """Let go of the reserve and keep the database's size.
+
+        From here on new rows take the pages of those given up, and the log can always be copied.
+        """
+        self._reserve.unlink(missing_ok=True)
+        self.start_log_anew()
+        pages = self.db.execute("PRAGMA page_count").fetchone()[0]
+        self.db.execute(f"PRAGMA max_page_count={pages}")
+
+    def start_log_anew(self) -> None:
+        """Copy the log into the database, so that its blocks are used again instead of new ones."""
+        try:
+            self.db.execute("PRAGMA wal_checkpoint(RESTART)")
+        except sqlite3.OperationalError as error:
+            log.debug("the outbox's log cannot be copied: %s", error)
+
+    def keep_reserve(self) -> None:
+        """Hold back blocks again, where they were used up and there is room; then it may grow again."""
+        if self._reserve.exists():
+            return
+        try:
+            with self._reserve.open("wb") as file:
+                file.write(bytes(RESERVE_BYTES))
+                os.fsync(file.fileno())
+        except OSError:
+            # The disk is still full: the blocks taken so far are worth more to the database.
+            self._reserve.unlink(missing_ok=True)
+        else:
+            self.db.execute(f"PRAGMA max_page_count={_MAX_PAGES}")

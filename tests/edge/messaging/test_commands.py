@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from concurrent.futures import Future
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import ProductError
+from edge.messaging import ReplyCode, payloads
+from edge.messaging.commands import MAX_WAITING, Command, CommandRouter, parse
+from edge.messaging.outbox import Outbox
+from tests.edge.messaging.brokers import wait_until
+
+
+class Bench:
+    """A router with its answers written down and a memory that outlives it."""
+
+    def __init__(self, **options: Any) -> None:
+        self.answers: list[dict[str, Any]] = []
+        self.done: list[Command] = []
+        self.known: dict[str, bytes] = {}
+        self.now = 1000.0
+        self.options = options
+        self.outcome: Any = "done it"
+        self.start()
+
+    def start(self) -> None:
+        handlers = dict.fromkeys(("trigger", "product", "ack", "pause", "resume", "enroll"), self._do)
+        self.router = CommandRouter(
+            handlers, reply=self._write_down, memory=self, clock=lambda: self.now, **self.options
+        )
+
+    def _do(self, command: Command) -> Any:
+        self.done.append(command)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+    def _write_down(self, answer: bytes) -> None:
+        fields = json.loads(answer)
+        jsonschema.validate(fields, payloads.schema("cmd_reply"))
+        self.answers.append(fields)
+
+    def recall(self, command_id: str) -> bytes | None:
+        return self.known.get(command_id)
+
+    def remember(self, command_id: str, answer: bytes) -> None:
+        self.known[command_id] = answer
+
+    def send(self, name: str, fields: object, *, retained: bool = False, answers: int = 1) -> dict[str, Any]:
+        """Offer a command and wait for so many more answers; returns the last."""
+        expected = len(self.answers) + answers
+        payload = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
+        self.router.offer(name, payload, retained=retained)
+        assert wait_until(lambda: len(self.answers) >= expected, 5)
+        return self.answers[-1]
+
+
+@pytest.fixture
+def bench():
+    made = Bench()
+    yield made
+    made.router.close()
+
+
+def test_a_command_is_done_and_answered(bench: Bench):
+    answer = bench.send("product", {"id": "a1", "product": "bottle", "expires": 1_000_500})
+    assert (answer["id"], answer["cmd"], answer["code"], answer["text"]) == (
+        "a1",
+        "product",
+        ReplyCode.DONE,
+        "done it",
+    )
+    assert bench.done == [Command("product", "a1", 1000.5, product="bottle")]
+
+
+def test_a_repeat_is_answered_and_not_done_again_also_after_a_restart(bench: Bench):
+    first = bench.send("trigger", {"id": "t"})
+    assert bench.send("trigger", {"id": "t"}) == first
+    bench.router.close()
+    bench.start()
+    assert bench.send("trigger", {"id": "t"}) == first
+    assert len(bench.done) == 1
+
+
+def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench):
+    bench.outcome = Future()
+    bench.send("product", {"id": "p", "product": "bottle"})
+    bench.router.close()  # the future never ends: the station died
+    bench.start()
+    answer = bench.send("product", {"id": "p", "product": "bottle"})
+    assert answer["code"] == ReplyCode.FAILED and "new id" in answer["text"]
+    assert len(bench.done) == 1
+
+
+def test_what_takes_effect_later_is_accepted_and_then_done(bench: Bench):
+    bench.outcome = Future()
+    assert bench.send("product", {"id": "p", "product": "b"})["code"] == ReplyCode.ACCEPTED
+    assert bench.send("product", {"id": "p", "product": "b"})["code"] == ReplyCode.ACCEPTED  # still under way
+    bench.outcome.set_result("now b")
+    assert wait_until(lambda: bench.answers[-1]["code"] == ReplyCode.DONE)
+    assert bench.answers[-1]["text"] == "now b" and len(bench.done) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "retained", "code", "said"),
+    [
+        ("trigger", {"id": "x", "expires": 999_999}, False, ReplyCode.EXPIRED, "clocks"),
+        (
+            "trigger",
+            {"id": "x"},
+            True,
+            ReplyCode.REFUSED,
+            "retain",
+        ),  # the broker kept it: nobody knows since when
+        ("dance", {"id": "x"}, False, ReplyCode.UNKNOWN, "trigger"),
+        ("trigger/now", {"id": "x"}, False, ReplyCode.UNKNOWN, "trigger"),
+        ("product", {"id": "x"}, False, ReplyCode.MALFORMED, "'product' is missing"),
+        ("enroll", {"id": "x", "count": 0}, False, ReplyCode.MALFORMED, "'count' is missing"),
+        ("trigger", {"id": "x", "force": True}, False, ReplyCode.MALFORMED, "force"),
+        ("trigger", {"id": "x", "expires": "soon"}, False, ReplyCode.MALFORMED, "expires"),
+        ("trigger", {"id": "x", "part_id": "a\x00b"}, False, ReplyCode.MALFORMED, "part_id"),
+        ("ack", {"id": "x", "code": True}, False, ReplyCode.MALFORMED, "code"),  # a bool is no number here
+    ],
+)
+def test_what_must_not_be_done_is_not_done_and_told_why(bench: Bench, name, fields, retained, code, said):
+    answer = bench.send(name, fields, retained=retained)
+    assert answer["code"] == code and said in answer["text"]
+    assert bench.done == []
+
+
+def test_where_the_broker_keeps_commands_each_needs_an_expiry():
+    bench = Bench(needs_expiry=True)
+    assert bench.send("pause", {"id": "1"})["code"] == ReplyCode.REFUSED
+    assert bench.send("pause", {"id": "2", "expires": 2_000_000})["code"] == ReplyCode.DONE
+    bench.router.close()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "said"),
+    [
+        (
+            ProductError("There is no product 'cup'.", "Enroll it first."),
+            ReplyCode.REFUSED,
+            "Enroll it first.",
+        ),
+        (ZeroDivisionError("oops"), ReplyCode.FAILED, "ZeroDivisionError"),  # a mistake of ours stops nothing
+    ],
+)
+def test_a_handler_that_raises_refuses_or_fails(bench: Bench, outcome, code, said):
+    bench.outcome = outcome
+    answer = bench.send("product", {"id": "x", "product": "cup"})
+    assert answer["code"] == code and said in answer["text"]
+    bench.outcome = "fine"
+    assert bench.send("pause", {"id": "y"})["code"] == ReplyCode.DONE
+
+
+def test_more_than_can_wait_is_counted(bench: Bench):
+    gate = threading.Event()
+    bench._do = lambda _: "ok" if gate.wait(10) else ""  # type: ignore[method-assign]
+    bench.router.close()
+    bench.start()
+    for n in range(MAX_WAITING + 50):
+        bench.router.offer("pause", json.dumps({"id": str(n)}).encode())
+    assert bench.router.counts.overflowed == 50
+    gate.set()
+    assert wait_until(lambda: len(bench.answers) == MAX_WAITING)
+
+
+@given(
+    st.binary(max_size=600)
+    | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(
+        lambda value: json.dumps({"id": "i", "count": value}).encode()
+    )
+)
+def test_any_payload_is_a_command_or_one_clear_error(payload: bytes):
+    from edge.errors import MessagingError
+
+    try:
+        command = parse("pause", payload)
+    except MessagingError as error:
+        assert len(error.message) < 300
+    else:
+        assert 1 <= len(command.id) <= 64
+
+
+@pytest.mark.parametrize("depth", [100, 255])
+def test_deeply_nested_json_is_refused(depth: int):
+    bench = Bench()
+    bench.router.offer("pause", b"[" * depth + b"]" * depth)
+    bench.router.offer("pause", b'{"id":"n","count":' + b"[" * depth * 2)
+    assert wait_until(lambda: bench.router.counts.unreadable == 2)
+    bench.router.close()
+    assert bench.done == []
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_random_payloads_do_nothing():
+    """No crash, no action; each is answered or counted."""
+    bench = Bench()
+    rng = random.Random(7)
+    seeds = [
+        b'{"id":"a","expires":1}',
+        b'{"id":"b","expires":2,"product":"x","count":3}',
+        b"{}",
+        b"[]",
+        b'{"id":1}',
+        b"\xff\xfe",
+    ]
+    names = ["product", "enroll", "", "#", "../trigger", "cmd", "trigger\x00"]
+    total = 100_000
+    for _ in range(total):
+        payload = bytearray(rng.choice(seeds) if rng.random() < 0.5 else rng.randbytes(rng.randrange(0, 700)))
+        for _ in range(rng.randrange(4)):
+            if payload:
+                payload[rng.randrange(len(payload))] = rng.randrange(256)
+        name, full = rng.choice(names), -1
+        while full != bench.router.counts.overflowed:  # wait for room, so that each is looked at
+            full = bench.router.counts.overflowed
+            bench.router.offer(name, bytes(payload))
+            time.sleep(0 if full == bench.router.counts.overflowed else 0.001)
+    assert wait_until(lambda: not bench.router._worker._work_queue.qsize())
+    assert bench.send("pause", {"id": "after"})["code"] == ReplyCode.DONE
+    assert [command.id for command in bench.done] == ["after"]
+    counts = bench.router.counts
+    assert counts.answered + counts.unreadable >= total
+    bench.router.close()
+
+
+def test_answers_are_remembered_on_disk_up_to_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr("edge.messaging.outbox.REMEMBERED_COMMANDS", 3)
+    outbox = Outbox(tmp_path / "outbox.db")
+    for n in range(5):
+        outbox.remember_command(str(n), b"answer %d" % n)
+    outbox.remember_command("4", b"final")
+    outbox.close()
+    outbox = Outbox(tmp_path / "outbox.db")
+    assert [outbox.command_answer(str(n)) for n in range(5)] == [None, None, None, b"answer 3", b"final"]
