@@ -31,7 +31,7 @@ BANK_ROWS = 4096
 _DEFECTS = 56
 _VIEWS = 8
 # References tried in other orientations; more would only say the same again.
-_TURNED_REFERENCES = 4
+_TURNED_REFERENCES = 2
 # By how much a richer set of orientations must explain the references better: the best of several
 # tries is always a little better.
 _WORTH_TURNING = 0.9
