@@ -12,7 +12,8 @@ import click
 def command(station: Path) -> None:
     """Check a station file.
 
-    Every problem comes with file, line, key, value and reason. What the file names (camera, product, bundle, broker) is not looked for; `doctor` does that.
+    Every problem comes with file, line, key, value and reason. What the file names (camera, product,
+    bundle, broker) is not looked for; `doctor` does that.
 
     \b
     Exit codes:

@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Inspect image files as the station would.
 
-    Nothing is recorded or published. An IMAGE is a file or a folder of files. What cannot be inspected is an inspection with the
-    verdict `error`, and the others go on.
+    Nothing is recorded or published. An IMAGE is a file or a folder of files. What cannot be
+    inspected is an inspection with the verdict `error`, and the others go on.
 
     \b
     Exit codes:

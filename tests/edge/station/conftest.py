@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from edge.vision.enrollment import enroll
 
 from edge.bundle import Bundle
 from edge.config import StationConfig, load_station
 from edge.station.products import Products
+from edge.vision.enrollment import enroll
 from edge.vision.openvino import OpenVinoEngine
 from tests.edge.parts import good_part
 

@@ -1,0 +1,99 @@
+"""The demo shows the main job on anybody's images, and ends cleanly whenever it is told to."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.bundle import Bundle
+from edge.cameras import read_image
+from edge.records import History
+from tests.edge.commands.conftest import Command
+from tests.edge.parts import write_parts
+
+pytest.importorskip("iotcore", reason="the embedded broker is in the extra `demo`")
+
+
+def mvtec(folder: Path) -> Path:
+    """A dataset of drawn plates in MVTec's layout."""
+    write_parts(folder / "train" / "good", good=4)
+    write_parts(folder / "test" / "good", good=3)
+    write_parts(folder / "test" / "stain", good=0, stained=3)
+    return folder
+
+
+def test_a_dataset_is_learned_inspected_published_and_compared(
+    command: Command, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    images, data = mvtec(tmp_path / "plates"), tmp_path / "demo"
+    done = command("demo", "--images", images, "--data-dir", data, "--bundle", tiny_bundle.path)
+    assert done.code == 0, done.err
+    assert "learned from 4 good parts" in done.out
+    assert "all 6 verdicts arrived on demo/line1/demo-cell/result" in done.out
+    assert re.search(r"labelled defective +0 +3", done.out)
+    assert "AUROC of the score 100.0%" in done.out
+    assert len(re.findall(r"^ +\d  (good|stain)-part-00\d", done.out, re.MULTILINE)) == 6, "plain lines"
+    assert "\x1b" not in done.out
+    assert read_image(data / "contact-sheet.png").shape[2] == 3
+    assert History(data).counters().total == 6
+    # What it tells to try next works.
+    assert command("check", data / "station.yaml").code == 0
+    assert command("records", "--data-dir", data, "--verdict", "ng").out.count(" NG ") == 3
+    assert "3 NG" in command("run", data / "station.yaml").out
+
+
+def test_a_plain_folder_has_no_labels_to_compare_with(
+    command: Command, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    write_parts(tmp_path / "my parts", good=6, stained=1)
+    options = ["--data-dir", tmp_path / "demo", "--bundle", tiny_bundle.path, "--parts", 2, "--rate", 50]
+    done = command("demo", "--images", tmp_path / "my parts", *options)
+    assert done.code == 0, done.err
+    assert "the first 4 by name are taken as good parts" in done.out
+    assert "all 2 verdicts arrived" in done.out
+    assert "no labels are known" in done.out
+
+
+@pytest.mark.parametrize(
+    ("good", "said"), [(0, "There is no image in"), (4, "none is left to inspect"), (None, "is not a folder")]
+)
+def test_a_folder_without_enough_says_so(
+    command: Command, tmp_path: Path, tiny_bundle: Bundle, good: int | None, said: str
+) -> None:
+    if good is not None:
+        write_parts(tmp_path / "parts", good=good)
+    done = command(
+        "demo", "--images", tmp_path / "parts", "--data-dir", tmp_path / "demo", "--bundle", tiny_bundle.path
+    )
+    assert done.code == 1
+    assert said in done.err
+
+
+def test_ctrl_c_sums_up_what_was_inspected(tmp_path: Path, tiny_bundle: Bundle) -> None:
+    write_parts(tmp_path / "parts", good=40)
+    options = ["--data-dir", str(tmp_path / "demo"), "--bundle", str(tiny_bundle.path), "--rate", "4"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge", "demo", "--images", str(tmp_path / "parts"), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("    2  part-005"):
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    count = History(tmp_path / "demo").counters().total
+    assert 2 <= count < 36
+    assert f"all {count} verdicts arrived" in out
+    assert "try next" in out
