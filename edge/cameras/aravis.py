@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from edge.errors import CameraError
 
-_NAME = "libaravis-0.8.so.0"
+LIBRARY = "libaravis-0.8.so.0"
 
 
 class BufferStatus(IntEnum):
@@ -174,7 +174,7 @@ _CAN_FAIL: dict[str, tuple[Any, tuple[Any, ...]]] = {
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL:
     try:
-        library = ctypes.CDLL(_NAME)
+        library = ctypes.CDLL(LIBRARY)
     except OSError as error:
         raise CameraError(
             "GigE Vision needs the Aravis library, which is not on this machine.",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes.util
+import ctypes
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from edge.cameras.aravis import LIBRARY
 
 _NEEDED_RMEM_BYTES = 4 << 20
 _JUMBO_MTU = 8000
@@ -42,9 +44,11 @@ def check_host(interface: str | None = None) -> list[HostCheck]:
 
 def _library() -> HostCheck:
     what = "Aravis library"
-    if ctypes.util.find_library("aravis-0.8"):
-        return HostCheck(what, True, "libaravis-0.8 is installed")
-    return HostCheck(what, False, "libaravis-0.8 is missing", "sudo apt-get install libaravis-0.8-0")
+    try:
+        ctypes.CDLL(LIBRARY)
+    except OSError:
+        return HostCheck(what, False, f"{LIBRARY} is missing", "sudo apt-get install libaravis-0.8-0")
+    return HostCheck(what, True, LIBRARY)
 
 
 def _receive_buffer() -> HostCheck:
