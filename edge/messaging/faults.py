@@ -39,7 +39,8 @@ def of_exception(error: Exception, broker: BrokerSettings, timeout_s: float) -> 
             "Check the network and the firewall.",
         )
     if isinstance(error, ConnectionResetError | BrokenPipeError):
-        return closed_unanswered(broker)
+        # While connecting, only a TLS handshake is long enough to be cut off.
+        return _of_tls("EOF", broker) if broker.tls is not None else closed_unanswered(broker)
     return Fault(LinkState.UNREACHABLE, f"{broker} cannot be reached: {error}.", "Check the network.")
 
 
