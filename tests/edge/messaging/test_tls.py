@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edge.errors import MessagingError
-from edge.messaging import BrokerSettings, LinkState, Publisher, StationState, TlsSettings
+from edge.messaging import AlarmCode, BrokerSettings, LinkState, Publisher, StationState, TlsSettings
 from edge.messaging.certificates import issue, make_authority
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, free_port, inspection, wait_until
 
@@ -73,7 +73,7 @@ def test_a_station_is_at_home_at_the_shipped_broker(shipped: Shipped, pki: Path,
     station = publisher(shipped.account("cell-3", pki), protocol=protocol, handshake={"enabled": True})
     station.set_state(StationState.RUNNING)
     station.publish_inspections([inspection(1)])
-    station.alarm(1, active=True)
+    station.alarm(AlarmCode.CAMERA, active=True)
     assert wait_until(lambda: station.status().link.state is LinkState.CONNECTED)
     assert wait_until(lambda: station.status().delivered >= 2)
     assert station.flush(5) and station.status().healthy
@@ -162,7 +162,7 @@ def test_a_client_certificate_that_is_asked_for_is_named_or_logs_in(tmp_path, pk
 
 
 @pytest.mark.parametrize("missing", ["ca", "certificate"])
-def test_a_missing_file_is_named_and_picked_up_when_it_comes(missing, tmp_path: Path, publisher: Make):
+def test_a_missing_file_is_named(missing, tmp_path: Path, publisher: Make):
     broker = BrokerSettings(
         host="127.0.0.1", port=free_port(), tls=TlsSettings(**{missing: tmp_path / "x.pem"})
     )
