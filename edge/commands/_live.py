@@ -111,6 +111,11 @@ def print_part(console: Console, inspection: Inspection) -> None:
     )
 
 
+def score_text(score: float) -> str:
+    """A score with two digits, and no minus before a zero."""
+    return f"{round(score, 2) + 0.0:.2f}"
+
+
 def counters_markup(tally: Tally, total: int | None) -> str:
     """The counters as rich markup, coloured where they are not zero."""
 
@@ -135,7 +140,7 @@ def _figures(inspection: Inspection) -> tuple[str, str, str]:
     """Score, place (or what went wrong), milliseconds; as text, empty where there is none."""
     total_ms = inspection.latency_ms.get("total")
     return (
-        "" if inspection.score is None else f"{inspection.score:.2f}",
+        "" if inspection.score is None else score_text(inspection.score),
         inspection.error or inspection.location,
         "" if total_ms is None else f"{total_ms:.0f}",
     )

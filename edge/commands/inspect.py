@@ -83,10 +83,12 @@ def command(
 
 
 def _row(inspection: Inspection) -> str:
+    from edge.commands._live import score_text
+
     if inspection.error:
         return f"ERROR  {inspection.part_id}  {inspection.error}"
     return (
-        f"{inspection.verdict.value.upper():5}  {inspection.part_id}  score {inspection.score:.2f}  "
+        f"{inspection.verdict.value.upper():5}  {inspection.part_id}  score {score_text(inspection.score or 0.0)}  "
         f"p {inspection.p_value:.3f}  {inspection.latency_ms['total']:.0f} ms  {inspection.location}".rstrip()
     )
 

@@ -97,6 +97,8 @@ def command(
 
 
 def _print_table(found: Sequence[Record]) -> None:
+    from edge.commands._live import score_text
+
     rows = [("SEQ", "CAPTURED", "PRODUCT", "PART", "VERDICT", "SCORE", "P", "MS", "WHERE / ERROR", "IMAGE")]
     for record in found:
         inspection = record.inspection
@@ -108,7 +110,7 @@ def _print_table(found: Sequence[Record]) -> None:
                 inspection.product,
                 inspection.part_id,
                 inspection.verdict.value.upper(),
-                "" if inspection.score is None else f"{inspection.score:.2f}",
+                "" if inspection.score is None else score_text(inspection.score),
                 "" if inspection.p_value is None else f"{inspection.p_value:.3f}",
                 "" if total_ms is None else f"{total_ms:.0f}",
                 inspection.location or inspection.error[:60],

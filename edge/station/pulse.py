@@ -15,6 +15,7 @@ _PERIOD_S = 0.5
 
 #: After so many seconds without a further overrun the line is no longer called too fast.
 _OVERRUN_LASTS_S = 10.0
+_OVERRUN = "Parts come faster than verdicts: some are not inspected."
 
 _STORAGE = ("records", "outbox")
 _LOST = (CameraState.LOST, CameraState.BACKING_OFF)
@@ -90,11 +91,10 @@ class Pulse:
             self._event(EventCode.MISSED_TRIGGER, f"{tally.missed} parts missed by the camera so far")
         if tally.overrun > before.overrun:
             if now >= self._overrun_until_s:
-                self._event(EventCode.OVERRUN, "parts come faster than verdicts")
+                self._event(EventCode.OVERRUN, _OVERRUN)
             self._overrun_until_s = now + _OVERRUN_LASTS_S
         overrun = now < self._overrun_until_s
-        text = f"parts come faster than verdicts, {tally.overrun} were not inspected" if overrun else ""
-        self._health.set("line", Level.DEGRADED if overrun else Level.OK, text)
+        self._health.set("line", Level.DEGRADED if overrun else Level.OK, _OVERRUN if overrun else "")
 
     def _watch_link(self) -> None:
         status = self._publisher.status()

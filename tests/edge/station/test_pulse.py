@@ -1,0 +1,91 @@
+"""What changes at the station is said on MQTT: once when it begins, once when it is over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.cameras import FolderSettings, create_camera
+from edge.messaging import EmbeddedBroker, MessagingSettings, Publisher
+from edge.station.health import Health, Level
+from edge.station.pulse import Pulse
+from edge.station.tally import Tally
+from tests.edge.messaging.brokers import Subscriber, wait_until
+from tests.edge.parts import write_parts
+
+
+class Beating:
+    """A pulse in a thread, with the counters in the test's hand."""
+
+    def __init__(self, publisher: Publisher, parts: Path) -> None:
+        self.health = Health()
+        self.tally = Tally()
+        camera = create_camera(FolderSettings(kind="folder", path=parts))
+        self._pulse = Pulse(camera, publisher, self.health, lambda: self.tally, product="plate", bundle="b-1")
+        self._thread = threading.Thread(target=self._pulse.run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._pulse.finish()
+        self._thread.join()
+
+
+@pytest.fixture
+def plc() -> Iterator[Subscriber]:
+    with EmbeddedBroker() as broker, Subscriber(broker.port_v311) as plc:
+        plc.broker = broker.settings()  # type: ignore[attr-defined]
+        yield plc
+
+
+@pytest.fixture
+def beating(plc: Subscriber, tmp_path: Path) -> Iterator[Beating]:
+    write_parts(tmp_path / "parts", good=1)
+    settings = MessagingSettings(site="plant", line="a", brokers=(plc.broker,), heartbeat_s=0.2)  # type: ignore[attr-defined]
+    with Publisher(settings, tmp_path, station="cell-3") as publisher:
+        beating = Beating(publisher, tmp_path / "parts")
+        yield beating
+        beating.stop()
+
+
+def has(plc: Subscriber, topic: str, key: str) -> Callable[[object], bool]:
+    """Whether a payload with this value has arrived in time."""
+    return lambda value: wait_until(lambda: value in [payload[key] for payload in plc.of(topic)])
+
+
+def test_it_runs_it_beats_and_it_says_when_it_ends(beating: Beating, plc: Subscriber) -> None:
+    assert has(plc, "event", "event")("started")
+    assert has(plc, "state", "state")("running")
+    assert wait_until(lambda: len(plc.of("heartbeat")) >= 2)
+    beating.tally = Tally(total=3, ok=3)
+    beating.stop()
+    assert has(plc, "event", "text")("3 parts: 3 OK, 0 NG, 0 errors")
+
+
+def test_a_full_disk_is_an_event_and_stands_in_the_state_until_it_is_over(
+    beating: Beating, plc: Subscriber
+) -> None:
+    assert has(plc, "state", "state")("running")
+    beating.health.set("records", Level.DEGRADED, "The disk is full.")
+    assert has(plc, "state", "text")("degraded: records: The disk is full.")
+    assert has(plc, "event", "event")("storage_fault")
+    beating.health.set("records", Level.OK)
+    assert wait_until(lambda: plc.of("state")[-1]["text"] == "")
+
+
+def test_a_burst_of_overruns_is_one_event(beating: Beating, plc: Subscriber) -> None:
+    for overrun in (1, 4, 9):
+        beats = len(plc.of("heartbeat"))
+        beating.tally = Tally(total=overrun, error=overrun, overrun=overrun)
+        assert wait_until(lambda beats=beats: len(plc.of("heartbeat")) >= beats + 2)
+    assert has(plc, "state", "text")(
+        "degraded: line: Parts come faster than verdicts: some are not inspected."
+    )
+    assert [event["event"] for event in plc.of("event")].count("overrun") == 1
+
+
+def test_missed_parts_are_told(beating: Beating, plc: Subscriber) -> None:
+    beating.tally = Tally(missed=2)
+    assert has(plc, "event", "text")("2 parts missed by the camera so far")
