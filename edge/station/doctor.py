@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import BundleError, EdgeError, RecordsError
 from edge.records import History
-from edge.station.opening import check_learned_by
-from edge.station.products import Products
+from edge.station.products import Products, check_learned_by
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
@@ -222,7 +221,7 @@ def _records(data_dir: Path) -> str:
 def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
     product = Products(data_dir).get(name)
     if bundle is not None:
-        check_learned_by(bundle, product)
+        check_learned_by(bundle.id, product)
     memory = product.memory()
     number = product.version.number
     return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from edge.vision.inspector import Inspector
+    from edge.vision.memory import Memory
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,20 @@ class Judge:
         self._station = station
         self._product = product
         self._bundle = bundle
+
+    @property
+    def product(self) -> str:
+        """The product that is inspected now."""
+        return self._product
+
+    def use(self, product: str, memory: Memory) -> None:
+        """Inspect another product from the next part on.
+
+        Raises:
+            ProductError: its memory does not fit the engine; the product stays as it was.
+        """
+        self._inspector.use(memory)
+        self._product = product
 
     def judge(self, frame: Frame, seq: int = 0, arrived_s: float | None = None) -> Judged:
         """The verdict on one frame; what goes wrong is a verdict ``error``, never an exception.

@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from edge.cameras import create_camera
-from edge.errors import ProductError
 from edge.messaging import Publisher
 from edge.records import Records
 from edge.station.judging import Judge
 from edge.station.pipeline import Rooms, Station
-from edge.station.products import Product, Products
+from edge.station.product_switch import ProductSwitch
+from edge.station.products import Product, Products, check_learned_by
 from edge.station.writer import Listener
 
 if TYPE_CHECKING:
@@ -32,14 +32,16 @@ def opened_station(config: StationConfig, listeners: Sequence[Listener] = ()) ->
     from edge.bundle import Bundle
     from edge.vision.openvino import OpenVinoEngine
 
-    product = Products(config.data_dir).get(config.product)
+    products = Products(config.data_dir)
+    product = products.get(config.product)
     bundle = Bundle.resolve(None if config.bundle is None else str(config.bundle))
-    check_learned_by(bundle, product)
+    check_learned_by(bundle.id, product)
+    switch = ProductSwitch(products, bundle.id)
     with ExitStack() as rooms:
         records = rooms.enter_context(Records(config.data_dir, config.records))
-        publisher = rooms.enter_context(
-            Publisher(config.messaging, config.data_dir, station=config.station.name)
-        )
+        publisher = Publisher(config.messaging, config.data_dir, station=config.station.name)
+        publisher.handle("product", switch.ask)
+        rooms.enter_context(publisher)
         engine = OpenVinoEngine(bundle, config.engine.precision, config.engine.threads)
         rooms.callback(engine.close)
         yield Station(
@@ -48,8 +50,8 @@ def opened_station(config: StationConfig, listeners: Sequence[Listener] = ()) ->
                 judge=open_judge(engine, bundle, product, station=config.station.name),
                 records=records,
                 publisher=publisher,
+                switch=switch,
             ),
-            product=product.name,
             bundle=bundle.id,
             queue_size=config.queue.size,
             policy=config.queue.policy,
@@ -65,19 +67,5 @@ def open_judge(engine: Engine, bundle: Bundle, product: Product, *, station: str
     """
     from edge.vision.inspector import Inspector
 
-    check_learned_by(bundle, product)
+    check_learned_by(bundle.id, product)
     return Judge(Inspector(engine, product.memory()), station=station, product=product.name, bundle=bundle.id)
-
-
-def check_learned_by(bundle: Bundle, product: Product) -> None:
-    """Refuse a product that another bundle learned: features of two bundles cannot be compared.
-
-    Raises:
-        ProductError: with the command that learns it again from its own references.
-    """
-    if product.version.bundle != bundle.id:
-        raise ProductError(
-            f"{product.name} was learned by the bundle {product.version.bundle}; this is {bundle.id}.",
-            "Learn it again from its kept references: "
-            f"anomalygpt-edge enroll --product {product.name} --bundle {bundle.path}",
-        )

@@ -22,6 +22,7 @@ from edge.records import Records
 from edge.station.health import Health, Level
 from edge.station.judging import Judge
 from edge.station.part_queue import PartQueue, Policy
+from edge.station.product_switch import ProductSwitch
 from edge.station.pulse import Pulse
 from edge.station.tally import Tally
 from edge.station.writer import Listener, Writer
@@ -44,20 +45,22 @@ class Rooms:
         judge: with the product's memory.
         records: open for writing.
         publisher: started.
+        switch: gives the judge another product when the PLC asks for it.
     """
 
     camera: Camera
     judge: Judge
     records: Records
     publisher: Publisher
+    switch: ProductSwitch
 
 
 class Station:
-    """One camera, one product, until the camera ends or :meth:`stop` is called.
+    """One camera, one product at a time, until the camera ends or :meth:`stop` is called.
 
     Args:
         rooms: what it is made of.
-        product, bundle: their names, for ``state``.
+        bundle: its id, for ``state``.
         queue_size: images that may wait for the inspector.
         policy: what happens to a part that finds the queue full.
         listeners: told of every inspection once it is kept.
@@ -67,7 +70,6 @@ class Station:
         self,
         rooms: Rooms,
         *,
-        product: str = "",
         bundle: str = "",
         queue_size: int = 8,
         policy: Policy = "wait",
@@ -79,7 +81,12 @@ class Station:
         self._writer = Writer(rooms.records, rooms.publisher, self.health, listeners)
         self._tally = Tally()
         self._pulse = Pulse(
-            rooms.camera, rooms.publisher, self.health, lambda: self._tally, product=product, bundle=bundle
+            rooms.camera,
+            rooms.publisher,
+            self.health,
+            lambda: self._tally,
+            product=rooms.judge.product,
+            bundle=bundle,
         )
         self._stopping = False
 
@@ -154,11 +161,14 @@ class Station:
 
     def _inspect(self, seq: int) -> None:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""
+        judge = self._rooms.judge
         while not self._queue.drained:
+            if product := self._rooms.switch.apply(judge):
+                self._pulse.product_changed(product)
             part = self._queue.take(timeout_s=_POLL_S)
             if part is None:
                 continue
-            judged = self._rooms.judge.judge(part.frame, seq, part.arrived_s)
+            judged = judge.judge(part.frame, seq, part.arrived_s)
             if judged.inspection.score is not None or judged.engine_error:
                 self.health.set(
                     "engine", Level.DEGRADED if judged.engine_error else Level.OK, judged.engine_error

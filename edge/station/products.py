@@ -327,6 +327,20 @@ def check_name(name: str) -> str:
     )
 
 
+def check_learned_by(bundle_id: str, product: Product) -> None:
+    """Refuse a product that another bundle learned: features of two bundles cannot be compared.
+
+    Raises:
+        ProductError: with the command that learns it again from its own references.
+    """
+    if product.version.bundle != bundle_id:
+        raise ProductError(
+            f"{product.name} was learned by the bundle {product.version.bundle}; this is {bundle_id}.",
+            "Learn it again from its kept references: "
+            f"anomalygpt-edge enroll --product {product.name}, with the station's --bundle and --data-dir",
+        )
+
+
 def _memory_file(folder: Path, number: int) -> Path:
     return folder / f"memory-{number:04d}.npz"
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from edge.cameras import Camera, CameraState
-from edge.messaging import EventCode, LinkState, Publisher, StationState
+from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationState
 from edge.station.health import Health, Level
 from edge.station.tally import Tally
 
@@ -27,7 +27,8 @@ class Pulse:
 
     Args:
         tally: gives the counters at any moment.
-        product, bundle: their names, for ``state``.
+        product: the one at the start.
+        bundle: its id, for ``state``.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Pulse:
         self._told = Tally()
         self._overrun_until_s = 0.0
         self._levels: dict[str, Level] = {}
-        self._text: str | None = None
+        self._told_state: tuple[str, str] | None = None
 
     def run(self) -> None:
         """Watch until :meth:`finish`; for a thread of its own."""
@@ -61,6 +62,11 @@ class Pulse:
         self._beat()
         self._event(EventCode.STOPPED, str(self._tally()))
 
+    def product_changed(self, product: str) -> None:
+        """The judge has another product from the next part on."""
+        self._product = product
+        self._event(EventCode.PRODUCT_CHANGED, product)
+
     def finish(self) -> None:
         """The run is over: look once more, say so, end."""
         self._finished.set()
@@ -70,12 +76,12 @@ class Pulse:
         self._watch_line()
         self._watch_link()
         self._tell_changes()
-        text = str(self._health)
-        if text != self._text:
-            self._text = text
+        told = (self._product, str(self._health))
+        if told != self._told_state:
+            self._told_state = told
             fault = self._health.level is Level.FAULT
             state = StationState.FAULT if fault else StationState.RUNNING
-            self._publisher.set_state(state, product=self._product, bundle=self._bundle, text=text)
+            self._publisher.set_state(state, product=told[0], bundle=self._bundle, text=told[1])
         self._publisher.heartbeat()
 
     def _watch_camera(self) -> None:
@@ -110,10 +116,13 @@ class Pulse:
                 continue
             broken = condition.level is not Level.OK
             if component == "camera":
-                code = EventCode.CAMERA_LOST if broken else EventCode.CAMERA_BACK
-                self._event(code, condition.detail)
-            elif component in _STORAGE and broken:
-                self._event(EventCode.STORAGE_FAULT, f"{component}: {condition.detail}")
+                self._event(EventCode.CAMERA_LOST if broken else EventCode.CAMERA_BACK, condition.detail)
+                self._publisher.alarm(AlarmCode.CAMERA, active=broken, text=condition.detail)
+            elif component in _STORAGE:
+                still = any(self._levels.get(one, Level.OK) is not Level.OK for one in _STORAGE)
+                self._publisher.alarm(AlarmCode.STORAGE, active=still, text=condition.detail)
+                if broken:
+                    self._event(EventCode.STORAGE_FAULT, f"{component}: {condition.detail}")
 
     def _event(self, code: EventCode, text: str) -> None:
         self._publisher.event(code, text, product=self._product)

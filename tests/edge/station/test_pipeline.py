@@ -7,7 +7,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +23,7 @@ from edge.records import History
 from edge.station.health import Level
 from edge.station.judging import Judged
 from edge.station.opening import opened_station
+from edge.station.products import Products
 from tests.edge.messaging.brokers import Subscriber, free_port, wait_until
 from tests.edge.parts import good_part, stained_part, write_parts
 
@@ -265,7 +268,7 @@ def test_a_product_of_another_bundle_is_refused_with_the_remedy(station: MakeCon
     config = station(tmp_path / "parts")
     file = config.data_dir / "products" / "plate" / "product.json"
     file.write_text(re.sub(r"tiny-[0-9a-f]{8}", "tiny-00000000", file.read_text()))
-    with pytest.raises(ProductError, match="enroll --product plate --bundle"), opened_station(config):
+    with pytest.raises(ProductError, match="enroll --product plate"), opened_station(config):
         pass
 
 
@@ -308,3 +311,45 @@ def test_a_stain_is_where_the_map_says(station: MakeConfig, tmp_path: Path) -> N
     row, column = np.unravel_index(int(judged.anomaly_map.argmax()), judged.anomaly_map.shape)
     height, width = judged.anomaly_map.shape
     assert (abs(column / width - 78 / 128), abs(row / height - 62 / 96)) < (0.2, 0.2)
+
+
+def test_the_plc_changes_the_product_at_a_part_boundary(station: MakeConfig, tmp_path: Path) -> None:
+    write_parts(tmp_path / "parts", good=1)
+    with EmbeddedBroker() as broker, Subscriber(broker.port_v311) as plc:
+        config = station(
+            tmp_path / "parts",
+            camera={"loop": True, "rate_hz": 50},
+            messaging={"brokers": [{"host": broker.host, "port": broker.port}]},
+        )
+        products = Products(config.data_dir)
+        shutil.copytree(products.folder / "plate", products.folder / "ring")
+
+        def command(name: str, product: str) -> None:
+            plc.client.publish("plant/a/cell-3/cmd/product", f'{{"id":"{name}","product":"{product}"}}', 1)
+
+        def replied(name: str) -> dict[str, Any]:
+            def found() -> list[dict[str, Any]]:
+                return [reply for reply in plc.of("reply") if reply["id"] == name and reply["code"] != 1]
+
+            assert wait_until(found)
+            return found()[-1]
+
+        def talk() -> None:
+            assert wait_until(lambda: plc.of("result"))
+            command("first", "ring")
+            assert replied("first")["reply"] == "done"
+            command("second", "rong")
+            assert replied("second")["reply"] == "refused"
+            assert "Did you mean 'ring'?" in replied("second")["text"]
+            opened.stop()
+
+        with opened_station(config) as opened, ThreadPoolExecutor(1) as plc_side:
+            talking = plc_side.submit(talk)
+            talking.add_done_callback(lambda _: opened.stop())
+            opened.run()
+            talking.result()
+        events = [(event["event"], event["text"]) for event in plc.of("event")]
+    changed = [inspection.product for inspection in recorded(config)]
+    first = changed.index("ring")
+    assert changed == ["plate"] * first + ["ring"] * (len(changed) - first)
+    assert ("product_changed", "ring") in events

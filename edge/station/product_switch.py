@@ -1,0 +1,72 @@
+"""Product changes asked for by the PLC: prepared beside the line, done between two parts."""
+
+from __future__ import annotations
+
+import queue
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.errors import ProductError
+from edge.station.judging import Judge
+from edge.station.products import Products, check_learned_by
+
+if TYPE_CHECKING:
+    from edge.messaging.commands import Command
+    from edge.vision.memory import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    product: str
+    memory: Memory
+    command: Command
+    done: Future[str]
+
+
+class ProductSwitch:
+    """Lets a judge change its product.
+
+    A change lasts until the next one or until the station ends; a station starts with the product
+    that its file names.
+    """
+
+    def __init__(self, products: Products, bundle_id: str) -> None:
+        self._products = products
+        self._bundle_id = bundle_id
+        self._changes: queue.SimpleQueue[_Change] = queue.SimpleQueue()
+
+    def ask(self, command: Command) -> Future[str]:
+        """Read the product that ``cmd/product`` names, and have it used from the next part on.
+
+        Raises:
+            ProductError: it is not enrolled, its memory is damaged, or another bundle learned it.
+        """
+        product = self._products.get(command.product)
+        check_learned_by(self._bundle_id, product)
+        change = _Change(product.name, product.memory(), command, Future())
+        self._changes.put(change)
+        return change.done
+
+    def apply(self, judge: Judge) -> str:
+        """Do what was asked for; the inspector's thread, between two parts.
+
+        Returns:
+            The product that is inspected from now on; empty where nothing changed.
+        """
+        used = ""
+        while not self._changes.empty():
+            change = self._changes.get()
+            if change.command.expired():
+                change.done.set_exception(
+                    ProductError("Its time was over before the part before it was done.")
+                )
+                continue
+            try:
+                judge.use(change.product, change.memory)
+            except ProductError as error:
+                change.done.set_exception(error)
+                continue
+            used = change.product
+            change.done.set_result(f"{used} is inspected from the next part on.")
+        return used
