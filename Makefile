@@ -24,8 +24,8 @@ $(STAMP): setup.py edge/__init__.py
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "error: $(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip 'setuptools>=68' wheel
-	$(BIN)/python -m pip install --quiet --editable '.[demo,build,test]'
+	$(BIN)/python -m pip install -qq --upgrade pip 'setuptools>=68' wheel
+	$(BIN)/python -m pip install -qq --editable '.[demo,build,test]'
 	@touch $@
 
 demo: setup ## the main job on real images: make demo ARGS="--parts 20"
