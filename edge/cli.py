@@ -7,21 +7,21 @@ usage, 130 interrupted. A command that has codes of its own says so in its ``--h
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
+import pkgutil
 import signal
 import sys
 from collections.abc import Sequence
 
 import click
 
-import edge
+import edge.commands
 from edge.errors import EdgeError
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
-COMMANDS = (
+_ORDER = (
     "demo",
     "run",
     "check",
@@ -33,17 +33,24 @@ COMMANDS = (
     "products",
     "records",
 )
-"""In the order in which ``--help`` shows them; each is a module in :mod:`edge.commands`."""
+"""In which ``--help`` shows the commands; those that it does not name come after them."""
+
+
+def command_names() -> list[str]:
+    """The modules in :mod:`edge.commands`: each of them is a command."""
+    found = [module.name for module in pkgutil.iter_modules(edge.commands.__path__)]
+    named = [name for name in _ORDER if name in found]
+    return named + [name for name in found if name not in _ORDER and not name.startswith("_")]
 
 
 class _LazyCommands(click.Group):
     """Imports a command's module when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return [name for name in COMMANDS if importlib.util.find_spec(f"edge.commands.{name}") is not None]
+        return command_names()
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        if cmd_name not in command_names():
             return None
         command: click.Command = importlib.import_module(f"edge.commands.{cmd_name}").command
         return command
