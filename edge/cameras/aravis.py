@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint, c_uint64, c_void_p
 from dataclasses import dataclass
 from enum import IntEnum
@@ -103,7 +103,7 @@ _PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
     **{f"arv_get_device_{field}": (c_char_p, (c_uint,)) for field in _DEVICE_FIELDS},
     "arv_camera_get_device": (c_void_p, (c_void_p,)),
     "arv_camera_set_range_check_policy": (None, (c_void_p, c_int)),
-    "arv_camera_is_gv_device": (c_int, (c_void_p,)),
+    "arv_camera_create_chunk_parser": (c_void_p, (c_void_p,)),
     "arv_device_get_feature": (c_void_p, (c_void_p, c_char_p)),
     "arv_gv_device_is_controller": (c_int, (c_void_p,)),
     "arv_gv_device_get_interface_address": (c_void_p, (c_void_p,)),
@@ -150,6 +150,10 @@ _CAN_FAIL: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "arv_camera_dup_available_trigger_sources": (c_void_p, (c_void_p, POINTER(c_uint))),
     "arv_camera_set_region": (None, (c_void_p, c_int, c_int, c_int, c_int)),
     "arv_camera_get_region": (None, (c_void_p, *(POINTER(c_int),) * 4)),
+    "arv_camera_set_chunks": (None, (c_void_p, c_char_p)),
+    "arv_chunk_parser_get_integer_value": (c_int64, (c_void_p, c_void_p, c_char_p)),
+    "arv_chunk_parser_get_float_value": (c_double, (c_void_p, c_void_p, c_char_p)),
+    "arv_chunk_parser_get_string_value": (c_char_p, (c_void_p, c_void_p, c_char_p)),
     "arv_camera_set_acquisition_mode": (None, (c_void_p, c_int)),
     "arv_camera_is_feature_available": (c_int, (c_void_p, c_char_p)),
     "arv_camera_set_exposure_time_auto": (None, (c_void_p, c_int)),
@@ -329,6 +333,43 @@ class ArvBuffer:
         return np.ctypeslib.as_array(ctypes.cast(address, POINTER(ctypes.c_uint8)), (size.value,))
 
 
+class ArvChunks:
+    """Reads what a camera says beside the pixels, such as the exposure that it really made."""
+
+    def __init__(self, pointer: int, names: Sequence[str]) -> None:
+        self._pointer = pointer
+        self._kinds = dict.fromkeys(names, "")
+
+    def read(self, buffer: ArvBuffer) -> dict[str, int | float | str]:
+        """The chunks of a frame, by their names.
+
+        Raises:
+            AravisError: one of them is not in the frame.
+        """
+        return {name: self._value(buffer, name) for name in self._kinds}
+
+    def _value(self, buffer: ArvBuffer, name: str) -> int | float | str:
+        # Of what type a chunk is, the library does not say: the first frame shows it.
+        refusals = []
+        for kind in [self._kinds[name]] if self._kinds[name] else ["integer", "float", "string"]:
+            try:
+                value: int | float | bytes | None = _call(
+                    f"arv_chunk_parser_get_{kind}_value",
+                    self._pointer,
+                    buffer.pointer,
+                    f"Chunk{name}".encode(),
+                )
+            except AravisError as error:
+                refusals.append(str(error))
+            else:
+                self._kinds[name] = kind
+                return value if isinstance(value, int | float) else _text(value)
+        raise AravisError("; ".join(refusals), None)
+
+    def close(self) -> None:
+        _plain("g_object_unref", self._pointer)
+
+
 class ArvCamera:
     """One camera under this process's control.
 
@@ -421,6 +462,18 @@ class ArvCamera:
             raise AravisError(f"there is no feature {name}", DeviceErrorCode.FEATURE_NOT_FOUND)
         _call("arv_gc_feature_node_set_value_from_string", node, value.encode())
         return _text(_call("arv_gc_feature_node_get_value_as_string", node))
+
+    def send_chunks(self, names: Sequence[str]) -> ArvChunks:
+        """Let the camera send these chunks with every frame, and none else.
+
+        Raises:
+            AravisError: it has no such chunk.
+        """
+        for name in names:
+            if not _plain("arv_device_get_feature", self._device, f"Chunk{name}".encode()):
+                raise AravisError(f"there is no chunk {name}", DeviceErrorCode.FEATURE_NOT_FOUND)
+        self.call("set_chunks", ",".join(names).encode())
+        return ArvChunks(_plain("arv_camera_create_chunk_parser", self._pointer), names)
 
     def create_stream(self, buffers: int) -> ArvStream:
         """Start receiving into so many buffers of the payload's present size."""

@@ -148,22 +148,32 @@ class GigESession:
         self._answers_missed = not (settings.trigger.is_free or self._software)
         self._ids = FrameIds()
         self._owed: deque[Capture] = deque()
+        self._parting = settings.buffers  # frames that are still taken once control is lost
+        # Chunks make a frame larger: the buffers come after them.
+        self._chunks = camera.send_chunks(settings.chunks) if settings.chunks else None
         self._stream: ArvStream = camera.create_stream(settings.buffers)
         self._stream.set_socket_buffer(settings.socket_buffer_bytes)
         self._stream.set_packet_resend(settings.packet_resend)
         try:
             camera.call("start_acquisition")
         except AravisError:
-            self._stream.close()
+            self._release()
             raise
 
     def next(self, timeout_s: float) -> Capture | None:
         if self._owed:
             return self._owed.popleft()
-        buffer = self._stream.pop(timeout_s)
+        if self._control_lost.is_set():
+            # What has arrived is still good; what a camera sends on without control is not ours.
+            timeout_s = 0.0
+            self._parting -= 1
+        buffer = self._stream.pop(timeout_s) if self._parting else None
         if buffer is None:
             if self._control_lost.is_set():
-                raise CameraAwayError("it stopped answering.", "Check power, cable and network.")
+                raise CameraAwayError(
+                    "it stopped answering, or another program took control.",
+                    "Check power, cable and network, and who else uses it.",
+                )
             return None
         try:
             capture = self._capture(buffer)
@@ -187,17 +197,26 @@ class GigESession:
         # It may be gone, or another program's by now: then there is nothing left to stop.
         with contextlib.suppress(AravisError):
             self._camera.call("stop_acquisition")
-        self._stream.close()
+        self._release()
         self._camera.close()
+
+    def _release(self) -> None:
+        self._stream.close()
+        if self._chunks is not None:
+            self._chunks.close()
 
     def _capture(self, buffer: ArvBuffer) -> Capture:
         image, error = None, ""
+        chunks: dict[str, int | float | str] = {}
         complete = buffer.status is BufferStatus.SUCCESS
         if complete:
             try:
                 image = to_image(buffer.data(), buffer.pixel_format, *buffer.size, padding=buffer.row_padding)
+                chunks = self._chunks.read(buffer) if self._chunks else {}
             except FrameError as refused:
                 error = str(refused)
+            except AravisError as missing:
+                error = f"A chunk is missing in the frame: {missing}. Check camera.chunks."
         else:
             reason = _INCOMPLETE.get(buffer.status, f"its status is {buffer.status.name.lower()}")
             error = f"The image is incomplete: {reason}. Check MTU, socket buffer, packet delay and cable."
@@ -208,10 +227,11 @@ class GigESession:
         return Capture(
             frame_id=frame_id,
             captured_at=_moment(received_ns) if received_ns else datetime.now(timezone.utc),
-            image=image,
+            image=None if error else image,
             error=error,
             missed=missed,
             device_time_ns=None if headless else buffer.device_time_ns,
+            chunks=chunks,
         )
 
     def _answer_missed(self, capture: Capture) -> Capture:

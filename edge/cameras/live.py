@@ -11,8 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import Protocol
@@ -45,6 +45,7 @@ class Capture:
     error: str = ""
     missed: int = 0
     device_time_ns: int | None = None
+    chunks: Mapping[str, int | float | str] = field(default_factory=dict)
 
 
 class Session(Protocol):
@@ -302,6 +303,7 @@ class LiveCamera:
             error=error,
             missed=capture.missed,
             device_time_ns=capture.device_time_ns,
+            chunks=capture.chunks,
         )
 
     def _late_trigger(self) -> Frame | None:

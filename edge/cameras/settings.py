@@ -161,6 +161,12 @@ class GigESettings(_Settings):
         title="Features",
         description="Any other GenICam feature by its name (strobe, gamma, white balance …), in this order.",
     )
+    chunks: tuple[str, ...] = Field(
+        default=(),
+        title="Chunks",
+        description="What the camera sends beside the pixels of every frame, by GenICam's chunk names, "
+        "such as ExposureTime or LineStatusAll.",
+    )
     packet_size_bytes: int | None = Field(
         default=None,
         ge=576,
