@@ -47,6 +47,16 @@ class AlarmBook:
         self._caused = _codes(mask & ~unacked)
         self._recent: deque[bool] = deque(maxlen=settings.ng_window)
 
+    @property
+    def mask(self) -> int:
+        """Bit ``code - 1`` of every active alarm."""
+        return _bits(self._caused | self._unacked)
+
+    @property
+    def unacked(self) -> int:
+        """The same of every alarm that waits for an acknowledgment."""
+        return _bits(self._unacked)
+
     def observe(self, inspection: Inspection) -> list[AlarmChange]:
         """The alarms that a verdict raises: K of the last N *ng*, or any *error*."""
         changes = []
@@ -93,10 +103,8 @@ class AlarmBook:
         return [self._change(code, text)]
 
     def _change(self, code: AlarmCode, text: str) -> AlarmChange:
-        active = self._caused | self._unacked
-        return AlarmChange(
-            code, code in active, code not in self._unacked, _bits(active), _bits(self._unacked), text
-        )
+        active = code in self._caused or code in self._unacked
+        return AlarmChange(code, active, code not in self._unacked, self.mask, self.unacked, text)
 
 
 def _codes(bits: int) -> set[AlarmCode]:

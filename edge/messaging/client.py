@@ -43,6 +43,7 @@ class Birth:
     number: int
     will_topic: str
     will_payload: bytes
+    retain: bool = True
 
 
 class Listener(Protocol):
@@ -234,7 +235,9 @@ class Client:
             client.username_pw_set(broker.username, security.password(broker))
         if broker.tls is not None:
             client.tls_set_context(security.tls_context(broker.tls))
-        client.will_set(attempt.birth.will_topic, attempt.birth.will_payload, qos=1, retain=True)
+        client.will_set(
+            attempt.birth.will_topic, attempt.birth.will_payload, qos=1, retain=attempt.birth.retain
+        )
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish

@@ -26,6 +26,7 @@ from edge.messaging.handshake import Handshake
 from edge.messaging.outbox import Outbox
 from edge.messaging.pump import Pump
 from edge.messaging.settings import MessagingSettings
+from edge.messaging.sparkplug import SparkplugNode
 from edge.messaging.status import LinkState, LinkStatus, MessagingStatus
 from edge.messaging.streams import Entry, Stream
 from edge.messaging.topics import Topics
@@ -41,6 +42,11 @@ def client_id(topics: Topics) -> str:
     """A client id of at most 23 characters (the least that every broker takes), one for each station."""
     digest = hashlib.sha256(topics.prefix.encode()).hexdigest()[:10]
     return f"{topics.station[:12]}-{digest}"
+
+
+def sparkplug_client_id(main_id: str) -> str:
+    """A second client id for the same station, as short as the first."""
+    return f"sp-{hashlib.sha256(main_id.encode()).hexdigest()[:20]}"
 
 
 class Publisher:
@@ -71,6 +77,7 @@ class Publisher:
         self._alarms = AlarmBook(settings.alarms)
         self._handlers: dict[str, Handler] = {"ack": self._acknowledge_command}
         self._router: CommandRouter | None = None
+        self._sparkplug: SparkplugNode | None = None
         self.handshake: Handshake | None = None
         if settings.handshake.enabled:
             self.handshake = Handshake(
@@ -107,9 +114,16 @@ class Publisher:
         if outbox.was_reset:
             log.error("MQTT outbox: %s was damaged and is kept beside a new, empty one", self._path)
             self.event(EventCode.OUTBOX_RESET, "The outbox was damaged; what waited in it was not sent.")
+        own_id = self._settings.client_id or client_id(self.topics)
+        if self._settings.sparkplug.enabled:
+            self._sparkplug = SparkplugNode(
+                self._settings, node=self.topics.station, client_id=sparkplug_client_id(own_id)
+            )
+            self._sparkplug.alarms(self._alarms.mask, self._alarms.unacked)
+            self._sparkplug.start()
         self._client = Client(
             self._settings,
-            client_id=self._settings.client_id or client_id(self.topics),
+            client_id=own_id,
             subscriptions=[self.topics.commands, self.topics.state],
             prepare=self._prepare_birth,
             listener=self._pump,
@@ -124,6 +138,8 @@ class Publisher:
         self.flush(timeout_s)
         self.set_state(StationState.OFFLINE, text="stopped")
         self.flush(1.0)
+        if self._sparkplug is not None:
+            self._sparkplug.stop()
         if self._client is not None:
             self._client.stop()
         if self._router is not None:
@@ -176,9 +192,10 @@ class Publisher:
                 self._totals["total"] += 1
                 self._totals[inspection.verdict.value] += 1
                 self._result_seq = max(self._result_seq, inspection.seq)
-            if self.handshake is not None:
-                for one in inspections:
-                    self.handshake.observe(one)
+                if self.handshake is not None:
+                    self.handshake.observe(inspection)
+                if self._sparkplug is not None:
+                    self._sparkplug.inspection(inspection, self._totals)
             changes = [change for one in inspections for change in self._alarms.observe(one)]
             return self._pump.submit([*entries, *map(self._alarm_entry, changes)])
 
@@ -252,6 +269,7 @@ class Publisher:
             dropped={stream.name.lower(): n for stream, n in pump.counts.dropped.items()},
             expired=pump.counts.expired,
             forbidden=pump.forbidden,
+            sparkplug=LinkStatus(LinkState.DISABLED) if self._sparkplug is None else self._sparkplug.status,
             fault=pump.fault,
         )
 
@@ -262,6 +280,8 @@ class Publisher:
             self._pump.submit(entries)
 
     def _alarm_entry(self, change: AlarmChange) -> Entry:
+        if self._sparkplug is not None:
+            self._sparkplug.alarms(change.mask, change.unacked)
         return Entry(Stream.ALARM, self.topics.alarm, payloads.alarm(change), retain=True)
 
     def _standing_alarms(self, outbox: Outbox) -> AlarmBook:

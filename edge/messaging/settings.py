@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from edge.errors import MessagingError
 from edge.messaging.topics import check_level
@@ -18,6 +18,13 @@ DAY_S = 86_400.0
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _topic_level(value: str, info: ValidationInfo) -> str:
+    try:
+        return check_level(value, info.field_name or "name")
+    except MessagingError as error:
+        raise ValueError(str(error)) from None
 
 
 class TlsSettings(_Section):
@@ -163,6 +170,21 @@ class HandshakeSettings(_Section):
     )
 
 
+class SparkplugSettings(_Section):
+    """The station as a Sparkplug B edge node, beside its plain topics."""
+
+    enabled: bool = Field(
+        default=False, title="Sparkplug B", description="Whether the station also is an edge node."
+    )
+    group: str = Field(default="", title="Group id", description="Empty: made from site and line.")
+    device: str = Field(default="inspection", title="Device id", description="Name of the node's one device.")
+
+    @field_validator("group", "device")
+    @classmethod
+    def _is_topic_level(cls, value: str, info: ValidationInfo) -> str:
+        return "" if value == "" and info.field_name == "group" else _topic_level(value, info)
+
+
 class MessagingSettings(_Section):
     """Where verdicts, events and alarms are published, and under which names."""
 
@@ -224,20 +246,17 @@ class MessagingSettings(_Section):
     handshake: HandshakeSettings = Field(
         default=HandshakeSettings(), title="Handshake", description="For a PLC that triggers every part."
     )
+    sparkplug: SparkplugSettings = Field(
+        default=SparkplugSettings(), title="Sparkplug B", description="For SCADA systems that speak it."
+    )
     outbox: OutboxSettings = Field(
         default=OutboxSettings(), title="Outbox", description="Bounds of the queue on disk."
     )
 
     @field_validator("site", "line", "station")
     @classmethod
-    def _is_topic_level(cls, value: str, info: object) -> str:
-        name = getattr(info, "field_name", "name")
-        if name == "station" and value == "":
-            return value
-        try:
-            return check_level(value, name)
-        except MessagingError as error:
-            raise ValueError(str(error)) from None
+    def _is_topic_level(cls, value: str, info: ValidationInfo) -> str:
+        return "" if value == "" and info.field_name == "station" else _topic_level(value, info)
 
     @model_validator(mode="after")
     def _retries_fit(self) -> MessagingSettings:

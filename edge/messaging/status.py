@@ -51,6 +51,7 @@ class MessagingStatus:
         delivered: acknowledged since the start.
         dropped, expired: given up for lack of room, or stale, since the outbox was made.
         forbidden: topic to reason, where the broker does not let the station write or read.
+        sparkplug: the edge node's own connection; disabled where it is not used.
         fault: why the outbox cannot be written; empty when it can.
     """
 
@@ -61,20 +62,21 @@ class MessagingStatus:
     dropped: Mapping[str, int] = field(default_factory=dict)
     expired: int = 0
     forbidden: Mapping[str, str] = field(default_factory=dict)
+    sparkplug: LinkStatus = LinkStatus(LinkState.DISABLED)
     fault: str = ""
 
     @property
     def healthy(self) -> bool:
         """Whether everything that should be published is (also when nothing should be)."""
-        return self.link.state in (LinkState.CONNECTED, LinkState.DISABLED) and not (
-            self.forbidden or self.fault
-        )
+        links = {self.link.state, self.sparkplug.state}
+        return links <= {LinkState.CONNECTED, LinkState.DISABLED} and not (self.forbidden or self.fault)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types, one flat level but for the counters."""
         flat = dataclasses.asdict(self.link)
         flat["state"] = self.link.state.value
         rest = {name: value for name, value in vars(self).items() if name != "link"}
+        rest["sparkplug"] = self.sparkplug.state.value
         return {**flat, **rest, "dropped": dict(self.dropped), "forbidden": dict(self.forbidden)}
 
     def __str__(self) -> str:
@@ -82,6 +84,8 @@ class MessagingStatus:
         if self.link.broker:
             parts[0] += f" {self.link.broker}"
         parts += [text for text in (self.link.reason, self.link.remedy, self.fault) if text]
+        if self.sparkplug.state not in (LinkState.CONNECTED, LinkState.DISABLED):
+            parts.append(f"Sparkplug {self.sparkplug.state.value}: {self.sparkplug.reason}")
         parts += [f"{topic}: {reason}" for topic, reason in self.forbidden.items()]
         parts += [f"{self.waiting} waiting"] if self.waiting else []
         lost = sum(self.dropped.values())

@@ -167,4 +167,4 @@ class HandshakeMachine(RuleBasedStateMachine):
 
 
 TestHandshakeMachine = HandshakeMachine.TestCase
-TestHandshakeMachine.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestHandshakeMachine.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
