@@ -95,9 +95,7 @@ def export_bundle(
         from build_engines.quantize import quantized
 
         step("int8")
-        save_onnx(
-            quantized(model, preset.input_size, feature_width, preset.int8_keep_float), folder / INT8_FILE
-        )
+        save_onnx(quantized(model, preset.input_size, feature_width), folder / INT8_FILE)
     encoder = Encoder(
         family=preset.family,
         input_size=preset.input_size,

@@ -25,7 +25,6 @@ class Preset(BaseModel):
         taps: layers whose patch tokens are the features, 0 for the first.
         allowed_taps: layers that the source leaves fit for that.
         precisions: to build.
-        int8_keep_float: the encoder's nodes that int8 leaves in float.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,7 +36,6 @@ class Preset(BaseModel):
     taps: tuple[int, ...] = Field(min_length=1)
     allowed_taps: tuple[int, ...]
     precisions: tuple[Precision, ...] = Field(min_length=1)
-    int8_keep_float: tuple[str, ...] = ()
 
     def adapted(self, size: tuple[int, int] | None = None, taps: tuple[int, ...] | None = None) -> Preset:
         """The preset with another input size or other taps, and a name that says so.

@@ -1,16 +1,14 @@
 """int8: the encoder's matrix products in 8-bit integers, fixed in the graph file itself.
 
 NNCF observes the graph on calibration images and writes quantisation operators around the products
-that stand it. Left in float are the patch embedding, whose share of the time is small; the products that
-the preset names, since a few channels of their input are far larger than the rest; and the matching
-head, since a distance is a small difference of large numbers. Ranges are the widest seen, not the
-mean over images: a real part may lie outside of what was rendered, and what saturates is lost.
+that stand it. The patch embedding is left in float, since its share of the time is small and what
+saturates in it is lost for all layers; so is the matching head, since a distance is a small
+difference of large numbers.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -21,18 +19,19 @@ from edge.errors import EngineError
 from edge.vision.engine import Image, fit_into
 
 _IMAGES = 24
+# How far the scale of an outlying channel is moved from the activations into the weights (Xiao et
+# al., 2023, "SmoothQuant"). Measured on real parts, mean patch cosine: 0.9976 at 0.95, 0.9990 at
+# 0.7, 0.9987 at 0.5.
+_SMOOTHING = 0.7
 
 
-def quantized(
-    model: onnx.ModelProto, size: tuple[int, int], feature_width: int, keep: Sequence[str] = ()
-) -> onnx.ModelProto:
+def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int) -> onnx.ModelProto:
     """The vision graph with an int8 encoder, as ONNX QDQ.
 
     Args:
         model: the fp32 graph of :func:`build_engines.export.vision_graph`; it is not changed.
         size: (H, W) of its input in pixels.
         feature_width: of a patch's features.
-        keep: the encoder's nodes to leave in float; those that the graph lacks are passed over.
 
     Raises:
         EngineError: NNCF is missing or cannot quantise the graph.
@@ -58,9 +57,12 @@ def quantized(
             model_type=nncf.ModelType.TRANSFORMER,
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(images),
-            ignored_scope=nncf.IgnoredScope(names=_kept_in_float(static, keep)),
+            ignored_scope=nncf.IgnoredScope(names=_kept_in_float(static)),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
-                activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+                # The widest range seen, not the mean over images: a real part may lie outside of
+                # what was rendered.
+                activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+                smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=_SMOOTHING),
             ),
         )
     except (nncf.NNCFError, RuntimeError) as error:
@@ -71,11 +73,11 @@ def quantized(
     return result
 
 
-def _kept_in_float(model: onnx.ModelProto, keep: Sequence[str]) -> list[str]:
-    """The patch embedding, the nodes of ``keep``, and every node behind the last tap: the head."""
+def _kept_in_float(model: onnx.ModelProto) -> list[str]:
+    """The patch embedding, and every node behind the last tap: the head."""
     names = [node.name for node in model.graph.node]
     last_tap = max(i for i, name in enumerate(names) if name.startswith("tap."))
-    return ["patch", *(name for name in names if name in keep), *names[last_tap + 1 :]]
+    return ["patch", *names[last_tap + 1 :]]
 
 
 def _fitted(image: Image, size: tuple[int, int]) -> Image:
