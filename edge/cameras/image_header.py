@@ -178,7 +178,7 @@ def _tiff_tags(data: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
         raise BrokenImageError(f"the TIFF is cut short in its directory after {len(data)} bytes")
     for entry in range(first, end, entry_size):
         tag, kind, count = struct.unpack_from(order + "HH" + offset_format, data, entry)
-        if kind not in _TIFF_INTEGERS:
+        if kind not in _TIFF_INTEGERS or not count:
             continue
         values = f"{order}{count}{_TIFF_INTEGERS[kind]}"
         size = count * struct.calcsize(_TIFF_INTEGERS[kind])

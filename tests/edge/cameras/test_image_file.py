@@ -158,6 +158,13 @@ def test_a_png_with_a_flipped_bit_is_refused(share: float, bit: int) -> None:
     refusal(bytes(data))
 
 
+def test_a_tiff_whose_tags_hold_nothing_is_refused() -> None:
+    data = bytearray(tiff(DEEP))
+    bits_per_sample = data.rindex(struct.pack("<HH", 258, 4))
+    data[bits_per_sample + 4 : bits_per_sample + 8] = bytes(4)  # no value where one belongs
+    refusal(bytes(data))
+
+
 def test_a_tiff_with_a_flipped_bit_in_compressed_pixels_is_refused() -> None:
     data = bytearray(tiff(DEEP, deflate=True))
     data[100] ^= 1
@@ -173,6 +180,27 @@ def test_a_tiff_with_a_flipped_bit_in_compressed_pixels_is_refused() -> None:
 )
 def test_arbitrary_bytes_are_refused_and_nothing_else_happens(start: bytes, rest: bytes) -> None:
     refusal(start + rest)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@settings(max_examples=100, deadline=None)
+@given(
+    changes=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=5
+    )
+)
+def test_a_damaged_file_is_a_picture_or_a_refusal_and_nothing_else(
+    name: str, changes: list[tuple[float, int]]
+) -> None:
+    data = bytearray(WHOLE[name])
+    for share, value in changes:
+        data[int(share * len(data))] = value
+    try:
+        image = decode_image(bytes(data), "x")
+    except FrameError as error:
+        assert error.remedy
+    else:
+        assert image.dtype == np.uint8
 
 
 def test_an_empty_file_says_so() -> None:

@@ -167,7 +167,9 @@ def test_an_address_that_does_not_answer_is_waited_for() -> None:
         assert camera.read(timeout_s=0) is None
 
 
-def test_the_login_reaches_the_camera_and_nobody_else(tmp_path: Path) -> None:
+def test_the_login_reaches_the_camera_and_nobody_else(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     need_ffmpeg()
     server = RtspServer(login="line1:p@ss:word/")
     password = tmp_path / "password"
@@ -179,6 +181,11 @@ def test_the_login_reaches_the_camera_and_nobody_else(tmp_path: Path) -> None:
             assert "p@ss" not in camera.status.detail
         with camera_with(kind="rtsp", url=server.url) as camera:
             assert "cannot be opened" in camera.status.detail
+        password.write_text("wr@ng")
+        with camera_with(kind="rtsp", url=server.url, **login) as camera:
+            assert "cannot be opened" in camera.status.detail
+        written = "".join([*capfd.readouterr(), caplog.text])
+        assert not [secret for secret in ("p@ss", "p%40ss", "wr@ng", "wr%40ng") if secret in written]
         with pytest.raises(CameraError, match=r"password_file .* cannot be read"):
             camera_with(kind="rtsp", url=server.url, user="line1", password_file=tmp_path / "none").open()
     finally:
