@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import yaml
@@ -90,4 +89,4 @@ def _folder() -> Path:
     root = checkout()
     if root is not None:
         return root / "configs" / "bundles"
-    return Path(str(resources.files("build_engines.bundles")))  # Where setup.py puts that folder.
+    return Path(__file__).parent / "bundles"  # Where setup.py puts that folder in an installed package.
