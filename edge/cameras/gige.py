@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import socket
 import threading
 from collections import deque
@@ -23,10 +24,13 @@ from edge.cameras.aravis import (
 from edge.cameras.camera import CameraState
 from edge.cameras.frame_ids import WRAP, FrameIds
 from edge.cameras.gige_configuration import configure
+from edge.cameras.gige_host import check_raw_sockets, check_receive_buffer
 from edge.cameras.live import CameraAwayError, Capture, LiveCamera, Report
 from edge.cameras.pixel_formats import to_image
 from edge.cameras.settings import GigESettings
 from edge.errors import CameraError, FrameError
+
+_log = logging.getLogger(__name__)
 
 # What may heal by itself: a cable, a camera that restarts, a controller whose heartbeat runs out.
 _PASSING = frozenset(
@@ -54,6 +58,9 @@ _OWED_AT_MOST = 1000
 
 def gige_camera(settings: GigESettings) -> LiveCamera:
     """The camera that the settings describe, not yet open."""
+    buffer = check_receive_buffer(settings.socket_buffer_bytes)
+    if not buffer.good and not check_raw_sockets().good:
+        _log.warning("camera %s will lose packets: %s. %s", settings.name, buffer.found, buffer.remedy)
     window_s = settings.trigger.window_s if settings.trigger.is_software else None
     return LiveCamera(settings.name, lambda report: _connect(settings, report), window_s)
 

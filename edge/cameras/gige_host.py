@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.cameras.aravis import LIBRARY
 
-_NEEDED_RMEM_BYTES = 4 << 20
+NEEDED_RMEM_BYTES = 4 << 20
 _JUMBO_MTU = 8000
 _CAP_NET_RAW = 13
 _ARPHRD_ETHER = "1"
@@ -39,7 +39,7 @@ def check_host(interface: str | None = None) -> list[HostCheck]:
         interface: the network interface towards the cameras; default: every wired one that is up.
     """
     names = [interface] if interface else _wired_interfaces()
-    return [_library(), _receive_buffer(), _raw_sockets(), *(_mtu(name) for name in names)]
+    return [_library(), check_receive_buffer(NEEDED_RMEM_BYTES), check_raw_sockets(), *map(_mtu, names)]
 
 
 def _library() -> HostCheck:
@@ -51,19 +51,20 @@ def _library() -> HostCheck:
     return HostCheck(what, True, LIBRARY)
 
 
-def _receive_buffer() -> HostCheck:
+def check_receive_buffer(needed_bytes: int) -> HostCheck:
+    """Whether a socket may have a buffer of this size: the kernel cuts a larger one down in silence."""
     size = int(Path("/proc/sys/net/core/rmem_max").read_text())
     found = f"net.core.rmem_max = {size}"
-    if size >= _NEEDED_RMEM_BYTES:
+    if size >= needed_bytes:
         return HostCheck("receive buffer", True, found)
     remedy = (
-        f"echo 'net.core.rmem_max={_NEEDED_RMEM_BYTES}' | sudo tee /etc/sysctl.d/60-gige-vision.conf "
+        f"echo 'net.core.rmem_max={needed_bytes}' | sudo tee /etc/sysctl.d/60-gige-vision.conf "
         "&& sudo sysctl --system"
     )
     return HostCheck("receive buffer", False, found, remedy)
 
 
-def _raw_sockets() -> HostCheck:
+def check_raw_sockets() -> HostCheck:
     """CAP_NET_RAW lets Aravis read packets from a ring, past the socket: fewer get lost under load."""
     status = Path("/proc/self/status").read_text()
     effective = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff"))

@@ -17,6 +17,7 @@ import pytest
 from edge.cameras import CameraState, CameraStatus, Frame, GigESettings, create_camera
 from edge.cameras.aravis import Device
 from edge.cameras.gige import GigESession, _connect, choose_device, list_cameras
+from edge.cameras.gige_host import NEEDED_RMEM_BYTES, check_receive_buffer
 from edge.cameras.live import CameraAwayError, LiveCamera
 from edge.errors import CameraError
 from tests.edge.cameras.gige_network import ADDRESSES, GigENetwork, inside, need_gige_peers
@@ -343,6 +344,25 @@ def test_a_camera_that_another_program_controls_is_waited_for_even_when_that_one
                 take(camera, 1)
         finally:
             other.kill()
+
+
+WITHOUT_RAW_SOCKETS = ["setpriv", "--bounding-set", "-net_raw", "--inh-caps", "-net_raw"]
+COUNT = """
+from edge.cameras import GigESettings, create_camera
+region = {"width": 1024, "height": 1024}
+with create_camera(GigESettings(kind="gige", frame_rate_hz=20, region=region)) as camera:
+    frames = [camera.read(5) for _ in range(40)]
+    print(sum(frame is not None and not frame.error for frame in frames))
+"""
+
+
+def test_frames_arrive_without_raw_sockets_too(network: GigENetwork) -> None:
+    if not check_receive_buffer(NEEDED_RMEM_BYTES).good:
+        pytest.skip("needs net.core.rmem_max of 4 MiB")
+    network.camera()
+    command = [*WITHOUT_RAW_SOCKETS, sys.executable, "-c", COUNT]
+    counted = subprocess.run(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, check=True)
+    assert int(counted.stdout) >= 38
 
 
 def test_a_software_trigger_takes_exactly_the_part_it_names(network: GigENetwork) -> None:
