@@ -58,7 +58,7 @@ def to_image(data: npt.NDArray[np.uint8], code: int, width: int, height: int, pa
     if pixel_format is None:
         raise FrameError(
             f"The camera sends pixel format 0x{code:08x}, which is not understood.",
-            f"Set camera.pixel_format to one of {', '.join(PIXEL_FORMATS)}.",
+            f"Set camera.pixel_format to one of these: {FAMILIES}.",
         )
     row_bits = width * pixel_format.bits_per_pixel
     if row_bits % 8:
@@ -200,5 +200,11 @@ PIXEL_FORMATS: dict[str, PixelFormat] = {
     ]
 }
 """Every pixel format that is understood, by its GenICam name."""
+
+FAMILIES = (
+    "Mono8, Mono10, Mono12, Mono14, Mono16, BayerRG8, BayerRG10, BayerRG12, BayerRG16 (and GR, GB, BG), "
+    "10 and 12 bits also with Packed or p, RGB8, BGR8, RGBa8, BGRa8, YUV422_8, YUV422_8_UYVY"
+)
+"""The same, short enough for one line of error."""
 
 _BY_CODE = {pixel_format.code: pixel_format for pixel_format in PIXEL_FORMATS.values()}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from edge.cameras.pixel_formats import PIXEL_FORMATS
+from edge.cameras.pixel_formats import FAMILIES, PIXEL_FORMATS
 
 
 class _Settings(BaseModel):
@@ -213,7 +213,7 @@ class GigESettings(_Settings):
     @classmethod
     def _known_format(cls, name: str | None) -> str | None:
         if name is not None and name not in PIXEL_FORMATS:
-            raise ValueError(f"is not one of {', '.join(PIXEL_FORMATS)}")
+            raise ValueError(f"is not one of these: {FAMILIES}")
         return name
 
 

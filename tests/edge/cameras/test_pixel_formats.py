@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
 
-from edge.cameras.pixel_formats import PIXEL_FORMATS, to_image
+from edge.cameras.pixel_formats import FAMILIES, PIXEL_FORMATS, to_image
 from edge.errors import FrameError
 from tests.edge.cameras.images import picture
 
@@ -136,6 +137,12 @@ def test_an_unknown_format_names_the_known_ones() -> None:
     with pytest.raises(FrameError, match="0x02180021") as caught:
         to_image(np.zeros(100, np.uint8), 0x02180021, 4, 4)
     assert "Mono8" in caught.value.remedy
+
+
+def test_the_short_list_names_formats_that_exist() -> None:
+    named = re.findall(r"\b(?:Mono|Bayer|RGB|BGR|YUV)\w+", FAMILIES)
+    assert len(named) > 10
+    assert set(named) <= set(PIXEL_FORMATS)
 
 
 def test_a_row_that_ends_inside_a_byte_is_refused() -> None:
