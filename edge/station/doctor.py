@@ -98,7 +98,7 @@ def examine(
         yield _told("products", lambda: ", ".join(Products(data_dir).names()) or "none is enrolled yet")
         return
     yield _told("product", lambda: _product(data_dir, config.product, bundle))
-    yield _told("camera", lambda: _camera(config))
+    yield from _camera(config)
     yield from _brokers(config)
 
 
@@ -227,24 +227,40 @@ def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
     return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
 
 
-def _camera(config: StationConfig) -> str:
+def _camera(config: StationConfig) -> Iterator[Finding]:
+    if config.camera.kind == "gige":
+        from edge.cameras.gige_host import check_host
+
+        for check in check_host():
+            mark = Mark.OK if check.good else Mark.WRONG
+            yield Finding(check.what, mark, check.found, check.remedy)
+    try:
+        yield _picture(config)
+    except EdgeError as error:
+        yield _wrong("camera", error)
+
+
+def _picture(config: StationConfig) -> Finding:
+    """What the camera shows. One that waits for its trigger, or for a file, is not wrong."""
     from edge.cameras import EndOfStream, create_camera
-    from edge.errors import CameraError
 
     with create_camera(config.camera) as camera:
         try:
             frame = camera.read(_FRAME_WAIT_S)
         except EndOfStream:
             frame = None
+        status = f"{camera.name} ({config.camera.kind}): {camera.status.detail}".removesuffix(": ")
         if frame is None:
-            raise CameraError(
-                f"Camera {camera.name}: no image within {_FRAME_WAIT_S:g} s. {camera.status.detail}".strip(),
-                "Look at the camera, its cable and its trigger.",
+            return Finding(
+                "camera",
+                Mark.WARNING,
+                f"{status}; no image within {_FRAME_WAIT_S:g} s",
+                "Look at the camera, its cable and its trigger, if parts were passing.",
             )
         if frame.image is None:
-            raise CameraError(f"Camera {camera.name}: {frame.error}")
+            return Finding("camera", Mark.WRONG, frame.error)
         height, width = frame.image.shape[:2]
-        return f"{camera.name} ({config.camera.kind}) shows {width}x{height} px; {camera.status.detail}"
+        return Finding("camera", Mark.OK, f"{status}; {width}x{height} px")
 
 
 def _brokers(config: StationConfig) -> Iterator[Finding]:

@@ -18,7 +18,11 @@ _OVERRUN_LASTS_S = 10.0
 _OVERRUN = "Parts come faster than verdicts: some are not inspected."
 
 _STORAGE = ("records", "outbox")
+
+#: A camera that is looked for, opened and configured may take so long before it counts as lost.
+_OPENING_S = 5.0
 _LOST = (CameraState.LOST, CameraState.BACKING_OFF)
+_WELL = (CameraState.STREAMING, CameraState.CLOSED)
 _LINK_IS_WELL = (LinkState.CONNECTED, LinkState.CONNECTING, LinkState.DISABLED)
 
 
@@ -50,6 +54,7 @@ class Pulse:
         self._finished = threading.Event()
         self._told = Tally()
         self._overrun_until_s = 0.0
+        self._camera_well_s = time.monotonic()
         self._levels: dict[str, Level] = {}
         self._told_state: tuple[str, str] | None = None
 
@@ -85,8 +90,10 @@ class Pulse:
         self._publisher.heartbeat()
 
     def _watch_camera(self) -> None:
-        status = self._camera.status
-        lost = status.state in _LOST
+        status, now = self._camera.status, time.monotonic()
+        if status.state in _WELL:
+            self._camera_well_s = now
+        lost = status.state in _LOST or now - self._camera_well_s > _OPENING_S
         self._health.set("camera", Level.FAULT if lost else Level.OK, status.detail if lost else "")
 
     def _watch_line(self) -> None:
