@@ -19,7 +19,7 @@ from edge.commands._options import (
 
 if TYPE_CHECKING:
     from edge.cameras import Image
-    from edge.station.products import Product
+    from edge.station.product import Product
     from edge.vision.memory import Memory
 
 
@@ -64,7 +64,8 @@ def command(
     from edge.commands._engine import opened_engine
     from edge.commands._image_files import image_files
     from edge.evaluation.progress import progress_bar
-    from edge.station.products import Products, check_name
+    from edge.station.product import check_name
+    from edge.station.products import Products
     from edge.vision.enrollment import enroll
 
     if add and not images:

@@ -87,10 +87,8 @@ def _row(inspection: Inspection) -> str:
 
     if inspection.error:
         return f"ERROR  {inspection.part_id}  {inspection.error}"
-    return (
-        f"{inspection.verdict.value.upper():5}  {inspection.part_id}  score {score_text(inspection.score or 0.0)}  "
-        f"p {inspection.p_value:.3f}  {inspection.latency_ms['total']:.0f} ms  {inspection.location}".rstrip()
-    )
+    score = score_text(inspection.score or 0.0)
+    return f"{inspection.verdict.value.upper():5}  {inspection.part_id}  score {score}  p {inspection.p_value:.3f}  {inspection.latency_ms['total']:.0f} ms  {inspection.location}".rstrip()
 
 
 def _write_overlay(folder: Path, judged: Judged) -> None:

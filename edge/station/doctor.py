@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from edge.errors import BundleError, EdgeError, RecordsError
 from edge.records import History
-from edge.station.products import Products, check_learned_by
+from edge.station.product import check_learned_by
+from edge.station.products import Products
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle

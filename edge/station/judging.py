@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from ulid import ULID
 
 from edge.cameras import Frame, Image
@@ -18,7 +19,6 @@ from edge.errors import EdgeError, EngineError
 from edge.inspection import Inspection, Verdict, utc_timestamp
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from edge.vision.inspector import Inspector
@@ -75,6 +75,14 @@ class Judge:
         """
         self._inspector.use(memory)
         self._product = product
+
+    def warm_up(self) -> None:
+        """Judge a black image of the references' size: the first part shall not wait for memory.
+
+        Raises:
+            EngineError: the engine cannot judge at all.
+        """
+        self._inspector.inspect(np.zeros(self._inspector.memory.shape, np.uint8))
 
     def judge(self, frame: Frame, seq: int = 0, arrived_s: float | None = None) -> Judged:
         """The verdict on one frame; what goes wrong is a verdict ``error``, never an exception.

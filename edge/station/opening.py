@@ -11,8 +11,9 @@ from edge.messaging import Publisher
 from edge.records import Records
 from edge.station.judging import Judge
 from edge.station.pipeline import Rooms, Station
+from edge.station.product import Product, check_learned_by
 from edge.station.product_switch import ProductSwitch
-from edge.station.products import Product, Products, check_learned_by
+from edge.station.products import Products
 from edge.station.writer import Listener
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ def opened_station(config: StationConfig, listeners: Sequence[Listener] = ()) ->
         rooms.enter_context(publisher)
         engine = OpenVinoEngine(bundle, config.engine.precision, config.engine.threads)
         rooms.callback(engine.close)
+        judge = open_judge(engine, bundle, product, station=config.station.name)
+        judge.warm_up()
         yield Station(
             Rooms(
                 camera=create_camera(config.camera),
-                judge=open_judge(engine, bundle, product, station=config.station.name),
+                judge=judge,
                 records=records,
                 publisher=publisher,
                 switch=switch,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from edge.errors import ProductError
 from edge.station.judging import Judge
-from edge.station.products import Products, check_learned_by
+from edge.station.product import check_learned_by
+from edge.station.products import Products
 
 if TYPE_CHECKING:
     from edge.messaging.commands import Command

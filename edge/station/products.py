@@ -16,20 +16,18 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.cameras import Image, read_image
 from edge.errors import ProductError
 from edge.inspection import utc_timestamp
+from edge.station.product import FILE_NAME, Product, ProductFile, Version, check_name, memory_file, read_file
 
 if TYPE_CHECKING:
     from edge.vision.memory import Memory
@@ -40,77 +38,6 @@ Learn = Callable[[Sequence[Image]], "Memory"]
 KEPT_VERSIONS = 10
 """How far ``undo`` reaches; older versions are forgotten."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_FILE = "product.json"
-
-
-class Version(BaseModel):
-    """One enrollment of a product.
-
-    Attributes:
-        number: counts the product's enrollments; never given twice.
-        made_at: UTC, ISO 8601.
-        bundle: id of the bundle that learned it; another bundle has to learn it again.
-        rotations: ``none``, ``90`` or ``fine``.
-        references: file names below ``references/``.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    number: int
-    made_at: str
-    bundle: str
-    rotations: str
-    references: tuple[str, ...]
-
-
-class _ProductFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    description: str = ""
-    enrollments: int
-    versions: tuple[Version, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A product as it is on the disk.
-
-    Attributes:
-        folder: where it lives; its last part is the product's name.
-        description: in a person's words, for reports and for the language model.
-        versions: the newest last; that one is in use.
-    """
-
-    folder: Path
-    description: str
-    versions: tuple[Version, ...]
-
-    @property
-    def name(self) -> str:
-        """The product's name, as the PLC knows it."""
-        return self.folder.name
-
-    @property
-    def version(self) -> Version:
-        """The version in use."""
-        return self.versions[-1]
-
-    @property
-    def reference_files(self) -> list[Path]:
-        """The images of good parts that the version in use was learned from."""
-        return [self.folder / "references" / name for name in self.version.references]
-
-    def memory(self) -> Memory:
-        """What the version in use has learned.
-
-        Raises:
-            ProductError: the file is missing or damaged.
-        """
-        from edge.vision.memory import Memory
-
-        return Memory.load(_memory_file(self.folder, self.version.number))
-
 
 class Products:
     """The products under a station's ``data_dir``. Any process may read while another enrolls."""
@@ -120,7 +47,7 @@ class Products:
 
     def names(self) -> list[str]:
         """The names of all enrolled products, sorted."""
-        return sorted(path.parent.name for path in self.folder.glob(f"[!.]*/{_FILE}"))
+        return sorted(path.parent.name for path in self.folder.glob(f"[!.]*/{FILE_NAME}"))
 
     def get(self, name: str) -> Product:
         """The product of this name.
@@ -129,7 +56,7 @@ class Products:
             ProductError: there is none (the error names those that there are), or its file is damaged.
         """
         folder = self.folder / check_name(name)
-        content = self._read(folder)
+        content = read_file(folder)
         if content is None:
             raise self._unknown(name)
         return Product(folder, content.description, content.versions)
@@ -188,7 +115,7 @@ class Products:
             ProductError: there is no version before it.
         """
         with self._changing(name) as folder:
-            content = self._read(folder)
+            content = read_file(folder)
             if content is None:
                 raise self._unknown(name)
             if len(content.versions) < 2:
@@ -206,16 +133,16 @@ class Products:
             ProductError: there is no such product, or it cannot be deleted.
         """
         with self._changing(name) as folder:
-            if self._read(folder) is None:
+            if read_file(folder) is None:
                 raise self._unknown(name)
             # Without its file the product is gone at once, however long the rest takes.
-            (folder / _FILE).unlink()
+            (folder / FILE_NAME).unlink()
             shutil.rmtree(folder)
 
     def _learn(self, folder: Path, images: Sequence[Image], learn: Learn, description: str | None) -> Product:
         distinct = {_reference_name(image): image for image in images}
         memory = learn(list(distinct.values()))
-        before = self._read(folder) or _ProductFile(enrollments=0, versions=())
+        before = read_file(folder) or ProductFile(enrollments=0, versions=())
         version = Version(
             number=before.enrollments + 1,
             made_at=utc_timestamp(),
@@ -228,10 +155,10 @@ class Products:
         for name, image in distinct.items():
             if not (references / name).exists():
                 _write_png(references / name, image)
-        memory.save(_memory_file(folder, version.number))
+        memory.save(memory_file(folder, version.number))
         self._write(
             folder,
-            _ProductFile(
+            ProductFile(
                 description=before.description if description is None else description,
                 enrollments=version.number,
                 versions=(*before.versions, version)[-KEPT_VERSIONS:],
@@ -260,35 +187,10 @@ class Products:
                 "Free some space there, or give the user the right to write.",
             ) from error
 
-    def _read(self, folder: Path) -> _ProductFile | None:
-        path = folder / _FILE
-        try:
-            content = _ProductFile.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ProductError(
-                f"{path} cannot be read: {error.strerror or error}.", "Give the user the right to read it."
-            ) from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ProductError(
-                f"{path} is damaged: {where or 'the file'}: {first['msg']}.",
-                f"Delete the folder {folder} and enroll the product again.",
-            ) from error
-        if not content.versions:
-            raise ProductError(
-                f"{path} is damaged: it has no version.",
-                f"Delete the folder {folder} and enroll the product again.",
-            )
-        return content
-
-    def _write(self, folder: Path, content: _ProductFile) -> None:
+    def _write(self, folder: Path, content: ProductFile) -> None:
         """Put the file in force, then drop what no version refers to any more."""
-        text = content.model_dump_json(indent=2).encode() + b"\n"
-        _replace(folder / _FILE, lambda path: _write_whole(path, text))
-        needed = {_memory_file(folder, version.number) for version in content.versions}
+        _write_whole(folder / FILE_NAME, content.model_dump_json(indent=2).encode() + b"\n")
+        needed = {memory_file(folder, version.number) for version in content.versions}
         needed |= {
             folder / "references" / name for version in content.versions for name in version.references
         }
@@ -310,41 +212,6 @@ class Products:
         return ProductError(f"There is no product {name!r}.", f"Enrolled: {', '.join(names)}.{meant}")
 
 
-def check_name(name: str) -> str:
-    """Return ``name`` if a product can be called so.
-
-    Raises:
-        ProductError: it is empty, too long, or has characters that folders or topics do not take.
-    """
-    if _NAME.fullmatch(name):
-        return name
-    from edge.messaging.topics import suggest_level
-
-    raise ProductError(
-        f"{name!r} cannot be the name of a product: 1 to 63 of A-Z a-z 0-9 _ . - are allowed, "
-        "the first a letter or a digit.",
-        f"Write for example {suggest_level(name).lstrip('-_')[:63] or 'part'!r}.",
-    )
-
-
-def check_learned_by(bundle_id: str, product: Product) -> None:
-    """Refuse a product that another bundle learned: features of two bundles cannot be compared.
-
-    Raises:
-        ProductError: with the command that learns it again from its own references.
-    """
-    if product.version.bundle != bundle_id:
-        raise ProductError(
-            f"{product.name} was learned by the bundle {product.version.bundle}; this is {bundle_id}.",
-            "Learn it again from its kept references: "
-            f"anomalygpt-edge enroll --product {product.name}, with the station's --bundle and --data-dir",
-        )
-
-
-def _memory_file(folder: Path, number: int) -> Path:
-    return folder / f"memory-{number:04d}.npz"
-
-
 def _reference_name(image: Image) -> str:
     """The file name of a reference, from its pixels: the same image is kept once."""
     digest = hashlib.sha256(f"{image.shape}".encode())
@@ -358,19 +225,16 @@ def _write_png(path: Path, image: Image) -> None:
     done, encoded = cv2.imencode(".png", image)
     if not done:
         raise ProductError(f"An image of shape {image.shape} cannot be kept as PNG.")
-    _replace(path, lambda temporary: _write_whole(temporary, encoded.tobytes()))
+    _write_whole(path, encoded.tobytes())
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` make a file under a temporary name, and give it its own when it is on the disk."""
+    """Write a file under a temporary name, and give it its own when it is on the disk."""
     temporary = path.with_name(f".new-{path.name}")
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:

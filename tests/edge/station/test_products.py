@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from edge.errors import ProductError
-from edge.station.products import KEPT_VERSIONS, Products, check_name
+from edge.station.product import check_name
+from edge.station.products import KEPT_VERSIONS, Products
 from edge.vision.memory import Memory
 from tests.edge.parts import good_part
 
