@@ -87,8 +87,10 @@ def _row(inspection: Inspection) -> str:
 
     if inspection.error:
         return f"ERROR  {inspection.part_id}  {inspection.error}"
-    score = score_text(inspection.score or 0.0)
-    return f"{inspection.verdict.value.upper():5}  {inspection.part_id}  score {score}  p {inspection.p_value:.3f}  {inspection.latency_ms['total']:.0f} ms  {inspection.location}".rstrip()
+    verdict, score = inspection.verdict.value.upper(), score_text(inspection.score or 0.0)
+    total_ms = inspection.latency_ms["total"]
+    row = f"{verdict:5}  {inspection.part_id}  score {score}  p {inspection.p_value:.3f}  {total_ms:.0f} ms"
+    return f"{row}  {inspection.location}".rstrip()
 
 
 def _write_overlay(folder: Path, judged: Judged) -> None:
