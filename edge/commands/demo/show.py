@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from edge.config import StationConfig
     from edge.vision.memory import Memory
 
-_MOST_HZ = 4.0
+_LEAST_HZ, _MOST_HZ = 0.1, 4.0
 
 #: The share of this machine that the default rate uses: capture, records and terminal need some too.
 _LOAD = 0.7
@@ -72,7 +72,7 @@ class Show:
             self._say(line)
         lay_out(source, self._folder / "parts")
         speed_hz = self._enroll(bundle, source)
-        config = self._write_station(source, bundle, rate_hz or min(_MOST_HZ, round(_LOAD * speed_hz, 1)))
+        config = self._write_station(source, bundle, rate_hz or _steady_rate_hz(speed_hz))
         gathered = Gathered(source.defective)
         with ExitStack() as stack:
             broker = stack.enter_context(EmbeddedBroker())
@@ -199,6 +199,11 @@ def _speed_hz(inspector: Inspector, images: Sequence[Image]) -> float:
     for image in images:
         inspector.inspect(image)
     return len(images) / (time.monotonic() - started_s)
+
+
+def _steady_rate_hz(speed_hz: float) -> float:
+    """A rate that a machine of this speed keeps up with, parts a second."""
+    return min(_MOST_HZ, max(_LEAST_HZ, round(_LOAD * speed_hz, 1)))
 
 
 def _short(path: Path) -> str:
