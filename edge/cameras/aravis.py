@@ -37,6 +37,10 @@ class BufferStatus(IntEnum):
     FILLING = 6
     ABORTED = 7
 
+    @classmethod
+    def _missing_(cls, value: object) -> BufferStatus:  # noqa: ARG003 - the enum's own signature
+        return cls.UNKNOWN  # a newer library has more reasons for a frame that is not whole
+
 
 class DeviceErrorCode(IntEnum):
     """Aravis' own reasons for a refusal."""
@@ -53,6 +57,10 @@ class DeviceErrorCode(IntEnum):
     NO_STREAM_CHANNEL = 9
     NOT_CONTROLLER = 10
     UNKNOWN = 11
+
+    @classmethod
+    def _missing_(cls, value: object) -> DeviceErrorCode:  # noqa: ARG003
+        return cls.UNKNOWN
 
 
 class AravisError(Exception):

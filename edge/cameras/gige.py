@@ -25,8 +25,9 @@ from edge.cameras.camera import CameraState
 from edge.cameras.frame_ids import WRAP, FrameIds
 from edge.cameras.gige_configuration import configure
 from edge.cameras.gige_host import check_raw_sockets, check_receive_buffer
-from edge.cameras.live import CameraAwayError, Capture, LiveCamera, Report
+from edge.cameras.live import LiveCamera
 from edge.cameras.pixel_formats import to_image
+from edge.cameras.session import CameraAwayError, Capture, Report
 from edge.cameras.settings import GigESettings
 from edge.errors import CameraError, FrameError
 
@@ -136,7 +137,7 @@ def _controlled_elsewhere(what: str) -> CameraAwayError:
 
 
 class GigESession:
-    """One connection to a GigE Vision camera, streaming; see :class:`~edge.cameras.live.Session`."""
+    """One connection to a GigE Vision camera, streaming; see :class:`~edge.cameras.session.Session`."""
 
     def __init__(
         self,

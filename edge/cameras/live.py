@@ -1,9 +1,10 @@
 """A camera that can go away: from *discover* to *stream*, and back again after a loss.
 
-Each kind of live camera brings a :class:`Session`, one connection from its opening to its loss.
-What surrounds it is the same for all and lives here: one thread that connects, tears down and
-reconnects with back-off, so that the reading thread never waits for any of it; the watchdog for
-a camera that says it streams and sends nothing; one error frame and one log line per loss.
+Each kind of live camera brings a :class:`~edge.cameras.session.Session`, one connection from its
+opening to its loss. What surrounds it is the same for all and lives here: one thread that connects,
+tears down and reconnects with back-off, so that the reading thread never waits for any of it; the
+watchdog for a camera that says it streams and sends nothing; one error frame and one log line per
+loss.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import datetime, timezone
 from types import TracebackType
-from typing import Protocol
 
 from edge.cameras.camera import CameraState, CameraStatus, EndOfStream
-from edge.cameras.frame import Frame, Image
+from edge.cameras.frame import Frame
+from edge.cameras.open_trigger import OpenTrigger
+from edge.cameras.session import CameraAwayError, Capture, Connect, Session
 from edge.errors import CameraError
 
 _log = logging.getLogger(__name__)
@@ -31,85 +32,20 @@ LONGEST_BACK_OFF_S = 1.0
 _SLICE_S = 0.2
 
 
-class CameraAwayError(CameraError):
-    """The camera is not there now and may come back by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """What a session delivers: a frame that does not know its part yet; fields as in ``Frame``."""
-
-    frame_id: int
-    captured_at: datetime
-    image: Image | None = None
-    error: str = ""
-    missed: int = 0
-    device_time_ns: int | None = None
-    chunks: Mapping[str, int | float | str] = field(default_factory=dict)
-
-
-class Session(Protocol):
-    """One connection to a camera. ``next`` is called by one thread; ``trigger`` by any."""
-
-    @property
-    def description(self) -> str:
-        """What is connected and how it is set, one sentence."""
-
-    @property
-    def no_frame_s(self) -> float | None:
-        """The camera is lost when it sent nothing for so long; None where silence is normal."""
-
-    def next(self, timeout_s: float) -> Capture | None:
-        """The next capture, or None.
-
-        Raises:
-            CameraAwayError: the camera is lost.
-            EndOfStream: it has shown its last frame.
-        """
-
-    def trigger(self) -> None:
-        """Take one image now.
-
-        Raises:
-            CameraError: the camera cannot be triggered so.
-        """
-
-    def close(self) -> None:
-        """Release the connection; may take seconds. Called once."""
-
-
-Report = Callable[[CameraState], None]
-Connect = Callable[[Report], Session]
-"""Discovers, opens and configures, reporting each state.
-
-Raises CameraAwayError where trying again may help, any other CameraError where it cannot.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Trigger:
-    part_id: str
-    asked_at: datetime
-    window: timedelta
-
-    def covers(self, moment: datetime) -> bool:
-        """Whether an image that began to arrive then can be this part's."""
-        return self.asked_at <= moment <= self.asked_at + self.window
-
-
 class LiveCamera:
     """A :class:`~edge.cameras.camera.Camera` over sessions that come and go.
 
     Args:
         name: the camera's name in the station file.
         connect: makes a session.
-        trigger_window_s: a triggered image must arrive within so many seconds of its trigger.
+        trigger_window_s: of a camera that the station triggers: an image must arrive within so many
+            seconds of its trigger.
     """
 
     def __init__(self, name: str, connect: Connect, trigger_window_s: float | None = None) -> None:
         self._name = name
         self._connect = connect
-        self._trigger_window_s = trigger_window_s
+        self._open_trigger = None if trigger_window_s is None else OpenTrigger(trigger_window_s)
         self._changed = threading.Condition()
         self._using = threading.Lock()  # held while the session is read; taken to close it
         self._triggering = threading.Lock()  # held while the session is triggered; likewise
@@ -119,11 +55,11 @@ class LiveCamera:
         self._dropped: Session | None = None
         self._refusal: CameraError | None = None
         self._tried = False
+        self._broken = False  # the camera's thread has ended by a fault of this program
         self._complained = False  # the log says that the camera is away
         self._proven = False  # the session has sent an image, or need not
         self._status = CameraStatus(CameraState.CLOSED)
         self._silent_since: float | None = None
-        self._pending: _Trigger | None = None
 
     @property
     def name(self) -> str:
@@ -142,12 +78,12 @@ class LiveCamera:
         if self._thread is not None:
             return
         self._closing.clear()
-        self._tried, self._refusal, self._complained = False, None, False
+        self._tried, self._refusal, self._complained, self._broken = False, None, False, False
         self._status = CameraStatus(CameraState.DISCOVERING)
-        self._thread = threading.Thread(target=self._keep_connected, name=f"camera-{self._name}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"camera-{self._name}", daemon=True)
         self._thread.start()
         with self._changed:
-            self._changed.wait_for(lambda: self._tried)
+            self._changed.wait_for(lambda: self._tried or self._broken)
         if self._refusal is not None:
             refusal = self._refusal
             self.close()
@@ -160,7 +96,7 @@ class LiveCamera:
 
         Raises:
             EndOfStream: the camera was closed, or a file has ended.
-            CameraError: the camera was never opened.
+            CameraError: the camera was never opened, or a fault of this program has ended it.
         """
         if self._thread is None and not self._closing.is_set():
             raise CameraError(f"Camera {self._name} is not open.", "Call open() before read().")
@@ -171,8 +107,12 @@ class LiveCamera:
                 frame = self._read_session(session, deadline)
                 if frame is not None:
                     return frame
-            if late := self._late_trigger():
-                return late
+            if part := self._open_trigger and self._open_trigger.overdue():
+                return self._error_frame(
+                    part,
+                    f"Camera {self._name} sent no image in time after the trigger. "
+                    "Check exposure and frame rate, or raise camera.trigger.window_s.",
+                )
             if time.monotonic() >= deadline:
                 return None
 
@@ -185,25 +125,24 @@ class LiveCamera:
         Raises:
             CameraError: not a software-triggered camera, away, or busy with the part before.
         """
-        if self._trigger_window_s is None:
+        trigger = self._open_trigger
+        if trigger is None:
             raise CameraError(
                 f"Camera {self._name} takes no software trigger.", "Set camera.trigger.source to software."
             )
         with self._triggering:
-            with self._changed:
-                session = self._session
-                if session is None:
-                    raise CameraAwayError(f"Camera {self._name} is away: {self._status.detail}")
-                if self._pending is not None:
-                    raise CameraError(
-                        f"Camera {self._name} still waits for the image of part {self._pending.part_id}.",
-                        "Trigger the next part when this one's result is there.",
-                    )
-                self._pending = _Trigger(part_id, _now(), timedelta(seconds=self._trigger_window_s))
+            session = self._session
+            if session is None:
+                raise CameraAwayError(f"Camera {self._name} is away: {self._status.detail}")
+            if waiting := trigger.ask(part_id):
+                raise CameraError(
+                    f"Camera {self._name} still waits for the image of part {waiting}.",
+                    "Trigger the next part when this one's result is there.",
+                )
             try:
                 session.trigger()
             except CameraError:
-                self._take_pending()
+                trigger.give_up()
                 raise
 
     def close(self) -> None:
@@ -229,11 +168,15 @@ class LiveCamera:
     def _await_session(self, deadline: float) -> Session | None:
         with self._changed:
             self._changed.wait_for(
-                lambda: self._session is not None or self._closing.is_set(),
+                lambda: self._session is not None or self._closing.is_set() or self._broken,
                 timeout=max(0.0, min(deadline - time.monotonic(), _SLICE_S)),
             )
             if self._closing.is_set():
                 raise EndOfStream
+            if self._broken:
+                raise CameraError(
+                    f"Camera {self._name} has failed.", "The log holds the fault; please report it."
+                )
             return self._session
 
     def _read_session(self, session: Session, deadline: float) -> Frame | None:
@@ -263,36 +206,33 @@ class LiveCamera:
 
     def _lose(self, session: Session, error: CameraAwayError) -> Frame | None:
         """Give the session up; None where the camera was away already and never really back."""
-        still_away = self._complained and not self._proven
         with self._changed:
+            still_away = self._complained and not self._proven
+            self._complained = True
             self._session, self._dropped = None, session
             self._silent_since = None
             self._update(CameraState.LOST, str(error), losses=self._status.losses + (not still_away))
             self._changed.notify_all()
-        part = self._take_pending()
-        if still_away and part is None:
-            return None
+        part = self._open_trigger and self._open_trigger.give_up()
         if not still_away:
             _log.warning("camera %s is lost: %s", self._name, error)
-        self._complained = True
+        elif not part:
+            return None
         return self._error_frame(part or f"{_stamp(_now())}-lost", f"Camera {self._name} is lost: {error}")
 
     def _frame(self, capture: Capture) -> Frame:
         part_id = f"{_stamp(capture.captured_at)}-{capture.frame_id}"
         error = capture.error
-        if self._trigger_window_s is not None:
-            pending = self._pending
-            if pending is not None and pending.covers(capture.captured_at):
-                part_id = self._take_pending() or part_id
-            else:
-                error = f"Camera {self._name} sent an image that no trigger asked for."
-        counts = self._status
+        if self._open_trigger is not None:
+            asked = self._open_trigger.part_of(capture.captured_at)
+            part_id = asked or part_id
+            error = error if asked else f"Camera {self._name} sent an image that no trigger asked for."
         with self._changed:
             self._status = replace(
-                counts,
-                frames=counts.frames + (not error),
-                errors=counts.errors + bool(error),
-                missed=counts.missed + capture.missed,
+                self._status,
+                frames=self._status.frames + (not error),
+                errors=self._status.errors + bool(error),
+                missed=self._status.missed + capture.missed,
             )
         return Frame(
             image=None if error else capture.image,
@@ -306,28 +246,21 @@ class LiveCamera:
             chunks=capture.chunks,
         )
 
-    def _late_trigger(self) -> Frame | None:
-        pending = self._pending
-        if pending is None or _now() <= pending.asked_at + pending.window:
-            return None
-        self._take_pending()
-        return self._error_frame(
-            pending.part_id,
-            f"Camera {self._name} sent no image within {self._trigger_window_s:g} s of the trigger. "
-            "Check exposure and frame rate, or raise camera.trigger.window_s.",
-        )
-
-    def _take_pending(self) -> str | None:
-        with self._changed:
-            pending, self._pending = self._pending, None
-        return pending.part_id if pending else None
-
     def _error_frame(self, part_id: str, error: str) -> Frame:
         with self._changed:
             self._status = replace(self._status, errors=self._status.errors + 1)
         return Frame(None, part_id, self._name, _now(), 0, error)
 
     # Connecting: the camera's own thread.
+
+    def _work(self) -> None:
+        try:
+            self._keep_connected()
+        finally:
+            if not self._closing.is_set():
+                with self._changed:
+                    self._broken = True
+                    self._changed.notify_all()
 
     def _keep_connected(self) -> None:
         back_off_s = FIRST_BACK_OFF_S

@@ -16,7 +16,8 @@ from urllib.parse import quote, urlsplit
 
 from edge.cameras.camera import CameraState, EndOfStream
 from edge.cameras.frame import Image
-from edge.cameras.live import CameraAwayError, Capture, LiveCamera, Report
+from edge.cameras.live import LiveCamera
+from edge.cameras.session import CameraAwayError, Capture, Report
 from edge.cameras.settings import RtspSettings, UvcSettings, VideoSettings
 from edge.errors import CameraError
 
