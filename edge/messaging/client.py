@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -34,6 +35,8 @@ STABLE_S = 5.0
 _SUSPICIOUS = 3
 _LOOP_S = 0.2
 _GOODBYE_S = 1.0
+#: What paho lets through when the system is out of sockets or a broker sends nonsense.
+_LOOP_ERRORS = (OSError, ValueError, LookupError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,10 @@ class Client:
             self._show_fault(faults.of_exception(error, broker, self._settings.connect_timeout_s), broker)
             return 0.0
         began = time.monotonic()
-        self._loop(client, attempt, began + self._settings.connect_timeout_s)
+        try:
+            self._loop(client, attempt, began + self._settings.connect_timeout_s)
+        except _LOOP_ERRORS as error:
+            attempt.fault = faults.broken(error, broker)
         lasted_s = 0.0
         if attempt.session is not None:
             self._listener.link_down(attempt.session)

@@ -162,6 +162,12 @@ def disconnected(reason_name: str, broker: BrokerSettings) -> Fault:
     return Fault(LinkState.CLOSED, f"The connection to {broker} ended ({why}).")
 
 
+def broken(error: Exception, broker: BrokerSettings) -> Fault:
+    """The connection could not be kept going: no sockets left, or a packet that makes no sense."""
+    what = f"{type(error).__name__}: {error}"
+    return Fault(LinkState.CLOSED, f"The connection to {broker} broke off ({what}).", "Is it an MQTT broker?")
+
+
 def thrown_out(broker: BrokerSettings, client_id: str) -> Fault:
     """Accepted and thrown out, again and again."""
     return Fault(

@@ -60,8 +60,12 @@ class _Question:
     def __call__(self) -> None:
         try:
             self.future.set_result(self.ask())
-        except (EdgeError, sqlite3.Error) as error:
+        except EdgeError as error:
             self.future.set_exception(error)
+        except sqlite3.Error as error:
+            self.future.set_exception(
+                MessagingError(f"The outbox cannot be used: {error}.", "Check the disk.")
+            )
 
 
 def _ended() -> MessagingError:

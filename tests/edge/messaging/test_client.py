@@ -120,6 +120,31 @@ def test_what_is_no_broker_is_told_apart(publisher: Make):
         assert station.status().link.state is LinkState.UNREACHABLE
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x20\x00",  # a CONNACK without its content
+        b"\x20\x03\x00\xee\x00",  # a reason that does not exist
+        b"\x20\x7f" + bytes(127),  # properties that run over
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        bytes(range(255)),
+    ],
+)
+def test_a_server_that_talks_nonsense_does_not_end_the_attempts(publisher: Make, nonsense: bytes):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        station = publisher(
+            BrokerSettings(host="127.0.0.1", port=server.getsockname()[1]), connect_timeout_s=0.3
+        )
+        server.settimeout(5)
+        for _ in range(3):  # it comes again
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(nonsense)
+            connection.close()
+        assert wait_until(lambda: station.status().link.reason)
+        assert station.status().link.state is not LinkState.CONNECTED
+
+
 def test_a_name_that_nobody_knows_is_said(publisher: Make):
     station = publisher(BrokerSettings(host="no-such-host.invalid"))
     assert wait_until(lambda: "'no-such-host.invalid' is not known" in station.status().link.reason)

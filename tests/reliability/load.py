@@ -1,0 +1,135 @@
+"""How fast, how much: throughput, the inspection path while brokers come and go, and a day without one."""
+
+from __future__ import annotations
+
+import signal
+import statistics
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.messaging import AlarmCode, MessagingSettings, Publisher, payloads
+from edge.messaging.outbox import Outbox
+from edge.messaging.streams import Entry, Stream
+from tests.edge.messaging.brokers import Mosquitto, wait_until
+from tests.reliability.bench import Bench
+from tests.reliability.station import make_inspection
+
+DAY_S = 86_400
+
+
+def throughput(folder: Path, total: int) -> dict[str, Any]:
+    """Events per second: paho alone, and through the outbox with every batch on the disk first."""
+    with Mosquitto(folder / "broker") as broker:
+        payload = payloads.encode(payloads.result(make_inspection(1, "top")))
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="alone", protocol=mqtt.MQTTv5)
+        client.max_inflight_messages_set(32)
+        done, acknowledged = threading.Event(), 0
+
+        def count(*_: object) -> None:
+            nonlocal acknowledged
+            acknowledged += 1
+            if acknowledged == total:
+                done.set()
+
+        client.on_publish = count
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+        began = time.perf_counter()
+        for _ in range(total):
+            client.publish("alone/result", payload, qos=1)
+        assert done.wait(300)
+        alone = total / (time.perf_counter() - began)
+        client.disconnect()
+        client.loop_stop()
+        rates = {}
+        for batch in (1, 50):
+            with Publisher(
+                MessagingSettings(brokers=(broker.settings(),)), folder / f"data{batch}"
+            ) as station:
+                assert wait_until(lambda s=station: s.status().link.birth)
+                began = time.perf_counter()
+                for first in range(1, total + 1, batch):
+                    station.publish_inspections([make_inspection(first + n, "top") for n in range(batch)])
+                durable = total / (time.perf_counter() - began)
+                assert station.flush(300)
+                rates[batch] = (durable, total / (time.perf_counter() - began))
+    return {
+        "events": total,
+        "paho alone, per second": round(alone),
+        "outbox, one event per commit, durable per second": round(rates[1][0]),
+        "outbox, one event per commit, delivered per second": round(rates[1][1]),
+        "outbox, 50 events per commit, durable per second": round(rates[50][0]),
+        "outbox, 50 events per commit, delivered per second": round(rates[50][1]),
+    }
+
+
+def inspection_path(folder: Path, total: int) -> dict[str, Any]:
+    """The p99 from frame to hand-over, in turns with the broker healthy and dead, in one run."""
+    turn_s = max(2.0, total / 200 / 12)
+    turns: list[tuple[str, float, float]] = []
+    with Bench(folder, total, 200.0).running() as bench:
+        bench.start_station()
+        bench.wait_durable(200)
+        while bench.durable < total - 200 * turn_s and not bench.station_ended:
+            for state in ("healthy", "broken"):
+                if state == "broken":
+                    bench.broker.kill(signal.SIGKILL)
+                began = time.time()
+                time.sleep(turn_s)
+                turns.append((state, began, time.time()))
+                if state == "broken":
+                    bench.broker.start()
+                    bench.consumer.ready.wait(20)
+                    wait_until(lambda: bench.consumer.count() >= bench.durable - 20, 30)
+        bench.finish("inspection path")
+    lines = (line.split() for line in (folder / "latencies.txt").read_text().splitlines())
+    latencies = [(float(at), float(ms)) for at, ms in lines]
+    figures: dict[str, Any] = {"parts": len(latencies), "turns": len(turns)}
+    for state in ("healthy", "broken"):
+        spans = [(began, ended) for name, began, ended in turns if name == state]
+        chosen = [ms for at, ms in latencies if any(began <= at <= ended for began, ended in spans)]
+        cuts = statistics.quantiles(chosen, n=100)
+        figures[f"{state}: parts, p50 ms, p99 ms"] = (len(chosen), round(cuts[49], 3), round(cuts[98], 3))
+    healthy, broken = (figures[f"{state}: parts, p50 ms, p99 ms"][2] for state in ("healthy", "broken"))
+    figures["p99 broken / healthy"] = round(broken / healthy, 3)
+    return figures
+
+
+def day_without_broker(folder: Path, parts: int = DAY_S) -> dict[str, Any]:
+    """A simulated day at one part per second with nobody there, in the default bounds; then catching up."""
+    path = folder / "data" / "outbox.db"
+    now = 1_700_000_000.0
+    outbox = Outbox(path, clock=lambda: now)
+    for first in range(1, parts + 1, 60):
+        now += 60
+        results = [
+            Entry(Stream.RESULT, "plant/a/cell-3/result", payloads.result(make_inspection(first + n, "top")))
+            for n in range(min(60, parts + 1 - first))
+        ]
+        # An alarm comes and is acknowledged every ten minutes.
+        alarm = Entry(Stream.ALARM, "plant/a/cell-3/alarm", {"code": AlarmCode.CAMERA}, retain=True)
+        outbox.commit([*results, *([alarm] if first % 600 == 1 else [])])
+    counts = outbox.counts()
+    alarms = outbox.last_seq(Stream.ALARM)
+    outbox.close()
+    size_mb = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
+    with Mosquitto(folder / "broker") as broker:
+        settings = MessagingSettings(site="plant", line="a", brokers=(broker.settings(),))
+        began = time.perf_counter()
+        with Publisher(settings, path.parent, station="cell-3") as station:
+            assert wait_until(lambda: station.status().link.birth)
+            assert wait_until(lambda: station.flush(60), 900)
+            seconds = time.perf_counter() - began
+    return {
+        "parts": parts,
+        "alarms raised, kept": (alarms, counts.rows[Stream.ALARM]),
+        "dropped": sum(counts.dropped.values()),
+        "on the disk, MB": round(size_mb, 1),
+        "catch-up, s": round(seconds, 1),
+        "catch-up, messages per second": round((parts + alarms) / seconds),
+    }

@@ -1,0 +1,206 @@
+"""What may break around a station, one function each. Each returns the figures of its run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.reliability.bench import BROKER_ADDRESS, STATION_ADDRESS, Bench, Figures
+
+RATE = 200.0
+
+
+def healthy(folder: Path, total: int) -> Figures:
+    """Nothing breaks."""
+    with Bench(folder, total, RATE).running() as bench:
+        bench.start_station()
+        return bench.finish("nothing breaks")
+
+
+def _broker_dies(folder: Path, total: int, number: signal.Signals) -> Figures:
+    times = 5
+    with Bench(folder, total, RATE).running() as bench:
+        bench.start_station()
+        for n in range(1, times + 1):
+            bench.wait_durable(total * n // (times + 1))
+            bench.consumer.ready.wait(20)
+            bench.broker.kill(number)
+            bench.faults += 1
+            time.sleep(0.5)
+            bench.broker.start()
+        return bench.finish(f"broker gets {number.name}", f"{times} times, back after 0.5 s")
+
+
+def broker_sigterm(folder: Path, total: int) -> Figures:
+    """The broker is restarted in order."""
+    return _broker_dies(folder, total, signal.SIGTERM)
+
+
+def broker_sigkill(folder: Path, total: int) -> Figures:
+    """The broker dies."""
+    return _broker_dies(folder, total, signal.SIGKILL)
+
+
+def broker_down(folder: Path, total: int) -> Figures:
+    """The broker is away for long."""
+    away_s = min(60.0, total / RATE)
+    with Bench(folder, total, RATE).running() as bench:
+        bench.start_station()
+        bench.wait_durable(total // 4)
+        bench.broker.kill(signal.SIGTERM)
+        bench.faults += 1
+        time.sleep(away_s)
+        bench.broker.start()
+        return bench.finish("broker away", f"once, for {away_s:.0f} s")
+
+
+def broker_flaps(folder: Path, total: int) -> Figures:
+    """The broker comes and goes."""
+    with Bench(folder, total, RATE).running() as bench:
+        bench.start_station()
+        while bench.durable < total and not bench.station_ended:
+            time.sleep(2)
+            bench.consumer.ready.wait(20)
+            bench.broker.kill(signal.SIGTERM)
+            bench.faults += 1
+            time.sleep(0.2)
+            bench.broker.start()
+        return bench.finish("broker flaps", "up for 2 s, away for 0.2 s, over and over")
+
+
+def broker_freezes(folder: Path, total: int) -> Figures:
+    """The broker stops answering and its connections stay open."""
+    with Bench(folder, total, RATE).running() as bench:
+        bench.start_station()
+        for n in range(1, 4):
+            bench.wait_durable(total * n // 4)
+            bench.broker.send(signal.SIGSTOP)
+            bench.faults += 1
+            time.sleep(8)  # longer than the station's keep-alive of 3 s
+            bench.broker.send(signal.SIGCONT)
+        return bench.finish("broker freezes", "3 times for 8 s, connections open")
+
+
+def link_cut(folder: Path, total: int) -> Figures:
+    """The cable is pulled: no reset, no answer, nothing (needs root)."""
+    with Bench(folder, total, RATE).running() as bench, _cable() as (namespace, cable):
+        bench.broker.kill()
+        configuration = bench.broker.folder / "mosquitto.conf"
+        configuration.write_text(
+            configuration.read_text().replace(f"{bench.broker.port} 127.0.0.1", str(bench.broker.port))
+        )
+        bench.broker.start()
+        bench.consumer.ready.wait(20)
+        bench.host, bench.prefix = BROKER_ADDRESS, ["ip", "netns", "exec", namespace]
+        bench.start_station()
+        for n in range(1, 5):
+            bench.wait_durable(total * n // 5)
+            _ip("link", "set", cable, "down")
+            bench.faults += 1
+            time.sleep(8)
+            _ip("link", "set", cable, "up")
+        return bench.finish("link cut", "4 times for 8 s, in a network namespace")
+
+
+@contextlib.contextmanager
+def _cable() -> Iterator[tuple[str, str]]:
+    """A network namespace for the station, and the broker's end of a cable to it."""
+    namespace, here, there = f"cell{os.getpid()}", f"vb{os.getpid()}", f"vs{os.getpid()}"
+    _ip("netns", "add", namespace)
+    try:
+        _ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", namespace)
+        _ip("addr", "add", f"{BROKER_ADDRESS}/30", "dev", here)
+        _ip("link", "set", here, "up")
+        _ip("-n", namespace, "link", "set", "lo", "up")
+        _ip("-n", namespace, "addr", "add", f"{STATION_ADDRESS}/30", "dev", there)
+        _ip("-n", namespace, "link", "set", there, "up")
+        yield namespace, here
+    finally:
+        _ip("netns", "del", namespace)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
+
+
+def station_sigkill(folder: Path, total: int, kills: int = 200) -> Figures:
+    """The station dies at random points, and goes on from what was durable."""
+    rng = random.Random(1)
+    kills = min(kills, total // 10)
+    with Bench(folder, total, RATE).running() as bench:
+        for n in range(1, kills + 1):
+            bench.start_station()
+            bench.wait_durable(total * n // (kills + 1))
+            time.sleep(rng.uniform(0, 0.05))
+            bench.kill_station()
+            bench.faults += 1
+        bench.start_station()
+        return bench.finish("station gets SIGKILL", f"at {kills} random points")
+
+
+def disk_full(folder: Path, total: int) -> Figures:
+    """Others fill the station's disk to the last block, and the broker is there."""
+    with Bench(folder, total, RATE).running() as bench, _small_disk(folder / "disk") as disk:
+        bench.data = disk
+        bench.start_station()
+        bench.wait_durable(total // 4)
+        _fill(disk)
+        bench.faults += 1
+        bench.wait_durable(total * 3 // 4)
+        (disk / "filler").unlink()
+        return bench.finish("disk full, broker there", "for half of the run, on a tmpfs of 16 MB")
+
+
+def disk_full_broker_away(folder: Path, total: int) -> Figures:
+    """The same without a broker: now something must go, and it is the oldest results, counted."""
+    with Bench(folder, total, RATE).running() as bench, _small_disk(folder / "disk") as disk:
+        bench.data = disk
+        bench.start_station()
+        bench.wait_durable(total // 4)
+        bench.broker.kill(signal.SIGTERM)
+        _fill(disk)
+        bench.faults += 2
+        bench.wait_durable(total * 3 // 4)
+        bench.broker.start()
+        figures = bench.finish("disk full, broker away", "for half of the run: the oldest results give way")
+        figures.lost -= figures.dropped  # those are given up by rule, and counted
+        return figures
+
+
+@contextlib.contextmanager
+def _small_disk(folder: Path) -> Iterator[Path]:
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def _fill(folder: Path) -> None:
+    with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+SCENARIOS: dict[str, Callable[[Path, int], Figures]] = {
+    function.__name__: function
+    for function in (
+        healthy,
+        broker_sigterm,
+        broker_sigkill,
+        broker_down,
+        broker_flaps,
+        broker_freezes,
+        link_cut,
+        station_sigkill,
+        disk_full,
+        disk_full_broker_away,
+    )
+}
