@@ -23,7 +23,7 @@ class LabelledProduct:
     parts: Sequence[tuple[Image, bool]]
 
 
-def rendered_set(products: int = 6, parts: int = 10) -> Iterator[LabelledProduct]:
+def rendered_set(products: int = 6, parts: int = 12) -> Iterator[LabelledProduct]:
     """Rendered products with ``parts`` good and ``parts`` defective parts each."""
     for product in rendered_products(products, _SEED):
         good = [(product.good(1 + part), False) for part in range(parts)]

@@ -201,7 +201,7 @@ def _parity(precision: Precision, tallies: dict[Precision, _Tally], taps: _TapsP
     mean, lowest = (taps.mean, taps.lowest) if own else (fmean(tally.cosines), tally.lowest)
     area, area_reference = fmean(tally.aurocs), fmean(reference.aurocs)
     return Parity(
-        against="the source's own graph in ONNX Runtime" if own else "fp32",
+        against="source in ONNX Runtime" if own else "fp32",
         images=taps.images if own else len(tally.cosines),
         patch_cosine_mean=round(mean, 6),
         patch_cosine_min=round(lowest, 6),

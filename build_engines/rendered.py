@@ -41,7 +41,7 @@ class RenderedProduct:
         return self._photographed(self._drawn(part), part)
 
     def defective(self, part: int) -> Image:
-        """The same part with one defect: a scratch, a spot, a stain or a missing piece."""
+        """The same part with one defect: a scratch, a spot, a stain or a hole."""
         rng = np.random.default_rng([self.seed, part, 2])
         return self._photographed(_with_defect(self._drawn(part), rng), part)
 
@@ -135,9 +135,9 @@ def _printed(design: np.random.Generator, own: np.random.Generator, tint: Array)
 
 def _metallic(design: np.random.Generator, own: np.random.Generator, tint: Array) -> Array:
     """Brushed metal: noise drawn out along the brush."""
-    length = int(design.integers(31, 121)) | 1
+    length = int(design.integers(61, 181)) | 1
     brushed = cv2.blur(own.normal(0, 1, (SIDE, SIDE)).astype(np.float32), (length, 1))
-    brushed *= design.uniform(6, 16) / brushed.std()
+    brushed *= design.uniform(3, 8) / brushed.std()
     image: Array = _plain(design.uniform(110, 200) * tint**0.2) + brushed[..., None]
     return image
 
@@ -185,19 +185,19 @@ def _grain(rng: np.random.Generator, strength: float, size: float) -> Array:
 def _with_defect(image: Array, rng: np.random.Generator) -> Array:
     x, y = (int(v) for v in rng.integers(SIDE // 4, SIDE * 3 // 4, 2))
     mask = np.zeros((SIDE, SIDE), np.float32)
-    kind = rng.choice(["scratch", "spot", "stain", "missing"])
+    kind = rng.choice(["scratch", "spot", "stain", "hole"])
     if kind == "scratch":
         steps = np.cumsum(rng.normal(0, 9, (8, 2)) + rng.normal(0, 9, 2), axis=0) + np.array([x, y])
-        cv2.polylines(mask, [steps.astype(np.int32)], False, 1.0, int(rng.integers(1, 4)), cv2.LINE_AA)
+        cv2.polylines(mask, [steps.astype(np.int32)], False, 1.0, int(rng.integers(2, 5)), cv2.LINE_AA)
     else:
-        axes = tuple(int(v) for v in rng.integers(5, 26, 2))
+        axes = tuple(int(v) for v in rng.integers(7, 30, 2))
         cv2.ellipse(mask, (x, y), axes, float(rng.uniform(0, 180)), 0, 360, 1.0, -1, cv2.LINE_AA)
     if kind == "stain":
         mask = cv2.GaussianBlur(mask, (0, 0), 6) * 0.7
-    if kind == "missing":  # What lies elsewhere shows through.
-        other = np.roll(image, (SIDE // 2, SIDE // 3), axis=(0, 1))
+    if kind == "hole":  # The part's own shade, as flat and dark as its ground would look.
+        other = np.full_like(image, rng.uniform(0.2, 0.5) * image.mean(axis=(0, 1)))
     else:
-        contrast = rng.choice([-1, 1]) * rng.uniform(25, 90)
+        contrast = rng.choice([-1, 1]) * rng.uniform(40, 110)
         other = image + contrast * rng.uniform(0.6, 1, 3)
     blended: Array = (image * (1 - mask[..., None]) + other * mask[..., None]).astype(np.float32)
     return blended
