@@ -65,6 +65,7 @@ class OpenVinoEngine:
         self._encoder.set_input_tensor(_shared(self._buffer))
         self._features = self._encoder.get_output_tensor()
         self._memory: MemoryArrays | None = None
+        self._arrays: dict[str, Array] = {}
         self.memory_shapes: Mapping[str, tuple[int | None, ...]] = {
             port.any_name: tuple(None if d.is_dynamic else d.get_length() for d in port.partial_shape)
             for port in self._head.model_inputs
@@ -85,7 +86,8 @@ class OpenVinoEngine:
                 "They were made by another bundle: make them again with this one.",
             )
         start = time.perf_counter()
-        self._head.set_tensor(_CUT, _shared(np.ascontiguousarray(features)))
+        given = _shareable(features)  # Named, since a tensor does not keep its array alive.
+        self._head.set_tensor(_CUT, _shared(given))
         return self._matched(memory, 0.0, start)
 
     def infer(self, image: Image, memory: MemoryArrays) -> EngineOutput:
@@ -139,8 +141,9 @@ class OpenVinoEngine:
                     f"The memory's {name} is {array.dtype} {array.shape}, expected float32 {shape}.",
                     "The product was enrolled with another bundle: enroll it again.",
                 )
-        self._memory = None
-        for name, array in memory.items():
+        # Kept here, since a tensor does not keep its array alive.
+        self._arrays = {name: _shareable(array) for name, array in memory.items()}
+        for name, array in self._arrays.items():
             self._head.set_tensor(name, _shared(array))
         self._memory = memory
 
@@ -218,6 +221,11 @@ def _run(request: ov.InferRequest) -> None:
         request.wait()
     except RuntimeError as error:
         raise EngineError(f"OpenVINO failed: {_reason(error)}", "Restart the station.") from error
+
+
+def _shareable(array: Array) -> Array:
+    """The array itself where OpenVINO can share it, which wants it writeable; else a copy."""
+    return np.require(array, requirements=["C", "W"])
 
 
 def _shared(array: npt.NDArray[Any]) -> ov.Tensor:

@@ -92,6 +92,18 @@ def test_a_product_change_takes_effect_and_back(engine: OpenVinoEngine) -> None:
     assert np.array_equal(back.map, first.map)
 
 
+def test_arrays_that_must_not_be_written_are_taken(engine: OpenVinoEngine) -> None:
+    memory = memory_of(engine, 1)
+    expected = engine.infer(picture(2), dict(memory))
+    for array in memory.values():
+        array.flags.writeable = False
+    features = engine.features(picture(2))
+    features.flags.writeable = False
+    assert engine.infer(picture(2), memory).score == expected.score
+    assert engine.match(features, memory).score == expected.score
+    assert engine.match(np.asfortranarray(features), memory).score == expected.score
+
+
 def test_what_it_returns_belongs_to_the_caller(engine: OpenVinoEngine) -> None:
     memory = memory_of(engine, 1)
     features, output = engine.features(picture(2)), engine.infer(picture(2), memory)
