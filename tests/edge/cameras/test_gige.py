@@ -7,75 +7,23 @@ import logging
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge.cameras import CameraState, CameraStatus, Frame, GigESettings, create_camera
+from edge.cameras import CameraState, CameraStatus, GigESettings
 from edge.cameras.aravis import Device
 from edge.cameras.gige import GigESession, _connect, choose_device, list_cameras
 from edge.cameras.gige_host import NEEDED_RMEM_BYTES, check_receive_buffer
-from edge.cameras.live import LiveCamera
 from edge.cameras.session import CameraAwayError
 from edge.errors import CameraError
-from tests.edge.cameras.gige_network import ADDRESSES, GigENetwork, inside, need_gige_peers
+from tests.edge.cameras.gige_network import ADDRESSES, GigENetwork
+from tests.edge.cameras.gige_reading import camera_with, is_streaming, take, wait_for
 
 pytestmark = pytest.mark.netns
-
-
-@pytest.fixture(scope="module")
-def cable() -> Iterator[GigENetwork]:
-    need_gige_peers()
-    network = GigENetwork()
-    try:
-        network.build()
-        with inside(network.station):
-            yield network
-    finally:
-        network.remove()
-
-
-@pytest.fixture
-def network(cable: GigENetwork) -> Iterator[GigENetwork]:
-    yield cable
-    cable.clear()
-
-
-def camera_with(**settings: Any) -> LiveCamera:
-    camera = create_camera(GigESettings.model_validate({"kind": "gige", **settings}))
-    assert isinstance(camera, LiveCamera)
-    return camera
-
-
-def take(camera: LiveCamera, count: int, timeout_s: float = 20) -> list[Frame]:
-    """So many frames, good and bad, before the time is over."""
-    deadline = time.monotonic() + timeout_s
-    frames: list[Frame] = []
-    while len(frames) < count:
-        assert time.monotonic() < deadline, f"{len(frames)} of {count} frames; {camera.status}"
-        if frame := camera.read(timeout_s=0.5):
-            frames.append(frame)
-    return frames
-
-
-def wait_for(
-    camera: LiveCamera, condition: Callable[[CameraStatus], bool], timeout_s: float = 20
-) -> list[Frame]:
-    """Read until the camera's status is as wanted; the frames that came meanwhile."""
-    deadline = time.monotonic() + timeout_s
-    frames: list[Frame] = []
-    while not condition(camera.status):
-        assert time.monotonic() < deadline, camera.status
-        if frame := camera.read(timeout_s=0.1):
-            frames.append(frame)
-    return frames
-
-
-def is_streaming(status: CameraStatus) -> bool:
-    return status.state is CameraState.STREAMING
 
 
 def test_cameras_on_the_network_are_listed(network: GigENetwork) -> None:

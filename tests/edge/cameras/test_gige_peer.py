@@ -13,10 +13,8 @@ from edge.cameras.live import LiveCamera
 from edge.cameras.pixel_formats import PIXEL_FORMATS
 from edge.errors import CameraError
 from tests.edge.cameras.gige_network import GigENetwork
-from tests.edge.cameras.test_gige import cable, camera_with, is_streaming, network, take, wait_for
+from tests.edge.cameras.gige_reading import camera_with, is_streaming, take, wait_for
 from tests.edge.cameras.viva_camera import VivaCamera
-
-__all__ = ["cable", "network"]
 
 pytestmark = pytest.mark.netns
 
