@@ -7,6 +7,7 @@ usage, 130 interrupted. A command that has codes of its own says so in its ``--h
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import pkgutil
 import signal
@@ -20,6 +21,8 @@ from edge.errors import EdgeError
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+_SILENT = logging.NullHandler()
 
 _ORDER = (
     "demo",
@@ -74,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
+    # A command that shows no log says itself what matters; Python would print warnings beside it.
+    logging.getLogger("edge").addHandler(_SILENT)
     try:
         done = cli.main(arguments, prog_name="anomalygpt-edge", standalone_mode=False)
         sys.stdout.flush()

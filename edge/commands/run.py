@@ -36,7 +36,7 @@ def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> No
 
     from edge.cli import EXIT_ERROR, EXIT_INTERRUPTED
     from edge.commands._live import PartsView
-    from edge.commands._logging import log_to
+    from edge.commands._logging import logging_to
     from edge.commands._signals import stop_on_signals
     from edge.config import load_station
     from edge.station.opening import opened_station
@@ -44,10 +44,10 @@ def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> No
     config = load_station(station)
     console = Console()
     live = console.is_terminal and not plain
-    log_to(console if live else None)
     view = PartsView(console, f"{config.station.name} · {config.product}")
     listeners = ([view.add] if live else []) + ([_log_part] if verbose else [])
     with ExitStack() as stack:
+        stack.enter_context(logging_to(console if live else None))
         opened = stack.enter_context(opened_station(config, listeners))
         wish = stack.enter_context(stop_on_signals(opened.stop))
         log.info("%s inspects %s", config.station.name, config.product)

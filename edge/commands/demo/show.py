@@ -18,7 +18,7 @@ from rich.console import Console
 from edge.bundle import Bundle
 from edge.cameras import Image, read_image
 from edge.commands._live import PartsView
-from edge.commands._logging import log_to
+from edge.commands._logging import logging_to
 from edge.commands._signals import StopWish, stop_on_signals
 from edge.commands.demo.bundle import bundle_at_hand
 from edge.commands.demo.images import Source, folder_images, lay_out, solar_cells
@@ -139,8 +139,8 @@ class Show:
 
         live = self._console.is_terminal
         view = PartsView(self._console, f"{config.product} on {config.station.name}", total, heard)
-        log_to(self._console if live else None, logging.WARNING)
         with ExitStack() as stack:
+            stack.enter_context(logging_to(self._console if live else None, logging.WARNING))
             station = stack.enter_context(
                 opened_station(config, [gathered.add, view.add if live else view.print_line])
             )
