@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.commands._image_files import images_in
 from edge.errors import DatasetError
-from edge.fetch import ELPV_DATASET, download_bar, fetch_elpv
+from edge.fetch import ELPV_DATASET, Progress, download_bar, fetch_elpv
 
 _SEED = 0
 _CELL_REFERENCES = 8
@@ -45,8 +46,7 @@ def solar_cells(parts: int) -> Source:
     Raises:
         SourceError: the dataset is not in the cache and cannot be fetched.
     """
-    with download_bar(ELPV_DATASET.requirement, ELPV_DATASET.size) as progress:
-        folder = fetch_elpv(progress)
+    folder = _fetched_cells()
     cells: dict[Path, bool] = {}
     for line in (folder / "labels.csv").read_text().splitlines():
         name, probability, cell_type = line.split()
@@ -67,6 +67,19 @@ def solar_cells(parts: int) -> Source:
             f"            drawn from {len(cells)} monocrystalline cells whose label is certain, fixed seed",
         ],
     )
+
+
+def _fetched_cells() -> Path:
+    """The dataset's folder; a progress bar is shown where it has to be downloaded."""
+    with ExitStack() as stack:
+        bar: list[Progress] = []
+
+        def show(done: int) -> None:
+            if not bar:
+                bar.append(stack.enter_context(download_bar(ELPV_DATASET.requirement, ELPV_DATASET.size)))
+            bar[0](done)
+
+        return fetch_elpv(show)
 
 
 def folder_images(folder: Path, parts: int) -> Source:
