@@ -141,6 +141,7 @@ class OpenVinoEngine:
                     f"The memory's {name} is {array.dtype} {array.shape}, expected float32 {shape}.",
                     "The product was enrolled with another bundle: enroll it again.",
                 )
+        self._memory = None  # Until all of it is handed over.
         # Kept here, since a tensor does not keep its array alive.
         self._arrays = {name: _shareable(array) for name, array in memory.items()}
         for name, array in self._arrays.items():
