@@ -79,7 +79,7 @@ class Outbox:
         try:
             return self._commit(entries, acked)
         except sqlite3.Error as error:
-            if "full" in str(error) and entries:
+            if "full" in str(error):
                 return self._commit_on_full_disk(entries, acked)
             for entry in entries:
                 self._counts.dropped[entry.stream] += 1
@@ -159,6 +159,11 @@ class Outbox:
     def _commit_on_full_disk(self, entries: Sequence[Entry], acked: Collection[int]) -> list[int]:
         """Give up stored and new results, then events, then alarms, until the rest fits."""
         self._file.hold_size()
+        if not entries:
+            try:
+                return self._commit([], acked)
+            except sqlite3.OperationalError as error:
+                raise self._file.unusable(error) from error
         kept = list(entries)
         seqs: dict[int, int] = {}
         for stream in reversed(Stream):

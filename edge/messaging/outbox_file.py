@@ -19,6 +19,10 @@ _LOG_PAGES = 256
 #: be copied into it first, so this is more than a log.
 RESERVE_BYTES = 2 << 20
 
+#: Free space kept inside the database, on the disk already: about 1,500 messages. A station that
+#: reaches its broker needs no more, so that others may fill its disk without any loss.
+SPARE_BYTES = 1 << 20
+
 _MAX_PAGES = 0xFFFFFFFE
 
 _SCHEMA_VERSION = 1
@@ -63,6 +67,7 @@ class OutboxFile:
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             self.db = self._open()
             self.was_reset = True
+        self._keep_spare_pages()
         self.keep_reserve()
 
     def _open(self) -> sqlite3.Connection:
@@ -111,6 +116,19 @@ class OutboxFile:
     def close(self) -> None:
         """Close the file; what is in it stays."""
         self.db.close()
+
+    def _keep_spare_pages(self) -> None:
+        free = self.db.execute("PRAGMA freelist_count").fetchone()[0]
+        missing = SPARE_BYTES - free * self.db.execute("PRAGMA page_size").fetchone()[0]
+        if missing <= 0:
+            return
+        try:
+            self.db.execute("CREATE TABLE spare(room BLOB)")
+            self.db.execute("INSERT INTO spare VALUES (zeroblob(?))", (missing,))
+            self.start_log_anew()  # only now do the pages have blocks on the disk
+        except sqlite3.OperationalError as error:
+            log.warning("the outbox %s keeps no spare space: %s", self._path, error)
+        self.db.execute("DROP TABLE IF EXISTS spare")
 
     # -- on a full disk ------------------------------------------------------------------------
 

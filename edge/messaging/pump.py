@@ -323,7 +323,10 @@ class Pump:
         except MessagingError as error:
             self._set_fault(str(error))
             for submission in submissions:
-                submission.future.set_exception(error)
+                if submission.entries:
+                    submission.future.set_exception(error)
+                else:
+                    submission.future.set_result([])
             return
         self._acked.clear()
         self._set_fault("" if all(seqs) else "The disk is full: messages are being given up.")

@@ -70,7 +70,8 @@ def throughput(folder: Path, total: int) -> dict[str, Any]:
 
 def inspection_path(folder: Path, total: int) -> dict[str, Any]:
     """The p99 from frame to hand-over, in turns with the broker healthy and dead, in one run."""
-    turn_s = max(2.0, total / 200 / 12)
+    total = max(total, 4000)
+    turn_s = total / 200 / 10
     turns: list[tuple[str, float, float]] = []
     with Bench(folder, total, 200.0).running() as bench:
         bench.start_station()

@@ -91,12 +91,13 @@ def test_results_go_before_events_and_alarms_stay(path: Path):
 
 
 def test_the_bound_in_bytes_holds_on_the_disk_too(path: Path):
-    outbox = Outbox(path, max_bytes=300_000)
+    bound = 3_000_000
+    outbox = Outbox(path, max_bytes=bound)
     for _ in range(40):
-        outbox.commit([entry(text="x" * 400) for _ in range(100)])
-    assert outbox.counts().total_bytes <= 300_000
-    assert path.stat().st_size < 1.5 * 300_000
-    assert outbox.counts().dropped[Stream.RESULT] == 4000 - outbox.counts().total_rows
+        outbox.commit([entry(text="x" * 400) for _ in range(300)])
+    assert outbox.counts().total_bytes <= bound
+    assert path.stat().st_size < 1.5 * bound
+    assert outbox.counts().dropped[Stream.RESULT] == 12_000 - outbox.counts().total_rows
 
 
 def test_messages_under_way_are_given_up_after_those_that_wait(path: Path):

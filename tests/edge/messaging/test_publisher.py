@@ -179,10 +179,10 @@ def test_brokers_are_tried_in_order(tmp_path: Path, mosquitto: Mosquitto, publis
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of five megabytes."""
+    """A disk of six megabytes."""
     folder = tmp_path / "small"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", folder], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=False).returncode:
         pytest.skip("needs the right to mount a small tmpfs")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
