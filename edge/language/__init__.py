@@ -1,0 +1,11 @@
+"""The language half: prompt embeddings in, a verdict and words out, by a frozen GGUF model.
+
+Importing this room loads nothing heavy; llama.cpp is loaded with the first runner, and a station
+uses it through a :class:`LanguageWorker`, in a process of its own.
+"""
+
+from edge.language.model import LanguageModel, Limits, Prompt, Reading
+from edge.language.runner import Runner
+from edge.language.worker import LanguageWorker
+
+__all__ = ["LanguageModel", "LanguageWorker", "Limits", "Prompt", "Reading", "Runner"]

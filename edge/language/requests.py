@@ -1,0 +1,85 @@
+"""What is said between a station and its language worker, over a connection that only they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.errors import EdgeError
+from edge.language.context import Rows
+from edge.language.model import LanguageModel, Limits, Prompt, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The first message to a worker: what to load. Answered by :class:`Ready` or :class:`Failed`."""
+
+    model: LanguageModel
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has loaded its model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker cannot load its model, and ends."""
+
+    error: EdgeError
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Asks for a verdict on a part; answered with a :class:`Reading`."""
+
+    prompt: Prompt
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Asks for the sentence about a part; answered with a string."""
+
+    dialogue: int
+    most_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Asks a follow-up question; answered with a string."""
+
+    dialogue: int
+    question: str
+    most_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Ends a dialogue; answered with None."""
+
+    dialogue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One message to the worker.
+
+    Attributes:
+        number: the reply carries it.
+        deadline: on the clock of ``time.monotonic``, which processes of one machine share; after it
+            nobody waits for the reply.
+        work: what to do.
+    """
+
+    number: int
+    deadline: float
+    work: Judge | Answer | Ask | Release
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One message from the worker: the result, or the error instead of it."""
+
+    number: int
+    result: Reading | str | EdgeError | None

@@ -1,0 +1,131 @@
+"""The language worker's own process, started by :mod:`edge.language.worker`.
+
+A verdict never waits for words: sentences are written token by token, and before each token the
+verdicts that came in meanwhile are made. The process ends when the other side of its connection
+closes, so it never outlives the station.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+
+from edge.errors import EdgeError, LanguageError
+from edge.language.model import Reading
+from edge.language.requests import Answer, Ask, Failed, Judge, Ready, Release, Reply, Request, Setup
+from edge.language.runner import Runner
+
+
+class _Desk:
+    """The requests of one connection, served with one runner."""
+
+    def __init__(self, runner: Runner, connection: Connection) -> None:
+        self._runner = runner
+        self._connection = connection
+        self._arrived: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._verdicts: deque[tuple[Request, Judge]] = deque()
+        self._texts: deque[Request] = deque()
+        self._writing: tuple[Request, Iterator[str], list[str]] | None = None
+        # A thread of its own, so that the station's sender never waits for a computation.
+        threading.Thread(target=self._receive, name="language-requests", daemon=True).start()
+
+    def serve(self) -> None:
+        """Works until the station closes the connection."""
+        while self._take_arrivals():
+            if self._verdicts:
+                self._judge(*self._verdicts.popleft())
+            else:
+                self._write_on()
+
+    def _receive(self) -> None:
+        try:
+            while True:
+                self._arrived.put(self._connection.recv())
+        except (EOFError, OSError):
+            self._arrived.put(None)
+
+    def _take_arrivals(self) -> bool:
+        """Sorts what came in, and waits for it where there is nothing to do; False when all is over."""
+        idle = not (self._verdicts or self._texts or self._writing)
+        while True:
+            try:
+                request = self._arrived.get(block=idle)
+            except queue.Empty:
+                return True
+            if request is None:
+                return False
+            if isinstance(request.work, Judge):
+                self._verdicts.append((request, request.work))
+            else:
+                self._texts.append(request)
+            idle = False
+
+    def _judge(self, request: Request, work: Judge) -> None:
+        try:
+            _check_deadline(request)
+            result: Reading | EdgeError = self._runner.judge(work.prompt, work.rows)
+        except EdgeError as error:
+            result = error
+        self._reply(request, result)
+
+    def _write_on(self) -> None:
+        """Begins the next text, or adds one piece to the one that is being written."""
+        if self._writing is None:
+            request = self._texts.popleft()
+            if isinstance(request.work, Release):
+                self._runner.release(request.work.dialogue)
+                self._reply(request, None)
+                return
+            self._writing = request, self._begin(request), []
+        request, pieces, written = self._writing
+        try:
+            _check_deadline(request)
+            piece = next(pieces, None)
+        except EdgeError as error:
+            self._writing = None
+            self._reply(request, error)
+            return
+        if piece is not None:
+            written.append(piece)
+            return
+        self._writing = None
+        self._reply(request, "".join(written))
+
+    def _begin(self, request: Request) -> Iterator[str]:
+        work = request.work
+        if isinstance(work, Answer):
+            yield from self._runner.answer(work.dialogue, work.most_tokens)
+        elif isinstance(work, Ask):
+            yield from self._runner.ask(work.dialogue, work.question, work.most_tokens)
+
+    def _reply(self, request: Request, result: Reading | str | EdgeError | None) -> None:
+        self._connection.send(Reply(request.number, result))
+
+
+def _check_deadline(request: Request) -> None:
+    if time.monotonic() > request.deadline:
+        raise LanguageError("The language model was not done in time.")
+
+
+def main(descriptor: int) -> None:
+    """Serves the connection behind an inherited file descriptor."""
+    # Ctrl-C goes to the whole group of processes; the station decides when the worker ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = Connection(descriptor)
+    setup: Setup = connection.recv()
+    try:
+        runner = Runner(setup.model, setup.limits)
+    except EdgeError as error:
+        connection.send(Failed(error))
+        return
+    with runner:
+        connection.send(Ready())
+        try:
+            _Desk(runner, connection).serve()
+        except BrokenPipeError:
+            return  # The station went away while a reply was on its way.
