@@ -18,14 +18,14 @@ help: ## show what can be made
 
 setup: $(STAMP) ## create .venv with everything that the demo and the tests need
 
-$(STAMP): setup.py edge/__init__.py
+$(STAMP): setup.py constraints.txt edge/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "error: $(PYTHON) is not Python 3.10 to 3.13. Name one that is: make setup PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "error: $(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install -qq --upgrade pip 'setuptools>=68' wheel
-	$(BIN)/python -m pip install -qq --editable '.[demo,build,test]'
+	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[demo,build,test]'
 	@touch $@
 
 demo: setup ## the main job on real images: make demo ARGS="--parts 20"
