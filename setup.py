@@ -14,6 +14,8 @@ version = next(
 EXTRAS = {
     "build": ["onnx>=1.16", "onnxruntime>=1.18", "nncf>=2.14"],
     "demo": ["iotcore>=0.4,<0.5"],
+    # Published as source only: `python -m build_engines.llama_wheel` builds it once and keeps the wheel.
+    "language": ["llama-cpp-python==0.3.36"],
 }
 EXTRAS["test"] = [
     *EXTRAS["build"], *EXTRAS["demo"],
