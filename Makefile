@@ -18,7 +18,7 @@ help: ## show what can be made
 
 setup: $(STAMP) ## create .venv with everything that the demo and the tests need
 
-$(STAMP): setup.py constraints.txt edge/__init__.py
+$(STAMP): setup.py constraints.txt edge/__init__.py edge/language/library.py build_engines/llama_wheel.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "error: $(PYTHON) is not Python 3.10 to 3.13. Name one that is: make setup PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
@@ -26,6 +26,7 @@ $(STAMP): setup.py constraints.txt edge/__init__.py
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install -qq --upgrade pip 'setuptools>=68' wheel
 	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[demo,build,test]'
+	-@$(BIN)/python -m build_engines.llama_wheel # where it cannot be built, it says why, and all else works
 	@touch $@
 
 demo: setup ## the main job on real images: make demo ARGS="--parts 20"

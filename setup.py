@@ -18,9 +18,17 @@ EXTRAS = {
     "language": ["llama-cpp-python==0.3.36"],
 }
 EXTRAS["test"] = [
-    *EXTRAS["build"], *EXTRAS["demo"],
-    "pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "jsonschema>=4.20",
-    "ruff>=0.6", "mypy>=1.11", "types-PyYAML", "types-jsonschema",
+    *EXTRAS["build"],
+    *EXTRAS["demo"],
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "hypothesis>=6.100",
+    "jsonschema>=4.20",
+    "ruff>=0.6",
+    "mypy>=1.11",
+    "types-PyYAML",
+    "types-jsonschema",
+    "types-psutil",
 ]
 
 setup(
@@ -31,9 +39,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
-    packages=find_packages(include=["edge*", "build_engines*", "models*"]),
+    # The presets travel with an installed package too.
+    packages=[*find_packages(include=["edge*", "build_engines*", "models*"]), "build_engines.bundles"],
+    package_dir={"build_engines.bundles": "configs/bundles"},
     include_package_data=True,
-    package_data={"edge": ["**/*.json", "py.typed"]},
+    package_data={"edge": ["**/*.json", "py.typed"], "build_engines.bundles": ["*.yaml"]},
     install_requires=[
         "numpy>=1.26",
         # The same OpenCV as opencv-python, without the desktop libraries that a station lacks.
