@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 
 ROTATIONS = ("none", "90", "fine")
 
-BANK_ROWS = 1536
+BANK_ROWS = 1024
 """Rows of a bank: matching them costs a few percent of the encoder."""
 
 _DEFECTS = 56

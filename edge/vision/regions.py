@@ -13,6 +13,9 @@ MAX_REGIONS = 8
 # A region ends where the map has fallen to this share of the image's peak: the map is smooth, and
 # a strong defect's skirt is not part of it.
 _SKIRT = 0.5
+# The map is smoother than the score: a small defect's peak may stay under the boundary, and its
+# summit is its region.
+_SUMMIT = 0.8
 
 
 def find_regions(anomaly_map: Array, boundary: float, shape: tuple[int, int]) -> tuple[Region, ...]:
@@ -23,7 +26,8 @@ def find_regions(anomaly_map: Array, boundary: float, shape: tuple[int, int]) ->
         boundary: the verdict's boundary on that scale.
         shape: (H, W) of the captured image, whose pixels the regions are given in.
     """
-    level = max(boundary, _SKIRT * float(anomaly_map.max()))
+    peak = float(anomaly_map.max())
+    level = min(max(boundary, _SKIRT * peak), _SUMMIT * peak)
     above = (anomaly_map >= level).astype(np.uint8)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
     down, right = shape[0] / anomaly_map.shape[0], shape[1] / anomaly_map.shape[1]
@@ -31,7 +35,7 @@ def find_regions(anomaly_map: Array, boundary: float, shape: tuple[int, int]) ->
     for label in range(1, count):
         x, y, width, height, area = (int(v) for v in boxes[label])
         inside = anomaly_map[y : y + height, x : x + width]
-        peak = float(inside[labels[y : y + height, x : x + width] == label].max())
+        highest = float(inside[labels[y : y + height, x : x + width] == label].max())
         left, top = int(x * right), int(y * down)
         regions.append(
             Region(
@@ -40,7 +44,7 @@ def find_regions(anomaly_map: Array, boundary: float, shape: tuple[int, int]) ->
                 width=max(1, min(round(width * right), shape[1] - left)),
                 height=max(1, min(round(height * down), shape[0] - top)),
                 area=max(1, round(area * down * right)),
-                peak=round(peak, 4),
+                peak=round(highest, 4),
             )
         )
     regions.sort(key=lambda r: (-r.peak, r.y, r.x))

@@ -37,7 +37,13 @@ def test_a_box_never_leaves_the_image() -> None:
             assert region.y + region.height <= shape[0]
 
 
-def test_nothing_above_the_boundary_is_no_region() -> None:
+def test_a_part_that_is_ng_by_a_small_defect_still_has_its_place() -> None:
+    found = find_regions(bumps((20, 20, 0.3)), 0.4, (90, 90))
+    assert len(found) == 1
+    assert found[0].x < 20 < found[0].x + found[0].width
+
+
+def test_a_flat_good_map_is_no_region() -> None:
     assert find_regions(np.full((90, 90), -0.2, np.float32), 0.4, (90, 90)) == ()
 
 
