@@ -162,7 +162,10 @@ def test_an_incomplete_frame_is_an_error_and_counted_as_aravis_counts_it(
     assert 0 <= statistics["failed"] + statistics["completed"] - len(frames) <= 20
     assert statistics["failed"] >= len(bad)
     ids = [frame.frame_id for frame in frames]
-    assert sum((after - before - 1) % 65535 for before, after in itertools.pairwise(ids)) == status.missed < 5
+    assert status.missed < 5
+    if lost_per_thousand == 2:
+        # A frame's first packet carries its id; at 50 per thousand that packet is lost too often to count by.
+        assert sum((after - before - 1) % 65535 for before, after in itertools.pairwise(ids)) == status.missed
 
 
 def test_a_camera_that_is_not_there_yet_is_waited_for(network: GigENetwork) -> None:
