@@ -6,6 +6,7 @@ verdict from both.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from dataclasses import dataclass
@@ -112,27 +113,20 @@ class Judge:
             **finding.latency_ms,
             "total": (time.monotonic() - arrived_s) * 1e3,
         }
-        inspection = Inspection(
-            id=str(ULID()),
-            seq=seq,
-            station=self._station,
-            product=self._product,
-            part_id=frame.part_id,
-            camera=frame.camera,
-            captured_at=utc_timestamp(frame.captured_at),
+        inspection = dataclasses.replace(
+            self._error(frame, seq, ""),
             verdict=finding.verdict,
             p_anomaly=finding.p_anomaly,
             score=finding.score,
             p_value=finding.p_value,
             location=finding.location,
             regions=finding.regions,
-            bundle=self._bundle,
-            references=self._inspector.memory.references,
             latency_ms={name: round(ms, 3) for name, ms in latency_ms.items()},
         )
         return Judged(inspection, frame.image, finding.map)
 
     def _error(self, frame: Frame, seq: int, error: str) -> Inspection:
+        """What every inspection begins as: a part is an error until it has a finding."""
         return Inspection(
             id=str(ULID()),
             seq=seq,
