@@ -53,7 +53,7 @@ def command(
     bundle: str | None,
     threads: int | None,
 ) -> None:
-    """Measure how fast this machine inspects: each stage, memory, precisions.
+    """Time every stage on this machine, and each precision.
 
     First a station's work on one part after the other: decode, preprocess, graph, calibration,
     regions, record (row, image and overlay on the disk), publish (the outbox on the disk, towards an

@@ -50,7 +50,7 @@ def command(
     precision: str,
     bundle: str | None,
 ) -> None:
-    """Judge parts whose truth is known: AUROC, PRO, accuracy, place, latency.
+    """Judge parts whose truth is known: AUROC, accuracy, place.
 
     A DATASET is a folder in the layout of MVTec AD (train/good, test/good, test/<defect>,
     ground_truth/<defect>; masks may be missing), or a folder of such folders. For seed S the
