@@ -29,6 +29,7 @@ EXTRAS["test"] = [
     "types-PyYAML",
     "types-jsonschema",
     "types-psutil",
+    "viva-genicam>=0.10,<0.11",  # an independent GigE Vision camera in software
 ]
 
 setup(
