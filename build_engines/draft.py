@@ -7,8 +7,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from build_engines.language_half import LANGUAGE_ORIGINS
 from build_engines.presets import Preset
-from edge.bundle import MANIFEST_NAME, Bundle, BundleFile, Encoder, Graph, Manifest, Precision
+from edge.bundle import MANIFEST_NAME, Bundle, BundleFile, Encoder, Graph, Language, Manifest, Precision
 from edge.fetch import sha256_of
 from edge.paths import cache_dir
 
@@ -20,14 +21,25 @@ def work_folder(preset: Preset) -> Path:
     return cache_dir() / "build" / preset.name
 
 
-def draft(folder: Path, preset: Preset, encoder: Encoder, graphs: dict[Precision, Graph]) -> Bundle:
+def draft(
+    folder: Path,
+    preset: Preset,
+    encoder: Encoder,
+    graphs: dict[Precision, Graph],
+    language: Language | None = None,
+) -> Bundle:
     """Writes the manifest of what lies in ``folder``, with its parity still to be measured."""
     files = {graph.file for graph in graphs.values()}
+    origins = [preset.source.origin]
+    if language is not None:
+        files |= {language.gguf, language.base_rows}
+        origins += LANGUAGE_ORIGINS
     manifest = Manifest(
         name=preset.name,
         encoder=encoder,
         graphs=graphs,
-        origins=(preset.source.origin,),
+        language=language,
+        origins=tuple(origins),
         tools=_tool_versions(),
         files={name: _described(folder / name) for name in sorted(files)},
     )

@@ -11,6 +11,8 @@ import onnx
 
 from build_engines.draft import draft
 from build_engines.head import HeadSpec, Port, write_head
+from build_engines.language_half import weights_file, write_language
+from build_engines.learned import Learned, read_learned
 from build_engines.onnx_writer import UINT8, GraphWriter
 from build_engines.presets import Preset
 from build_engines.vit import VitWeights, write_encoder
@@ -41,13 +43,16 @@ def read_weights(preset: Preset, source: Path) -> VitWeights:
     return weights
 
 
-def vision_graph(vit: VitWeights, size: tuple[int, int], taps: tuple[int, ...]) -> onnx.ModelProto:
+def vision_graph(
+    vit: VitWeights, size: tuple[int, int], taps: tuple[int, ...], learned: Learned | None = None
+) -> onnx.ModelProto:
     """The whole vision graph in float32.
 
     Args:
         vit: the encoder's weights.
         size: (H, W) in pixels.
         taps: layers, 0 for the first.
+        learned: the text decoder and the prompt learner for these taps, where they were trained.
 
     Returns:
         A model with the inputs ``image``, uint8 (1, H, W, 1 or 3), and the head's.
@@ -65,7 +70,7 @@ def vision_graph(vit: VitWeights, size: tuple[int, int], taps: tuple[int, ...]) 
         raise ConfigError(f"The encoder has layers 0 to {len(vit.layers) - 1}; the taps are {list(taps)}.")
     writer = GraphWriter()
     outputs = write_encoder(writer, "image", vit, size, taps)
-    head = write_head(writer, outputs, HeadSpec(size, vit.patch, vit.width))
+    head = write_head(writer, outputs, HeadSpec(size, vit.patch, vit.width), learned)
     image: Port = ("image", UINT8, [1, *size, "channels"])
     return writer.model("vision", [image, *head.inputs], head.outputs)
 
@@ -88,7 +93,7 @@ def export_bundle(
     """
     vit = read_weights(preset, preset.source.fetch())
     step("fp32")
-    model = vision_graph(vit, preset.input_size, preset.taps)
+    model = vision_graph(vit, preset.input_size, preset.taps, learned_of(preset))
     feature_width = _feature_width(model)
     save_onnx(model, folder / FP32_FILE)
     if "int8" in precisions:
@@ -104,7 +109,22 @@ def export_bundle(
         width=vit.width,
         feature_width=feature_width,
     )
-    return draft(folder, preset, encoder, {precision: GRAPHS[precision] for precision in precisions})
+    language = None
+    if preset.language is not None:
+        step("language half")
+        language = write_language(preset.language, folder)
+    return draft(
+        folder, preset, encoder, {precision: GRAPHS[precision] for precision in precisions}, language
+    )
+
+
+def learned_of(preset: Preset) -> Learned | None:
+    """What was trained for a preset; None for one that only sees.
+
+    Raises:
+        SourceError: its file cannot be read.
+    """
+    return None if preset.language is None else read_learned(weights_file(preset.language))
 
 
 def content_of(model: onnx.ModelProto) -> bytes:

@@ -1,19 +1,22 @@
 """The matching head: from the encoder's taps and a product's memory to the map and the score.
 
-It stands behind the tensor ``features``: everything after it is a function of ``features`` and the
-product's memory alone, so that an engine can cut the graph there.
+It stands behind the tensors ``features`` and ``text``: everything after them is a function of these two
+and of the product's memory alone, so that an engine can cut the graph there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from build_engines.learned import Learned
 from build_engines.onnx_writer import FLOAT, GraphWriter
+from build_engines.prompt_head import PromptHead
+from build_engines.text_decoder import unit, write_text_decoder
 
 Port = tuple[str, int, Sequence[int | str]]
 """Name, ONNX type and shape of a graph's input or output."""
@@ -50,27 +53,43 @@ class Head:
     outputs: list[Port]
 
 
-def write_head(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> Head:
+def write_head(
+    writer: GraphWriter, taps: Sequence[str], spec: HeadSpec, learned: Learned | None = None
+) -> Head:
     """Writes the head behind the encoder's taps.
 
     Args:
         taps: patch tokens (1, patches, width) per tap.
         spec: of the encoder.
+        learned: what training learned for these taps; without it there is no text map and nothing for
+            a language model.
 
     Returns:
         Inputs ``bank`` (rows, width), the features of good patches, and ``scale`` (2,), the
         product's calibration: a patch's distance that good parts show, and one over how far
-        simulated defects lie above it. Outputs ``features`` (patches, width), ``map`` (H, W) and
-        ``score`` (1,), both on the product's scale: 0 good, 1 simulated defect.
+        simulated defects lie above it. With a text decoder ``text_scale`` (2,): the share of
+        *abnormal* that good parts show, and the distance that what lies above it counts for. With a
+        prompt learner ``boundary`` (1,), the verdict's. Outputs ``features`` (patches, width),
+        ``text`` (patches,), ``map`` (H, W) and ``score`` (1,), both on the product's scale: 0 good, 1
+        simulated defect; and with a prompt learner ``rows`` and ``evidence``.
     """
+    patches = spec.grid[0] * spec.grid[1]
+    inputs: list[Port] = [("bank", FLOAT, ["rows", spec.width]), ("scale", FLOAT, [2])]
+    outputs: list[Port] = [("features", FLOAT, [patches, spec.width])]
     features = _features(writer, taps, spec)
     similarity = writer.node("MatMul", features, writer.node("Transpose", "bank", perm=[1, 0]))
     nearest = writer.node("ReduceMax", similarity, axes=[1], keepdims=0)
     distance = writer.node("Sub", writer.constant("head.one", np.array(1, np.float32)), nearest)
+    if learned is not None and learned.has_decoder:
+        text = write_text_decoder(writer, taps, patches, learned)
+        distance = writer.node("Add", distance, _above(writer, text, "text_scale"))
+        inputs.append(("text_scale", FLOAT, [2]))
+        outputs.append(("text", FLOAT, [patches]))
     calibrated = _calibrated(writer, _smoothed(writer, distance, spec))
+    blurred = _blurred(writer, calibrated, _MAP_SIGMA, radius=2)
     enlarged = writer.node(
         "Resize",
-        _blurred(writer, calibrated, _MAP_SIGMA, radius=2),
+        blurred,
         "",
         "",
         writer.ints(1, 1, *spec.size),
@@ -78,18 +97,16 @@ def write_head(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> Head
         coordinate_transformation_mode="half_pixel",
     )
     writer.node("Reshape", enlarged, writer.ints(*spec.size), name="map")
-    patches = spec.grid[0] * spec.grid[1]
     flat = writer.node("Reshape", calibrated, writer.ints(patches))
     top = writer.node("TopK", flat, writer.ints(max(1, round(patches * _TOP_FRACTION))), outputs=2)
-    writer.node("ReduceMean", top, axes=[0], keepdims=1, name="score")
-    return Head(
-        inputs=[("bank", FLOAT, ["rows", spec.width]), ("scale", FLOAT, [2])],
-        outputs=[
-            ("features", FLOAT, [patches, spec.width]),
-            ("map", FLOAT, list(spec.size)),
-            ("score", FLOAT, [1]),
-        ],
-    )
+    score = writer.node("ReduceMean", top, axes=[0], keepdims=1, name="score")
+    outputs += [("map", FLOAT, list(spec.size)), ("score", FLOAT, [1])]
+    if learned is not None and learned.has_reader:
+        prompt = PromptHead(writer, learned)
+        prompt.write(blurred, score, features)
+        inputs.append(("boundary", FLOAT, [1]))
+        outputs += [("rows", FLOAT, list(prompt.shape)), ("evidence", FLOAT, [1])]
+    return Head(inputs=inputs, outputs=outputs)
 
 
 def _features(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> str:
@@ -98,16 +115,17 @@ def _features(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> str:
     Neighbouring layers differ by what one layer added to the residual stream, so that their mean
     ranks defects as well as their concatenation and is matched at a fraction of the cost.
     """
-    unit = [_unit(writer, tap) for tap in taps]
-    total = writer.node("Sum", *unit) if len(unit) > 1 else unit[0]
+    units = [unit(writer, tap) for tap in taps]
+    total = writer.node("Sum", *units) if len(units) > 1 else units[0]
     patches = spec.grid[0] * spec.grid[1]
     shaped = writer.node("Reshape", total, writer.ints(patches, spec.width))
-    return _unit(writer, shaped, name="features")
+    return unit(writer, shaped, name="features")
 
 
-def _unit(writer: GraphWriter, rows: str, name: str = "") -> str:
-    """Each row divided by its length; runtimes are faster at this than at LpNormalization."""
-    return writer.node("Div", rows, writer.node("ReduceL2", rows, axes=[-1], keepdims=1), name=name)
+def _above(writer: GraphWriter, text: str, scale: str) -> str:
+    """What the text decoder sees above what good parts show, as a distance."""
+    usual, worth = (writer.node("Gather", scale, writer.ints(i), axis=0) for i in (0, 1))
+    return writer.node("Mul", writer.node("Relu", writer.node("Sub", text, usual)), worth)
 
 
 def _smoothed(writer: GraphWriter, distance: str, spec: HeadSpec) -> str:
@@ -132,10 +150,19 @@ def _calibrated(writer: GraphWriter, distance: str) -> str:
     return writer.node("Mul", writer.node("Sub", distance, offset), gain)
 
 
-def uncalibrated_memory(features: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+def uncalibrated_memory(
+    names: Iterable[str], features: npt.NDArray[np.float32]
+) -> dict[str, npt.NDArray[np.float32]]:
     """The memory of a product of which nothing but these features is known: plain distances.
 
     Args:
+        names: of the graph's memory inputs.
         features: of good parts, (rows, width).
     """
-    return {"bank": features, "scale": np.array([0, 1], np.float32)}
+    plain = {
+        "bank": features,
+        "scale": np.array([0, 1], np.float32),
+        "text_scale": np.array([1, 0], np.float32),
+        "boundary": np.array([1], np.float32),
+    }
+    return {name: plain[name] for name in names}

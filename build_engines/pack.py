@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from build_engines.export import FP32_FILE, content_of, read_weights, vision_graph
+from build_engines.export import FP32_FILE, content_of, learned_of, read_weights, vision_graph
+from build_engines.language_half import is_language_up_to_date
 from build_engines.parity import failures
 from build_engines.presets import Preset
 from edge.bundle import MANIFEST_NAME, Bundle, Precision
@@ -62,11 +63,12 @@ def is_up_to_date(target: Path, preset: Preset, precisions: Sequence[Precision])
     except BundleError:
         return False  # Damaged, or of another version: made again.
     vit = read_weights(preset, preset.source.fetch())
-    graph = content_of(vision_graph(vit, preset.input_size, preset.taps))
+    graph = content_of(vision_graph(vit, preset.input_size, preset.taps, learned_of(preset)))
     same = manifest.files.get(FP32_FILE)
     return (
         same is not None
         and same.sha256 == hashlib.sha256(graph).hexdigest()
         and set(manifest.graphs) == set(precisions)
+        and is_language_up_to_date(manifest, preset.language)
         and not failures(manifest)
     )

@@ -126,15 +126,15 @@ def _measure(
     product: LabelledProduct, engines: dict[Precision, OpenVinoEngine], tallies: dict[Precision, _Tally]
 ) -> None:
     memories: dict[Precision, MemoryArrays] = {
-        precision: uncalibrated_memory(engine.features(product.reference))
+        precision: uncalibrated_memory(engine.memory_shapes, engine.encode(product.reference).features)
         for precision, engine in engines.items()
     }
     scores: dict[Precision, list[float]] = {precision: [] for precision in engines}
     for image, _ in product.parts:
-        features = {precision: engine.features(image) for precision, engine in engines.items()}
+        encoded = {precision: engine.encode(image) for precision, engine in engines.items()}
         for precision, engine in engines.items():
-            tallies[precision].add(_cosines(features[precision], features["fp32"]))
-            scores[precision].append(engine.match(features[precision], memories[precision]).score)
+            tallies[precision].add(_cosines(encoded[precision].features, encoded["fp32"].features))
+            scores[precision].append(engine.match(encoded[precision], memories[precision]).score)
     labels = [defective for _, defective in product.parts]
     for precision, of_parts in scores.items():
         area = auroc(of_parts, labels)

@@ -7,10 +7,25 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from build_engines.gguf import Quantization
 from build_engines.sources import Source
 from edge.bundle import Precision
 from edge.errors import ConfigError
 from edge.paths import checkout
+
+
+class LanguagePreset(BaseModel):
+    """The language half of a preset.
+
+    Attributes:
+        weights: file in ``models/weights`` with what was trained for the preset's taps.
+        quantization: of the language model that it was trained on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weights: str
+    quantization: Quantization
 
 
 class Preset(BaseModel):
@@ -24,6 +39,7 @@ class Preset(BaseModel):
         taps: layers whose patch tokens are the features, 0 for the first.
         allowed_taps: layers that the source leaves fit for that.
         precisions: to build.
+        language: the language half; None for a preset that only sees.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,6 +51,7 @@ class Preset(BaseModel):
     taps: tuple[int, ...] = Field(min_length=1)
     allowed_taps: tuple[int, ...]
     precisions: tuple[Precision, ...] = Field(min_length=1)
+    language: LanguagePreset | None = None
 
     def adapted(self, size: tuple[int, int] | None = None, taps: tuple[int, ...] | None = None) -> Preset:
         """The preset with another input size or other taps, and a name that says so.
@@ -54,7 +71,9 @@ class Preset(BaseModel):
             name += f"-{size[0]}" if size[0] == size[1] else f"-{size[0]}x{size[1]}"
         if taps != self.taps:
             name += "-taps" + ".".join(str(tap) for tap in taps)
-        return self.model_copy(update={"name": name, "input_size": size, "taps": taps})
+        # What was trained reads these taps and no others.
+        language = self.language if taps == self.taps else None
+        return self.model_copy(update={"name": name, "input_size": size, "taps": taps, "language": language})
 
 
 def preset_names() -> list[str]:

@@ -48,7 +48,9 @@ def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int)
     static.CopyFrom(model)
     channels = static.graph.input[0].type.tensor_type.shape.dim[3]
     channels.dim_value = 3
-    memory = uncalibrated_memory(np.eye(1, feature_width, dtype=np.float32))
+    memory = uncalibrated_memory(
+        [port.name for port in static.graph.input[1:]], np.eye(1, feature_width, dtype=np.float32)
+    )
     images = [_fitted(image, size) for image in calibration_images(_IMAGES)]
     try:
         result: onnx.ModelProto = nncf.quantize(

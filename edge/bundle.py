@@ -115,13 +115,34 @@ class Graph(_Part):
     parity: Parity | None = None
 
 
+class Language(_Part):
+    """The language half: a frozen language model and what was trained for it.
+
+    Attributes:
+        gguf: the language model's file: the exact one that the prompt embeddings were trained on.
+        base_rows: the file with the learned rows that every prompt begins with, ``.npy``, float32.
+        architecture: the GGUF's ``general.architecture``.
+        embedding_width: floats in one row.
+        embedding_scale: what rows are multiplied with before they are injected.
+        trained: how the prompt learner was made: command, data, licences, figures.
+    """
+
+    gguf: str
+    base_rows: str
+    architecture: str
+    embedding_width: int
+    embedding_scale: float = 1.0
+    trained: dict[str, str] = Field(default_factory=dict)
+
+
 class Manifest(_Part):
-    """The content of ``manifest.json``."""
+    """The content of ``manifest.json``; ``language`` is None for a bundle that only sees."""
 
     version: Literal[1] = 1
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     encoder: Encoder
     graphs: dict[Precision, Graph]
+    language: Language | None = None
     origins: tuple[Origin, ...]
     tools: dict[str, str]
     files: dict[str, BundleFile]
@@ -135,10 +156,14 @@ class Manifest(_Part):
         return files
 
     @model_validator(mode="after")
-    def _graphs_are_listed(self) -> Manifest:
+    def _parts_are_listed(self) -> Manifest:
         for precision, graph in self.graphs.items():
             if graph.file not in self.files:
                 raise ValueError(f"the {precision} graph {graph.file!r} is not among the files")
+        if self.language is not None:
+            for name in (self.language.gguf, self.language.base_rows):
+                if name not in self.files:
+                    raise ValueError(f"the language half's {name!r} is not among the files")
         return self
 
 

@@ -17,7 +17,7 @@ from edge.cameras import Image, read_image
 from edge.errors import FrameError
 from edge.evaluation.dataset import Category, TestPart, read_mask
 from edge.evaluation.referee import Figures, Referee, mean_figures
-from edge.vision.engine import Array, Engine
+from edge.vision.engine import Encoded, Engine
 from edge.vision.enrollment import enroll
 from edge.vision.inspector import Finding, Inspector
 
@@ -167,21 +167,21 @@ def _judge(part: TestPart, engine: Engine, trials: Sequence[_Trial], whole_graph
     mask = read_mask(part, (image.shape[0], image.shape[1]))
     try:
         start = time.perf_counter()
-        features = None if whole_graph else engine.features(image)
+        encoded = None if whole_graph else engine.encode(image)
         encode_ms = _since(start)
         for trial in trials:
             start = time.perf_counter()
-            finding = _inspect(trial.inspector, image, features)
+            finding = _inspect(trial.inspector, image, encoded)
             trial.vision_ms.append(encode_ms + _since(start))
             trial.referee.add(finding, part.defective, mask)
     except FrameError as error:
         raise FrameError(f"{part.path}: {error.message}", error.remedy) from error
 
 
-def _inspect(inspector: Inspector, image: Image, features: Array | None) -> Finding:
-    if features is None:
+def _inspect(inspector: Inspector, image: Image, encoded: Encoded | None) -> Finding:
+    if encoded is None:
         return inspector.inspect(image)
-    return inspector.inspect_features(features, (image.shape[0], image.shape[1]))
+    return inspector.inspect_encoded(encoded, (image.shape[0], image.shape[1]))
 
 
 def _since(start: float) -> float:

@@ -4,8 +4,19 @@ Importing this room loads nothing heavy; llama.cpp is loaded with the first runn
 uses it through a :class:`LanguageWorker`, in a process of its own.
 """
 
+from edge.language.bundled import bundled_model
 from edge.language.model import LanguageModel, Limits, Prompt, Reading
 from edge.language.runner import Runner
+from edge.language.words import prompt_for
 from edge.language.worker import LanguageWorker
 
-__all__ = ["LanguageModel", "LanguageWorker", "Limits", "Prompt", "Reading", "Runner"]
+__all__ = [
+    "LanguageModel",
+    "LanguageWorker",
+    "Limits",
+    "Prompt",
+    "Reading",
+    "Runner",
+    "bundled_model",
+    "prompt_for",
+]

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from edge.inspection import Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class LanguageModel:
     """A GGUF file and how embeddings enter it, as a bundle's manifest says.
 
@@ -21,6 +24,8 @@ class LanguageModel:
         embedding_scale: what rows are multiplied with before they are injected. Gemma multiplies the
             embeddings of tokens by the square root of their width and injected ones not, so a
             row that stands in the place of a token needs that factor; 1 for Llama.
+        base_rows: float32 (rows, width), the learned rows that follow every prompt's fixed beginning;
+            None where there are none.
     """
 
     gguf: Path
@@ -28,6 +33,7 @@ class LanguageModel:
     architecture: str
     embedding_width: int
     embedding_scale: float = 1.0
+    base_rows: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

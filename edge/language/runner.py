@@ -1,6 +1,6 @@
 """The language model at work: a verdict on a part from its embedding rows, then words about it.
 
-The prompt's fixed beginning lies in sequence 0. Each part gets a copy of it, its rows and the end
+The prompt's fixed beginning and the learned base rows lie in sequence 0. Each part gets a copy of it, its rows and the end
 of the question; the verdict is read from the next token's logits. The part keeps its sequence, so
 the words and the dialogue go on where the verdict was made. Words are greedy: no sampling, so the
 same part gives the same words.
@@ -55,6 +55,7 @@ class Runner:
     def __init__(self, model: LanguageModel, limits: Limits | None = None) -> None:
         limits = limits or Limits()
         self._context = Context(model, limits, sequences=1 + limits.dialogues)
+        self._base_rows = model.base_rows
         self._free = list(range(limits.dialogues, 0, -1))
         self._dialogues: OrderedDict[int, _Dialogue] = OrderedDict()
         self._prefix: Prompt | None = None
@@ -171,6 +172,8 @@ class Runner:
         self._prefix = None
         self._context.forget(_PREFIX)
         self._context.feed_tokens(_PREFIX, self._context.tokens(prompt.before, markup=True))
+        if self._base_rows is not None:
+            self._context.feed_rows(_PREFIX, self._base_rows)
         self._prefix = prompt
 
     def _verdict_tokens(self, prompt: Prompt) -> tuple[int, int]:

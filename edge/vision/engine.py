@@ -20,6 +20,20 @@ MIN_SIDE = 32
 """The smallest side of an image, in pixels, that carries something to see."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Encoded:
+    """What the encoder's half of the graph says of one image; the arrays belong to the caller.
+
+    Attributes:
+        features: float32 (patches, feature_width), row by row from the top left, rows of length 1.
+        text: float32 (patches,), the share of *abnormal* that the text decoder sees in each patch, 0 to 1;
+            None where the graph has no text decoder.
+    """
+
+    features: Array
+    text: Array | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class EngineOutput:
     """What the graph says of one image; the arrays belong to the caller.
@@ -27,7 +41,9 @@ class EngineOutput:
     Attributes:
         map: float32 (H, W) at the graph's input size.
         score: the image's one number.
-        others: the graph's further outputs by name; empty where it has none.
+        others: the graph's further outputs by name: ``rows``, float32 (rows, width), for the language
+            model, and ``evidence``, float32 (1,), the log-odds that stand in them; empty where the
+            graph has no prompt learner.
         latency_ms: ``preprocess`` and ``graph``.
     """
 
@@ -56,25 +72,25 @@ class Engine(Protocol):
     feature_width: int
     memory_shapes: Mapping[str, tuple[int | None, ...]]
 
-    def features(self, image: Image) -> Array:
-        """The patches' features, float32 (patches, feature_width), row by row from the top left.
+    def encode(self, image: Image) -> Encoded:
+        """What the image shows, whatever the product.
 
         Raises:
             FrameError: no uint8 image (H, W) or (H, W, 3), or smaller than ``MIN_SIDE``.
         """
 
-    def match(self, features: Array, memory: MemoryArrays) -> EngineOutput:
-        """The map and score that an image with these features has.
+    def match(self, encoded: Encoded, memory: MemoryArrays) -> EngineOutput:
+        """The map and score that an encoded image has.
 
         Raises:
             EngineError: the features or the memory do not fit this graph.
         """
 
     def infer(self, image: Image, memory: MemoryArrays) -> EngineOutput:
-        """The map and score of an image: :meth:`features` and :meth:`match` without a copy between.
+        """The map and score of an image: :meth:`encode` and :meth:`match` without a copy between.
 
         Raises:
-            FrameError: as :meth:`features`.
+            FrameError: as :meth:`encode`.
             EngineError: as :meth:`match`.
         """
 

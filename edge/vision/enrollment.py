@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edge.errors import FrameError, ProductError
 from edge.vision.bank import coreset
 from edge.vision.calibration import TYPICAL_CONTRAST, TYPICAL_SIZE, Evidence, calibrate
-from edge.vision.engine import Array, Engine, Image, check_image
+from edge.vision.engine import Array, Encoded, Engine, Image, check_image
 from edge.vision.memory import Memory, as_float32
 from edge.vision.self_similarity import self_similarity_score
 from edge.vision.simulate import SimulatedDefect, simulate_many
@@ -36,6 +36,14 @@ _TURNED_REFERENCES = 2
 # tries is always a little better.
 _WORTH_TURNING = 0.9
 _RAW_SCALE = as_float32([0, 1])
+_RAW_BOUNDARY = as_float32([1])
+_NO_TEXT = as_float32([1, 0])
+
+TEXT_WEIGHT = 1.0
+"""What the text map counts for beside the reference map; see :func:`enroll`."""
+
+# Where good parts already look abnormal all over, words cannot tell more.
+_MOST_USUAL = 0.95
 
 
 def enroll(
@@ -77,6 +85,11 @@ def enroll(
     return enrollment.learn(bundle_id, rotations)
 
 
+def graph_memory(engine: Engine, **arrays: Array) -> dict[str, Array]:
+    """Those of the arrays that the engine's graph takes."""
+    return {name: arrays[name] for name in engine.memory_shapes}
+
+
 class _Enrollment:
     """One product's enrollment: the features made so far and where they came from."""
 
@@ -86,19 +99,26 @@ class _Enrollment:
         self._images = [_at_most(image, engine.input_size) for image in images]
         self._seed = seed
         self._progress = progress
-        self._features = [
-            engine.features(image) for image in self._counted(self._images, "reading references")
-        ]
+        self._encoded = [engine.encode(image) for image in self._counted(self._images, "reading references")]
+        self._text_scale = _NO_TEXT
 
     def learn(self, bundle_id: str, rotations: str) -> Memory:
         if rotations == "auto":
             rotations = self._explaining_rotations()
         bank, owners = self._bank(TURNS_DEG[rotations])
+        if "text_scale" in self._engine.memory_shapes:
+            self._text_scale = self._scale_of_text(bank, owners)
         evidence = self._evidence(bank, owners)
         calibration = calibrate(evidence)
         good = evidence.leave_one_out if evidence.leave_one_out.size else evidence.views
         return Memory(
-            arrays={"bank": bank, "scale": calibration.scale},
+            arrays=graph_memory(
+                self._engine,
+                bank=bank,
+                scale=calibration.scale,
+                text_scale=self._text_scale,
+                boundary=as_float32([calibration.boundary]),
+            ),
             bundle_id=bundle_id,
             references=len(self._images),
             rotations=rotations,
@@ -121,11 +141,9 @@ class _Enrollment:
         scores = np.empty((len(tried), len(angles)))
         steps = [(i, a) for i in tried for a in range(len(angles))]
         for i, a in self._counted(steps, "trying orientations"):
-            others = np.concatenate([f for j, f in enumerate(self._features) if j != i])
-            features = (
-                self._features[i] if a == 0 else self._engine.features(turned(self._images[i], angles[a]))
-            )
-            scores[i, a] = self._raw_score(features, others)
+            others = np.concatenate([e.features for j, e in enumerate(self._encoded) if j != i])
+            view = self._encoded[i] if a == 0 else self._engine.encode(turned(self._images[i], angles[a]))
+            scores[i, a] = self._raw_score(view, others)
         logs = np.log(np.maximum(scores, 1e-4))
         best, explained = "none", float(logs[:, 0].mean())
         for kind in ("90", "fine"):
@@ -141,45 +159,68 @@ class _Enrollment:
         owners: list[int] = []
         turns = [(i, angle) for i in range(len(self._images)) for angle in angles_deg]
         for i, angle in self._counted(turns, "building the bank"):
-            view = self._features[i] if angle == 0 else self._engine.features(turned(self._images[i], angle))
-            features.append(view)
-            owners.extend([i] * len(view))
+            view = self._encoded[i] if angle == 0 else self._engine.encode(turned(self._images[i], angle))
+            features.append(view.features)
+            owners.extend([i] * len(view.features))
         joined = np.concatenate(features)
         kept = coreset(joined, BANK_ROWS, self._seed)
         return np.ascontiguousarray(joined[kept]), np.array(owners, np.intp)[kept]
 
     def _evidence(self, bank: Array, owners: npt.NDArray[np.intp]) -> Evidence:
         several = len(self._images) > 1
-        # A reference is judged by the others; a lone one by itself.
-        banks = [
-            np.ascontiguousarray(bank[owners != i]) if several else bank for i in range(len(self._images))
-        ]
+        banks = self._banks(bank, owners)
         rng = np.random.default_rng(self._seed)
         views: list[float] = []
         if not several:
             for _ in self._counted(range(_VIEWS), "looking at everyday views"):
-                features = self._engine.features(everyday_view(self._images[0], rng))
-                views.append(self._raw_score(features, bank))
+                view = self._engine.encode(everyday_view(self._images[0], rng))
+                views.append(self._raw_score(view, bank))
         defects = simulate_many(self._images, _DEFECTS, self._seed)
         scores: list[float] = []
         for defect in self._counted(defects, "simulating defects"):
             # On the very image that the bank was made of, all but the defect would match exactly.
             shown = defect.image if several else everyday_view(defect.image, rng)
-            scores.append(self._raw_score(self._engine.features(shown), banks[defect.source]))
+            scores.append(self._raw_score(self._engine.encode(shown), banks[defect.source]))
         typical = [score for score, defect in zip(scores, defects, strict=True) if _is_typical(defect)]
         return Evidence(
             leave_one_out=as_float32(
-                [self._raw_score(f, banks[i]) for i, f in enumerate(self._features)] if several else []
+                [self._raw_score(e, banks[i]) for i, e in enumerate(self._encoded)] if several else []
             ),
             views=as_float32(views),
-            self_similarity=as_float32([self_similarity_score(f, self._engine.grid) for f in self._features]),
+            self_similarity=as_float32(
+                [self_similarity_score(e.features, self._engine.grid) for e in self._encoded]
+            ),
             defects=as_float32(scores),
             typical_defects=as_float32(typical or scores),
         )
 
-    def _raw_score(self, features: Array, bank: Array) -> float:
+    def _banks(self, bank: Array, owners: npt.NDArray[np.intp]) -> list[Array]:
+        """What each reference is judged by: the others; a lone one by itself."""
+        if len(self._images) == 1:
+            return [bank]
+        return [np.ascontiguousarray(bank[owners != i]) for i in range(len(self._images))]
+
+    def _scale_of_text(self, bank: Array, owners: npt.NDArray[np.intp]) -> Array:
+        """What good parts show of *abnormal*, and what more of it counts for.
+
+        A patch that the text decoder is sure of is worth ``TEXT_WEIGHT`` times the distance that
+        good parts show, so that words and references speak on one scale.
+        """
+        if len(self._images) == 1:
+            good = [self_similarity_score(self._encoded[0].features, self._engine.grid)]
+        else:
+            banks = self._banks(bank, owners)
+            good = [self._raw_score(e, banks[i]) for i, e in enumerate(self._encoded)]
+        shares = [float(e.text.max()) for e in self._encoded if e.text is not None]
+        usual = min(max(shares), _MOST_USUAL)
+        return as_float32([usual, TEXT_WEIGHT * float(np.mean(good)) / (1 - usual)])
+
+    def _raw_score(self, encoded: Encoded, bank: Array) -> float:
         """The graph's score before calibration."""
-        return self._engine.match(features, {"bank": bank, "scale": _RAW_SCALE}).score
+        memory = graph_memory(
+            self._engine, bank=bank, scale=_RAW_SCALE, text_scale=self._text_scale, boundary=_RAW_BOUNDARY
+        )
+        return self._engine.match(encoded, memory).score
 
     def _counted(self, items: Sequence[_T], what: str) -> Iterator[_T]:
         self._progress(what, 0, len(items))

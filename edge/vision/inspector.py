@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.errors import ProductError
 from edge.inspection import Region, Verdict
-from edge.vision.engine import Array, Engine, EngineOutput, Image
+from edge.vision.engine import Array, Encoded, Engine, EngineOutput, Image
 from edge.vision.memory import Memory
 from edge.vision.regions import find_regions, peak_location
 
@@ -31,6 +31,8 @@ class Finding:
         regions: in pixels of the captured image, the highest peak first; empty for ``ok``.
         map: float32 (H, W) at the graph's input size, on the same scale as the score.
         latency_ms: ``preprocess``, ``graph``, ``calibration``, ``regions``.
+        rows: float32 (rows, width), what the language model reads; None where the bundle has none.
+        evidence: the log-odds of an anomaly that stand in the rows; None likewise.
     """
 
     verdict: Verdict
@@ -41,6 +43,8 @@ class Finding:
     regions: tuple[Region, ...]
     map: Array
     latency_ms: dict[str, float]
+    rows: Array | None = None
+    evidence: float | None = None
 
 
 class Inspector:
@@ -75,9 +79,9 @@ class Inspector:
         """
         return self._judge(self._engine.infer(image, self.memory.arrays), (image.shape[0], image.shape[1]))
 
-    def inspect_features(self, features: Array, shape: tuple[int, int]) -> Finding:
-        """Judges an image of ``shape`` (H, W) by its features from the engine; equal to :meth:`inspect`."""
-        return self._judge(self._engine.match(features, self.memory.arrays), shape)
+    def inspect_encoded(self, encoded: Encoded, shape: tuple[int, int]) -> Finding:
+        """Judges an encoded image of ``shape`` (H, W); equal to :meth:`inspect`."""
+        return self._judge(self._engine.match(encoded, self.memory.arrays), shape)
 
     def _judge(self, output: EngineOutput, shape: tuple[int, int]) -> Finding:
         start = time.perf_counter()
@@ -105,6 +109,8 @@ class Inspector:
                 "calibration": (judged - start) * 1e3,
                 "regions": (done - judged) * 1e3,
             },
+            rows=output.others.get("rows"),
+            evidence=float(output.others["evidence"].item()) if "evidence" in output.others else None,
         )
 
 

@@ -1,6 +1,6 @@
 """The vision graph on CPUs, by OpenVINO.
 
-The graph is cut at ``features`` into the encoder and the matching head. The head always computes in
+The graph is cut at ``features`` and ``text`` into the encoder and the matching head. The head always computes in
 float32, where the encoder may compute in bf16 or int8: a distance is a small difference of large
 numbers. And the features that enrollment stores are, to the bit, those that inspection computes.
 """
@@ -17,12 +17,20 @@ import numpy.typing as npt
 
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.errors import EngineError
-from edge.vision.engine import Array, EngineOutput, Image, MemoryArrays, check_image, fit_into
+from edge.vision.engine import (
+    Array,
+    Encoded,
+    EngineOutput,
+    Image,
+    MemoryArrays,
+    check_image,
+    fit_into,
+)
 
 if TYPE_CHECKING:
     import openvino as ov
 
-_CUT = "features"
+_CUTS = ("features", "text")  # The second only where the graph has a text decoder.
 # Without one of these, products of 8-bit numbers are summed in 16 bits and may overflow.
 _EXACT_INT8 = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
 
@@ -63,42 +71,46 @@ class OpenVinoEngine:
         self._encoder, self._head = _compile(bundle.file(graph.file), encoder.input_size, float_type, threads)
         self._buffer = np.zeros((1, *encoder.input_size, 3), np.uint8)
         self._encoder.set_input_tensor(_shared(self._buffer))
-        self._features = self._encoder.get_output_tensor()
+        self._cuts = {port.any_name: self._encoder.get_tensor(port) for port in self._encoder.model_outputs}
         self._memory: MemoryArrays | None = None
         self._arrays: dict[str, Array] = {}
         self.memory_shapes: Mapping[str, tuple[int | None, ...]] = {
             port.any_name: tuple(None if d.is_dynamic else d.get_length() for d in port.partial_shape)
             for port in self._head.model_inputs
-            if port.any_name != _CUT
+            if port.any_name not in _CUTS
         }
 
-    def features(self, image: Image) -> Array:
-        """See :meth:`edge.vision.engine.Engine.features`."""
+    def encode(self, image: Image) -> Encoded:
+        """See :meth:`edge.vision.engine.Engine.encode`."""
         self._encode(image)
-        return np.array(self._features.data)
+        return Encoded(**{name: np.array(tensor.data) for name, tensor in self._cuts.items()})
 
-    def match(self, features: Array, memory: MemoryArrays) -> EngineOutput:
+    def match(self, encoded: Encoded, memory: MemoryArrays) -> EngineOutput:
         """See :meth:`edge.vision.engine.Engine.match`."""
-        expected = (self.grid[0] * self.grid[1], self.feature_width)
-        if features.shape != expected or features.dtype != np.float32:
-            raise EngineError(
-                f"The features are {features.dtype} {features.shape}, expected float32 {expected}.",
-                "They were made by another bundle: make them again with this one.",
-            )
         start = time.perf_counter()
-        given = _shareable(features)  # Named, since a tensor does not keep its array alive.
-        self._head.set_tensor(_CUT, _shared(given))
+        given = []  # Named, since a tensor does not keep its array alive.
+        for name, tensor in self._cuts.items():
+            array, expected = getattr(encoded, name), tuple(tensor.shape)
+            if array is None or array.shape != expected or array.dtype != np.float32:
+                found = "missing" if array is None else f"{array.dtype} {array.shape}"
+                raise EngineError(
+                    f"The image's {name} is {found}, expected float32 {expected}.",
+                    "It was encoded by another bundle: encode it again with this one.",
+                )
+            given.append(_shareable(array))
+            self._head.set_tensor(name, _shared(given[-1]))
         return self._matched(memory, 0.0, start)
 
     def infer(self, image: Image, memory: MemoryArrays) -> EngineOutput:
         """See :meth:`edge.vision.engine.Engine.infer`."""
         preprocess_ms, start = self._encode(image)
-        self._head.set_tensor(_CUT, self._features)
+        for name, tensor in self._cuts.items():
+            self._head.set_tensor(name, tensor)
         return self._matched(memory, preprocess_ms, start)
 
     def close(self) -> None:
         """Releases the compiled graph."""
-        del self._features, self._encoder, self._head
+        del self._cuts, self._encoder, self._head
 
     def _encode(self, image: Image) -> tuple[float, float]:
         """Leaves the image's features in their tensor; the preprocessing's milliseconds and its end."""
@@ -191,16 +203,21 @@ def _compile(
     try:
         whole = core.read_model(str(path))
         whole.reshape({"image": [1, *size, 3]})
-        features = whole.output(_CUT).get_node().input_value(0)
         image = whole.input("image").get_node()
         memory = [port.get_node() for port in whole.inputs if port.any_name != "image"]
-        results = [port.get_node() for port in whole.outputs if port.any_name != _CUT]
-        entry = operators.parameter(features.get_shape(), np.float32, name=_CUT)
-        entry.output(0).set_names({_CUT})
-        for target in features.get_target_inputs():
-            target.replace_source_output(entry.output(0))
-        encoder = ov.Model([operators.result(features)], [image], "encoder")
-        head = ov.Model(results, [entry, *memory], "head")
+        results = [port.get_node() for port in whole.outputs if port.any_name not in _CUTS]
+        encoded, entries = [], []
+        for name in (port.any_name for port in whole.outputs if port.any_name in _CUTS):
+            source = whole.output(name).get_node().input_value(0)
+            entry = operators.parameter(source.get_shape(), np.float32, name=name)
+            for target in source.get_target_inputs():
+                target.replace_source_output(entry.output(0))
+            source.set_names({name})
+            entry.output(0).set_names({name})
+            encoded.append(operators.result(source))
+            entries.append(entry)
+        encoder = ov.Model(encoded, [image], "encoder")
+        head = ov.Model(results, [*entries, *memory], "head")
         return (
             core.compile_model(
                 encoder, "CPU", {**options, "INFERENCE_PRECISION_HINT": float_type}

@@ -50,7 +50,7 @@ def test_the_taps_and_the_inputs_keep_their_names(bundle: Bundle) -> None:
 
 @pytest.mark.skipif("int8" not in cpu_precisions(), reason="this CPU does not compute int8 exactly")
 def test_its_features_are_near_those_of_fp32(bundle: Bundle) -> None:
-    exact = OpenVinoEngine(bundle, "fp32").features(picture(3))
-    near = OpenVinoEngine(bundle, "int8").features(picture(3))
+    exact = OpenVinoEngine(bundle, "fp32").encode(picture(3)).features
+    near = OpenVinoEngine(bundle, "int8").encode(picture(3)).features
     assert (exact * near).sum(axis=1).mean() > 0.98  # random weights stand it worse than trained ones
     assert not np.array_equal(exact, near)

@@ -20,7 +20,7 @@ def test_it_gives_the_tokens_that_the_engine_makes_its_features_of(small_bundle)
     joined = sum(tap[0] / np.linalg.norm(tap[0], axis=1, keepdims=True) for tap in tokens)
     expected = joined / np.linalg.norm(joined, axis=1, keepdims=True)
     engine = OpenVinoEngine(small_bundle, "fp32")
-    np.testing.assert_allclose(engine.features(good_part(1)), expected, atol=1e-5)
+    np.testing.assert_allclose(engine.encode(good_part(1)).features, expected, atol=1e-5)
 
 
 def test_a_precision_that_the_bundle_lacks_is_refused(small_bundle):

@@ -49,7 +49,7 @@ def test_an_ng_has_a_place_and_an_ok_has_none(engine: OpenVinoEngine, memory: Me
 def test_features_give_the_very_finding_that_the_image_gives(engine: OpenVinoEngine, memory: Memory) -> None:
     inspector = Inspector(engine, memory)
     whole = inspector.inspect(part(61, stain=True))
-    halves = inspector.inspect_features(engine.features(part(61, stain=True)), (112, 112))
+    halves = inspector.inspect_encoded(engine.encode(part(61, stain=True)), (112, 112))
     np.testing.assert_array_equal(whole.map, halves.map)
     assert (whole.score, whole.regions) == (halves.score, halves.regions)
 

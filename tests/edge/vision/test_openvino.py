@@ -11,6 +11,7 @@ import pytest
 
 from edge.bundle import Bundle, Manifest, Precision
 from edge.errors import BundleError, EngineError, FrameError
+from edge.vision.engine import Encoded
 from edge.vision.openvino import OpenVinoEngine, cpu_precisions, fastest_precision
 from tests.build_engines.tiny import GRID, PATCH, SIZE, WIDTH, picture, tiny_bundle
 
@@ -29,14 +30,14 @@ def engine(bundle: Bundle) -> OpenVinoEngine:
 
 
 def memory_of(engine: OpenVinoEngine, *seeds: int) -> dict[str, np.ndarray]:
-    return {"bank": np.concatenate([engine.features(picture(s)) for s in seeds]), "scale": PLAIN}
+    return {"bank": np.concatenate([engine.encode(picture(s)).features for s in seeds]), "scale": PLAIN}
 
 
 def test_it_says_what_it_takes_and_gives(engine: OpenVinoEngine) -> None:
     assert engine.input_size == (SIZE, SIZE)
     assert engine.grid == (SIZE // PATCH, SIZE // PATCH) != (GRID, GRID)
     assert engine.memory_shapes == {"bank": (None, WIDTH), "scale": (2,)}
-    assert engine.features(picture()).shape == (PATCHES, engine.feature_width)
+    assert engine.encode(picture()).features.shape == (PATCHES, engine.feature_width)
 
 
 def test_it_equals_the_whole_graph_in_onnx_runtime(bundle: Bundle, engine: OpenVinoEngine) -> None:
@@ -48,7 +49,7 @@ def test_it_equals_the_whole_graph_in_onnx_runtime(bundle: Bundle, engine: OpenV
         ["features", "map", "score"], {"image": picture(3)[None], **memory}
     )
     output = engine.infer(picture(3), memory)
-    assert np.allclose(engine.features(picture(3)), features, atol=1e-5)
+    assert np.allclose(engine.encode(picture(3)).features, features, atol=1e-5)
     assert np.allclose(output.map, expected_map, atol=1e-5)
     assert output.score == pytest.approx(float(score[0]), abs=1e-5)
 
@@ -60,7 +61,7 @@ def test_matching_stored_features_is_to_the_bit_what_inspection_computes(
     engine = OpenVinoEngine(bundle, precision)
     memory = memory_of(engine, 1)
     whole = engine.infer(picture(2), memory)
-    parts = engine.match(engine.features(picture(2)), memory)
+    parts = engine.match(engine.encode(picture(2)), memory)
     assert np.array_equal(whole.map, parts.map)
     assert whole.score == parts.score
 
@@ -97,16 +98,16 @@ def test_arrays_that_must_not_be_written_are_taken(engine: OpenVinoEngine) -> No
     expected = engine.infer(picture(2), dict(memory))
     for array in memory.values():
         array.flags.writeable = False
-    features = engine.features(picture(2))
+    features = engine.encode(picture(2)).features
     features.flags.writeable = False
     assert engine.infer(picture(2), memory).score == expected.score
-    assert engine.match(features, memory).score == expected.score
-    assert engine.match(np.asfortranarray(features), memory).score == expected.score
+    assert engine.match(Encoded(features), memory).score == expected.score
+    assert engine.match(Encoded(np.asfortranarray(features)), memory).score == expected.score
 
 
 def test_what_it_returns_belongs_to_the_caller(engine: OpenVinoEngine) -> None:
     memory = memory_of(engine, 1)
-    features, output = engine.features(picture(2)), engine.infer(picture(2), memory)
+    features, output = engine.encode(picture(2)).features, engine.infer(picture(2), memory)
     kept = features.copy(), output.map.copy()
     engine.infer(picture(5), memory)
     assert np.array_equal(features, kept[0])
@@ -115,18 +116,22 @@ def test_what_it_returns_belongs_to_the_caller(engine: OpenVinoEngine) -> None:
 
 def test_grey_is_the_same_as_the_same_grey_in_three_channels(engine: OpenVinoEngine) -> None:
     grey = picture(1, (200, 150))
-    assert np.array_equal(engine.features(grey), engine.features(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)))
+    assert np.array_equal(
+        engine.encode(grey).features, engine.encode(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)).features
+    )
 
 
 def test_colour_channels_are_told_apart(engine: OpenVinoEngine) -> None:
     image = picture(1)
-    assert not np.allclose(engine.features(image), engine.features(image[:, :, ::-1].copy()), atol=1e-3)
+    assert not np.allclose(
+        engine.encode(image).features, engine.encode(image[:, :, ::-1].copy()).features, atol=1e-3
+    )
 
 
 def test_a_view_into_a_larger_image_is_taken(engine: OpenVinoEngine) -> None:
     large = picture(1, (300, 300, 3))
     crop = large[40:240, 50:250]
-    assert np.array_equal(engine.features(crop), engine.features(crop.copy()))
+    assert np.array_equal(engine.encode(crop).features, engine.encode(crop.copy()).features)
 
 
 def test_the_time_is_told_by_stage(engine: OpenVinoEngine) -> None:
@@ -162,7 +167,7 @@ def test_a_memory_of_another_bundle_is_refused(
 
 def test_features_of_another_bundle_are_refused(engine: OpenVinoEngine) -> None:
     with pytest.raises(EngineError, match="expected float32"):
-        engine.match(np.zeros((PATCHES, WIDTH + 1), np.float32), memory_of(engine, 1))
+        engine.match(Encoded(np.zeros((PATCHES, WIDTH + 1), np.float32)), memory_of(engine, 1))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,159 @@
+"""The reader and the prompt learner as ONNX; the arithmetic of models.reader and models.prompt_learner."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from build_engines.learned import Learned
+from build_engines.onnx_writer import GraphWriter
+from build_engines.text_decoder import unit
+
+MAP_SIDE = 48
+_CLEAREST, _SLOPE, _FLOOR = 8.0, 3.0, 0.1
+_SURE_FROM, _VERY_SURE_FROM = 1.0, 2.5
+_LEAST_PEAK = 0.05
+_GROUPS = (3, 3, 2, 9)  # Of the details' logits: count, size, shape, places.
+
+
+class PromptHead:
+    """Writes the nodes between a product's map and the rows for the language model.
+
+    Args:
+        writer: of the graph.
+        learned: with a reader and a prompt learner.
+    """
+
+    def __init__(self, writer: GraphWriter, learned: Learned) -> None:
+        self._writer = writer
+        self._learned = learned
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, width) of what is injected for a part."""
+        width = self._learned.tensors["learner.base"].shape[1]
+        return 1 + self._learned.tensors["learner.prompt.bias"].size // width, width
+
+    def write(self, planar: str, score: str, features: str) -> None:
+        """Writes the outputs ``rows`` (rows, width) and ``evidence`` (1,).
+
+        Args:
+            planar: the map's patches (1, 1, rows, columns), on the product's scale.
+            score: (1,) on that scale.
+            features: (patches, width), rows of length 1.
+        """
+        w = self._writer
+        boundary = "boundary"
+        shown = w.node("Div", planar, w.node("Reshape", boundary, w.ints(1, 1, 1, 1)))
+        resized = w.node(
+            "Resize",
+            shown,
+            "",
+            "",
+            w.ints(1, 1, MAP_SIDE, MAP_SIDE),
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+        )
+        details, evidence = self._read(resized, w.node("Div", score, boundary))
+        self._rows(self._slots(details, evidence), features)
+
+    def _read(self, resized: str, score: str) -> tuple[dict[str, str], str]:
+        """The details' logits by name, (1, n) each, and the evidence (1,)."""
+        w = self._writer
+        positive = w.node("Relu", resized)
+        peak = w.node(
+            "Max",
+            w.node("ReduceMax", positive, axes=[2, 3], keepdims=1),
+            self._number("least_peak", _LEAST_PEAK),
+        )
+        one = self._number("one", 1.0)
+        relative = w.node("Div", positive, peak)
+        hidden = w.node("Concat", w.node("Log", w.node("Add", positive, one)), relative, axis=1)
+        for layer in (0, 2, 4):
+            kernel = self._learned.tensors[f"reader.trunk.{layer}.weight"]
+            hidden = w.node(
+                "Conv",
+                hidden,
+                w.constant(f"reader.{layer}.weight", kernel),
+                w.constant(f"reader.{layer}.bias", self._learned.tensors[f"reader.trunk.{layer}.bias"]),
+                kernel_shape=[3, 3],
+                strides=[2, 2],
+                pads=[1, 1, 1, 1],
+            )
+            hidden = w.node("Relu", hidden)
+        hidden = w.node("Relu", self._linear(w.node("Reshape", hidden, w.ints(1, -1)), "reader.trunk.7"))
+        third = MAP_SIDE // 3
+        pooled = w.node("MaxPool", relative, kernel_shape=[third, third], strides=[third, third])
+        highest = w.node("Reshape", pooled, w.ints(1, 9))
+        logits = self._linear(hidden, "reader.details")
+        names = ("count", "size", "shape", "places")
+        parts = w.node("Split", logits, w.ints(*_GROUPS), axis=1, outputs=len(names), name="reader.split")
+        details = dict(zip(names, (parts, *(f"{parts}_{i}" for i in range(1, len(names)))), strict=True))
+        centred = w.node("Sub", highest, self._number("half", 0.5))
+        details["places"] = w.node(
+            "Add", details["places"], w.node("Mul", centred, self._number("four", 4.0))
+        )
+        focus = self._number("focus", float(self._learned.tensors["reader.focus"]))
+        details["place"] = w.node("Mul", highest, focus)
+        log_peak = w.node("Log", w.node("Add", w.node("Reshape", peak, w.ints(1, 1)), one))
+        context = w.node("Concat", hidden, highest, log_peak, axis=1)
+        correction = w.node("Tanh", w.node("Reshape", self._linear(context, "reader.correction"), w.ints(1)))
+        floor = self._number("floor", _FLOOR)
+        relative_score = w.node(
+            "Div", w.node("Add", w.node("Relu", score), floor), self._number("floored", 1 + _FLOOR)
+        )
+        plain = w.node("Mul", w.node("Log", relative_score), self._number("slope", _SLOPE))
+        return details, w.node("Add", plain, correction, name="evidence")
+
+    def _slots(self, details: dict[str, str], evidence: str) -> str:
+        """(1, slots)."""
+        w = self._writer
+        z = w.node("Clip", evidence, self._number("unclear", -_CLEAREST), self._number("clearest", _CLEAREST))
+        one = self._number("one", 1.0)
+        anomalous = w.node("Sigmoid", w.node("Mul", z, self._number("six", 6.0)))
+        far = w.node("Abs", z)
+        sure, very = (
+            w.node(
+                "Sigmoid",
+                w.node(
+                    "Mul", w.node("Sub", far, self._number(f"from_{i}", limit)), self._number("four", 4.0)
+                ),
+            )
+            for i, limit in enumerate((_SURE_FROM, _VERY_SURE_FROM))
+        )
+        numbers = [
+            anomalous,
+            w.node("Sub", one, anomalous),
+            w.node("Div", z, self._number("clearest", _CLEAREST)),
+            w.node("Tanh", z),
+            w.node("Sub", one, sure),
+            w.node("Sub", sure, very),
+            very,
+        ]
+        read = [
+            w.node("Softmax", details["count"], axis=1),
+            w.node("Softmax", details["place"], axis=1),
+            w.node("Sigmoid", details["places"]),
+            w.node("Softmax", details["size"], axis=1),
+            w.node("Softmax", details["shape"], axis=1),
+        ]
+        gated = w.node("Mul", w.node("Concat", *read, axis=1), anomalous)
+        head = w.node("Reshape", w.node("Concat", *numbers, axis=0), w.ints(1, len(numbers)))
+        return w.node("Concat", head, gated, axis=1)
+
+    def _rows(self, slots: str, features: str) -> None:
+        w = self._writer
+        rows, width = self.shape
+        image = unit(w, w.node("ReduceMean", features, axes=[0], keepdims=1))
+        scale = self._number("row_scale", float(self._learned.tensors["learner.scale"]))
+        prompt = w.node("Reshape", self._linear(slots, "learner.prompt"), w.ints(rows - 1, width))
+        both = w.node("Concat", self._linear(image, "learner.image"), prompt, axis=0)
+        w.node("Mul", both, scale, name="rows")
+
+    def _linear(self, rows: str, name: str) -> str:
+        w = self._writer
+        matrix, bias = self._learned.linear(name)
+        product = w.node("MatMul", rows, w.constant(f"{name}.weight", matrix))
+        return w.node("Add", product, w.constant(f"{name}.bias", bias))
+
+    def _number(self, name: str, value: float) -> str:
+        return self._writer.constant(f"prompt.{name}", np.array(value, np.float32))

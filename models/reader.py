@@ -1,0 +1,130 @@
+"""The reader: from a product's calibrated map to what can be said about the part.
+
+A small convolutional network with pooling, as AnomalyGPT's prompt learner begins (section 3.5).
+What it reads off the map stands in 33 numbers, from which :mod:`models.prompt_learner` makes
+embeddings: how far the part is from the verdict's boundary, and how many anomalies it has, where,
+how large and of which shape. They are the narrow place of the language half: all that the language
+model knows of a part goes through them, and each has a meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES
+
+MAP_SIDE = 48
+"""The map that the reader takes, in cells a side; a multiple of 3 so that the nine places are equal."""
+
+TOP_FRACTION = 0.01
+"""As in the graph's head: the score is the mean of the highest 1 % of the patches."""
+
+CLEAREST = 8.0
+"""The largest evidence that is told apart, in units of log-odds."""
+
+_SLOPE = 3.0
+_FLOOR = 0.1
+_SURE_FROM, _VERY_SURE_FROM = 1.0, 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What was read off a batch of maps.
+
+    Attributes:
+        evidence: (B,), log-odds that the part is anomalous: 0 on the verdict's boundary.
+        count: (B, 3) logits of ``COUNTS``.
+        place: (B, 9) logits of ``PLACES``.
+        places: (B, 9) logits, each whether that place holds an anomaly.
+        size, shape: (B, 3) and (B, 2) logits.
+    """
+
+    evidence: torch.Tensor
+    count: torch.Tensor
+    place: torch.Tensor
+    places: torch.Tensor
+    size: torch.Tensor
+    shape: torch.Tensor
+
+
+class Reader(nn.Module):
+    """About 0.2 M parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            nn.Conv2d(2, 16, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(32, 32, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(32 * 36, 96),
+            nn.ReLU(),
+        )
+        self.details = nn.Linear(96, len(COUNTS) + len(SIZES) + len(SHAPES) + len(PLACES))
+        self.correction = nn.Linear(96 + 10, 1)
+        self.focus = nn.Parameter(torch.tensor(8.0))
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+
+    def forward(self, maps: torch.Tensor, scores: torch.Tensor) -> Readings:
+        """Reads maps.
+
+        Args:
+            maps: (B, 48, 48) float32, on the product's scale with the verdict's boundary at 1.
+            scores: (B,), the image's score on that scale.
+        """
+        positive = maps.clamp(min=0)
+        peak = positive.amax(dim=(1, 2)).clamp(min=0.05)
+        shown = torch.stack([torch.log1p(positive), positive / peak[:, None, None]], dim=1)
+        hidden = self.trunk(shown)
+        highest = nn.functional.max_pool2d(shown[:, 1:], MAP_SIDE // 3).flatten(1)
+        details = self.details(hidden)
+        count, size, shape, places = details.split([len(COUNTS), len(SIZES), len(SHAPES), len(PLACES)], dim=1)
+        plain = plain_evidence(scores)
+        context = torch.cat([hidden, highest, torch.log1p(peak)[:, None]], dim=1)
+        # The score alone decides well; the map's look may move the boundary, but not by much.
+        evidence = plain + torch.tanh(self.correction(context)[:, 0])
+        return Readings(evidence, count, self.focus * highest, places + 4 * (highest - 0.5), size, shape)
+
+
+def plain_evidence(scores: torch.Tensor) -> torch.Tensor:
+    """Log-odds of the score alone: logarithmic, since distances grow by factors; 0 on the boundary."""
+    return _SLOPE * torch.log((scores.clamp(min=0) + _FLOOR) / (1 + _FLOOR))
+
+
+def slots(readings: Readings) -> torch.Tensor:
+    """The numbers that the embeddings are made of: (B, 33), each between -1 and 1.
+
+    The details of a part count only as far as it is anomalous, so that every good part reads alike.
+    """
+    z = readings.evidence.clamp(-CLEAREST, CLEAREST)
+    anomalous = torch.sigmoid(6 * z)
+    sure = torch.sigmoid(4 * (z.abs() - _SURE_FROM))
+    very = torch.sigmoid(4 * (z.abs() - _VERY_SURE_FROM))
+    verdict = torch.stack([anomalous, 1 - anomalous, z / CLEAREST, torch.tanh(z)], dim=1)
+    details = torch.cat(
+        [
+            readings.count.softmax(1),
+            readings.place.softmax(1),
+            readings.places.sigmoid(),
+            readings.size.softmax(1),
+            readings.shape.softmax(1),
+        ],
+        dim=1,
+    )
+    sureness = torch.stack([1 - sure, sure - very, very], dim=1)
+    return torch.cat([verdict, sureness, details * anomalous[:, None]], dim=1)
+
+
+def sureness_index(evidence: float) -> int:
+    """Which word of ``SURENESS`` this evidence deserves."""
+    return int(abs(evidence) >= _SURE_FROM) + int(abs(evidence) >= _VERY_SURE_FROM)
+
+
+SLOTS = 4 + 3 + len(COUNTS) + len(PLACES) * 2 + len(SIZES) + len(SHAPES)

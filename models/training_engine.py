@@ -1,0 +1,102 @@
+"""The station's vision engine with a text decoder that is still being trained.
+
+Enrollment and training share the station's own arithmetic: this engine gives to the bit-width what the
+graph of :mod:`build_engines.head` gives, so that the maps that the reader learns from are the maps
+that a station makes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import torch
+
+from edge.bundle import Bundle, Precision
+from edge.vision.engine import Array, Encoded, EngineOutput, Image, MemoryArrays, check_image, fit_into
+from models.decoder import TextDecoder
+from models.reader import MAP_SIDE, TOP_FRACTION
+from models.taps import tap_runner
+
+_SCORE_SIGMA, _MAP_SIGMA = 0.7, 1.0  # As in the graph's head.
+
+
+class TrainingEngine:
+    """Implements :class:`edge.vision.engine.Engine`; its map is 48 cells a side, as the reader takes it.
+
+    Args:
+        bundle: whose encoder is used.
+        precision: of the encoder.
+        decoder: gives the text map; without one there is none.
+    """
+
+    name = "training"
+
+    def __init__(self, bundle: Bundle, precision: Precision, decoder: TextDecoder | None = None) -> None:
+        encoder = bundle.manifest.encoder
+        self.precision: str = precision
+        self.input_size = encoder.input_size
+        self.grid = encoder.grid
+        self.feature_width = encoder.feature_width
+        self.memory_shapes: Mapping[str, tuple[int | None, ...]] = {
+            "bank": (None, encoder.feature_width),
+            "scale": (2,),
+            **({"text_scale": (2,)} if decoder is not None else {}),
+        }
+        self._run = tap_runner(bundle, precision)
+        self._decoder = decoder
+        self._buffer = np.zeros((*encoder.input_size, 3), np.uint8)
+
+    def taps(self, image: Image) -> Array:
+        """float32 (taps, patches, width)."""
+        check_image(image)
+        fit_into(image, self._buffer)
+        return self._run(self._buffer)
+
+    def encode(self, image: Image) -> Encoded:
+        """See :meth:`edge.vision.engine.Engine.encode`."""
+        taps = self.taps(image)
+        features = _unit(_unit(taps).sum(0))
+        if self._decoder is None:
+            return Encoded(features)
+        with torch.no_grad():
+            return Encoded(features, self._decoder(torch.from_numpy(taps)[None])[0].numpy())
+
+    def match(self, encoded: Encoded, memory: MemoryArrays) -> EngineOutput:
+        """See :meth:`edge.vision.engine.Engine.match`."""
+        start = time.perf_counter()
+        distance = 1 - (encoded.features @ memory["bank"].T).max(1)
+        if encoded.text is not None and "text_scale" in memory:
+            usual, worth = memory["text_scale"]
+            distance = distance + np.maximum(encoded.text - usual, 0) * worth
+        offset, gain = memory["scale"]
+        calibrated = (_blurred(distance.reshape(self.grid), 3, _SCORE_SIGMA) - offset) * gain
+        count = max(1, round(calibrated.size * TOP_FRACTION))
+        score = float(np.partition(calibrated.ravel(), -count)[-count:].mean())
+        shown = cv2.resize(_blurred(calibrated, 5, _MAP_SIGMA), (MAP_SIDE, MAP_SIDE))
+        return EngineOutput(
+            map=np.asarray(shown, np.float32),
+            score=score,
+            others={},
+            latency_ms={"preprocess": 0.0, "graph": (time.perf_counter() - start) * 1e3},
+        )
+
+    def infer(self, image: Image, memory: MemoryArrays) -> EngineOutput:
+        """See :meth:`edge.vision.engine.Engine.infer`."""
+        return self.match(self.encode(image), memory)
+
+    def close(self) -> None:
+        """Releases the compiled graph."""
+        del self._run
+
+
+def _unit(rows: Array) -> Array:
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)
+
+
+def _blurred(grid: Array, side: int, sigma: float) -> Array:
+    return np.asarray(
+        cv2.GaussianBlur(grid, (side, side), sigma, borderType=cv2.BORDER_REPLICATE), np.float32
+    )
