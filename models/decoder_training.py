@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from models.decoder import TextDecoder, dice_loss, focal_loss
-from models.parts import Mask, Part, Product, anomalous_part, good_part
+from models.training_parts import Mask, Part, Product, anomalous_part, good_part
 from models.training_engine import TrainingEngine
 
 Progress = Callable[[str, int, int], None]

@@ -135,9 +135,9 @@ class Teacher:
         batch = pack(dialogues, PART_ROWS)
         base = self.llm.extended(self.prefix(description), learner.base_rows())
         embeddings = self.llm.embed(batch.tokens)
-        rows = learner.part_rows(slots, images).to(embeddings.dtype)
+        rows = learner.part_rows(slots, images)
         embeddings = torch.cat([rows, embeddings[:, PART_ROWS:]], dim=1)
-        return batch, self.llm(embeddings, batch.positions, batch.mask, base)
+        return batch, self.llm(embeddings, batch.positions + len(base), batch.mask, base)
 
     def _difference(self, batch: Batch, hidden: torch.Tensor) -> torch.Tensor:
         deciding = hidden[torch.arange(len(hidden)), batch.verdict_at]

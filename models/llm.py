@@ -1,196 +1,223 @@
-"""The language model that ships, frozen, in torch: prompt embeddings are trained through it.
+"""The language model that ships, frozen in torch, so that prompt embeddings can be trained through it.
 
-The weights are those of the GGUF itself, dequantized, so that what is learned fits the file that a
-station runs. Only the architecture ``llama`` is computed.
+The words before a part's embeddings are the same for all parts: their keys and values are computed once
+(:meth:`FrozenLlama.prefix`). What comes after may be a tree: several dialogues share rows and branch, each
+position says in ``mask`` what it sees and in ``positions`` where it stands in its own dialogue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
+import torch.nn.functional as F
+from torch import Tensor
 
-from edge.errors import LanguageError
-
-Prefix = Sequence[tuple[torch.Tensor, torch.Tensor]]
-"""Keys and values of what was read already: per layer two of (1, key heads, length, head width)."""
+from models.llama_weights import Dimensions, LayerWeights, LlamaWeights, Matrix
 
 
 @dataclass(frozen=True, slots=True)
-class _Layer:
-    """One layer's matrices as (out, in); queries, keys and values in one, and gate and up in one."""
+class Prefix:
+    """What every position sees of the words before: keys and values.
 
-    attention_norm: torch.Tensor
-    qkv: torch.Tensor
-    attention_out: torch.Tensor
-    mlp_norm: torch.Tensor
-    gate_up: torch.Tensor
-    down: torch.Tensor
-
-
-class FrozenLlama(nn.Module):
-    """A llama that computes gradients of its inputs, not of itself.
-
-    Args:
-        path: the GGUF.
-        dtype: of the computation; bfloat16 is twice as fast where the CPU has it.
-
-    Raises:
-        LanguageError: the file is of another architecture.
+    Attributes:
+        keys, values: of each layer, (key_heads, P, head_width); keys are rotated to positions 0 to P-1.
     """
 
-    def __init__(self, path: Path, dtype: torch.dtype = torch.float32) -> None:
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+
+    def __len__(self) -> int:
+        """P, which is the first position after it."""
+        return self.keys[0].shape[1]
+
+
+class FrozenLlama(torch.nn.Module):
+    """A llama whose weights are constants: gradients reach the embeddings that enter it, nothing else.
+
+    Args:
+        weights: dequantized.
+        dtype: of the matrix products and of attention: float32, or bfloat16, which is faster where the
+            processor has it. The residual stream, norms and logits are float32 either way.
+    """
+
+    def __init__(self, weights: LlamaWeights, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        from gguf import GGUFReader, dequantize
+        self.dimensions = weights.dimensions
+        self.dtype = dtype
+        self.layers = torch.nn.ModuleList(
+            _Layer(layer, weights.dimensions, dtype) for layer in weights.layers
+        )
+        self.norm = _constant(weights.norm, torch.float32)
+        self.tokens = _constant(weights.tokens, torch.float32)
+        self.wavenumbers = _constant(_wavenumbers(weights.dimensions), torch.float32)
 
-        reader = GGUFReader(path)
-        architecture = str(_field(reader, "general.architecture"))
-        if architecture != "llama":
-            raise LanguageError(
-                f"{path.name} has the architecture {architecture}; only llama can be trained through.",
-                "Choose a GGUF of that architecture, such as SmolLM2.",
-            )
-        self.width = int(_field(reader, "llama.embedding_length"))
-        self._heads = int(_field(reader, "llama.attention.head_count"))
-        self._key_heads = int(_field(reader, "llama.attention.head_count_kv"))
-        self._head_width = self.width // self._heads
-        self._epsilon = float(_field(reader, "llama.attention.layer_norm_rms_epsilon"))
-        self._rope_base = float(_field(reader, "llama.rope.freq_base"))
-        self._dtype = dtype
-        weights = {
-            tensor.name: torch.from_numpy(np.array(dequantize(tensor.data, tensor.tensor_type)))
-            for tensor in reader.tensors
-        }
-        self._tokens = weights["token_embd.weight"]
-        self._output = weights.get("output.weight", self._tokens).to(dtype)
-        self._output_norm = weights["output_norm.weight"].to(dtype)
-        count = int(_field(reader, "llama.block_count"))
-        self._layers = [self._layer(weights, f"blk.{number}") for number in range(count)]
+    @classmethod
+    def from_gguf(cls, path: Path, dtype: torch.dtype = torch.float32) -> FrozenLlama:
+        """Reads a GGUF of the llama architecture.
 
-    @property
-    def embedding_scale(self) -> float:
-        """The root mean square of the token embeddings."""
-        return float(self._tokens.square().mean().sqrt())
+        Raises:
+            LanguageError: the file cannot be read or is not a plain llama.
+        """
+        return cls(LlamaWeights.read(path), dtype)
 
-    def embed(self, ids: torch.Tensor) -> torch.Tensor:
-        """The tokens' embeddings, float32 (..., width)."""
-        return self._tokens[ids]
+    def embed(self, ids: Tensor) -> Tensor:
+        """The embeddings of tokens: integers (...) to float32 (..., width)."""
+        return F.embedding(ids, self.tokens)
 
     @torch.no_grad()
-    def prefix(self, ids: torch.Tensor) -> Prefix:
-        """Keys and values of tokens (length,) at the very beginning."""
-        return self.extended([], self.embed(ids))
+    def prefix(self, ids: Tensor) -> Prefix:
+        """Reads the words that every dialogue begins with: integers (P,)."""
+        count = len(ids)
+        mask = torch.ones(1, count, count, dtype=torch.bool).tril()
+        _, keys, values = self._read(self.embed(ids)[None], torch.arange(count)[None], mask, None)
+        return Prefix(tuple(key[0] for key in keys), tuple(value[0] for value in values))
 
-    def extended(self, prefix: Prefix, rows: torch.Tensor) -> Prefix:
-        """A prefix with rows, (length, width), behind it; gradients reach the rows."""
-        length = len(rows)
-        mask = torch.ones(1, length, length, dtype=torch.bool).tril()
-        _, new = self._run(rows[None], torch.arange(length)[None], mask, prefix)
-        if not prefix:
-            return new
-        return [
-            (torch.cat([keys, more_keys], 2), torch.cat([values, more_values], 2))
-            for (keys, values), (more_keys, more_values) in zip(prefix, new, strict=True)
-        ]
+    def extended(self, prefix: Prefix, rows: Tensor) -> Prefix:
+        """A prefix with rows (count, width) behind it; gradients reach the rows."""
+        count = len(rows)
+        mask = torch.ones(1, count, count, dtype=torch.bool).tril()
+        positions = torch.arange(len(prefix), len(prefix) + count)[None]
+        _, keys, values = self._read(rows[None], positions, mask, prefix)
+        return Prefix(tuple(key[0] for key in keys), tuple(value[0] for value in values))
 
     def forward(
-        self, embeddings: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, prefix: Prefix = ()
-    ) -> torch.Tensor:
-        """The last hidden states, (B, T, width).
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, prefix: Prefix | None = None
+    ) -> Tensor:
+        """Reads rows after a prefix, of which every one sees all.
 
         Args:
-            embeddings: (B, T, width), of tokens or rows.
-            positions: (B, T), counted from the prefix's end.
-            mask: bool (B, T, T), what each position sees of the T; all see the whole prefix.
-            prefix: common to the batch.
+            embeddings: (B, T, width), on the scale of :meth:`embed`.
+            positions: integers (B, T), each row's place in its own dialogue; ``len(prefix)`` is the first.
+            mask: bool (B, T, T), whether row i sees row j. A row that sees nothing must see itself.
+            prefix: what :meth:`prefix` made of this model; None where the rows are the whole dialogue.
+
+        Returns:
+            float32 (B, T, width), for :meth:`logits`.
         """
-        return self._run(embeddings, positions, mask, prefix)[0]
+        hidden, _, _ = self._read(embeddings, positions, mask, prefix)
+        return hidden
 
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(..., vocabulary) float32 of hidden states (..., width)."""
-        return functional.linear(hidden, self._output).float()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """What each of the chosen rows expects next: (..., width) to float32 (..., vocabulary).
 
-    def _run(
-        self, embeddings: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, prefix: Prefix
-    ) -> tuple[torch.Tensor, Prefix]:
-        held = prefix[0][0].shape[2] if prefix else 0
-        cosines, sines = self._angles(positions + held)
-        sees_prefix = torch.ones(*mask.shape[:2], held, dtype=torch.bool)
-        allowed = torch.cat([sees_prefix, mask], dim=2)[:, None]
-        bias = torch.zeros(allowed.shape, dtype=self._dtype).masked_fill(~allowed, float("-inf"))
-        hidden = embeddings.to(self._dtype)
-        new = []
-        for number, layer in enumerate(self._layers):
-            before = prefix[number] if prefix else None
-            attended, keys_values = self._attention(hidden, layer, (cosines, sines), bias, before)
-            hidden = hidden + attended
-            normed = self._norm(hidden, layer.mlp_norm)
-            gate, up = functional.linear(normed, layer.gate_up).chunk(2, -1)
-            hidden = hidden + functional.linear(functional.silu(gate) * up, layer.down)
-            new.append(keys_values)
-        return self._norm(hidden, self._output_norm), new
+        Choose the rows first: for all of a batch the vocabulary costs as much as the model.
+        """
+        normed = F.rms_norm(hidden, self.norm.shape, self.norm, self.dimensions.epsilon)
+        return F.linear(normed, self.tokens)
+
+    def _read(
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, prefix: Prefix | None
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """The hidden rows, and each layer's keys and values: (B, key_heads, prefix + T, head_width)."""
+        angles = positions[..., None, None] * self.wavenumbers
+        cos, sin = angles.cos().to(self.dtype), angles.sin().to(self.dtype)
+        if prefix is not None:
+            mask = F.pad(mask, (len(prefix), 0), value=True)
+        bias = torch.zeros(mask.shape, dtype=self.dtype).masked_fill_(~mask, -torch.inf)[:, None]
+        hidden, keys, values = embeddings.float(), [], []
+        for number, layer in enumerate(self.layers):
+            before = None if prefix is None else (prefix.keys[number], prefix.values[number])
+            hidden, key, value = layer(hidden, cos, sin, bias, before)
+            keys.append(key)
+            values.append(value)
+        return hidden, keys, values
+
+
+class _Layer(torch.nn.Module):
+    def __init__(self, weights: LayerWeights, dimensions: Dimensions, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dimensions = dimensions
+        self.qkv = _constant(weights.qkv, dtype)
+        self.out = _constant(weights.out, dtype)
+        self.gate_up = _constant(weights.gate_up, dtype)
+        self.down = _constant(weights.down, dtype)
+
+    def forward(
+        self, hidden: Tensor, cos: Tensor, sin: Tensor, bias: Tensor, before: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        attended, key, value = self._attention(self._normed(hidden), cos, sin, bias, before)
+        hidden = hidden + attended
+        gated = _Gated.apply(F.linear(self._normed(hidden), self.gate_up))
+        return hidden + F.linear(gated, self.down), key, value
+
+    def _normed(self, hidden: Tensor) -> Tensor:
+        return F.rms_norm(hidden, hidden.shape[-1:], eps=self.dimensions.epsilon).to(self.qkv.dtype)
 
     def _attention(
-        self,
-        hidden: torch.Tensor,
-        layer: _Layer,
-        angles: tuple[torch.Tensor, torch.Tensor],
-        bias: torch.Tensor,
-        before: tuple[torch.Tensor, torch.Tensor] | None,
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
-        qkv = functional.linear(self._norm(hidden, layer.attention_norm), layer.qkv)
-        by_head = qkv.unflatten(-1, (-1, self._head_width)).transpose(1, 2)
-        queries, keys, values = by_head.split([self._heads, self._key_heads, self._key_heads], dim=1)
-        queries, keys = _turned(queries, *angles), _turned(keys, *angles)
-        new = keys, values
+        self, normed: Tensor, cos: Tensor, sin: Tensor, bias: Tensor, before: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        heads, key_heads = self.dimensions.heads, self.dimensions.key_heads
+        batch, rows, _ = normed.shape
+        qkv = F.linear(normed, self.qkv).view(batch, rows, heads + 2 * key_heads, -1)
+        rotated = _Rotation.apply(qkv[:, :, : heads + key_heads], cos, sin).transpose(1, 2)
+        query, key = rotated[:, :heads], rotated[:, heads:]
+        value = qkv[:, :, heads + key_heads :].transpose(1, 2)
         if before is not None:
-            keys = torch.cat([before[0].expand(len(keys), -1, -1, -1), keys], 2)
-            values = torch.cat([before[1].expand(len(values), -1, -1, -1), values], 2)
-        share = self._heads // self._key_heads
-        mixed = functional.scaled_dot_product_attention(
-            queries, keys.repeat_interleave(share, 1), values.repeat_interleave(share, 1), attn_mask=bias
-        )
-        return functional.linear(mixed.transpose(1, 2).flatten(2), layer.attention_out), new
-
-    def _norm(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return functional.rms_norm(hidden, (self.width,), weight, self._epsilon)
-
-    def _angles(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosines and sines of the rotary embedding, each (B, 1, T, head width / 2)."""
-        steps = torch.arange(0, self._head_width, 2, dtype=torch.float32) / self._head_width
-        angles = positions.float()[:, None, :, None] / self._rope_base**steps
-        return angles.cos().to(self._dtype), angles.sin().to(self._dtype)
-
-    def _layer(self, weights: dict[str, torch.Tensor], name: str) -> _Layer:
-        def of(part: str) -> torch.Tensor:
-            return weights[f"{name}.{part}.weight"]
-
-        qkv = torch.cat([self._in_halves(of("attn_q")), self._in_halves(of("attn_k")), of("attn_v")])
-        return _Layer(
-            attention_norm=of("attn_norm").to(self._dtype),
-            qkv=qkv.to(self._dtype).contiguous(),
-            attention_out=of("attn_output").to(self._dtype),
-            mlp_norm=of("ffn_norm").to(self._dtype),
-            gate_up=torch.cat([of("ffn_gate"), of("ffn_up")]).to(self._dtype).contiguous(),
-            down=of("ffn_down").to(self._dtype),
-        )
-
-    def _in_halves(self, matrix: torch.Tensor) -> torch.Tensor:
-        """llama.cpp turns neighbouring pairs; here the pairs of each head are its two halves."""
-        heads = matrix.view(-1, self._head_width // 2, 2, matrix.shape[1])
-        return heads.transpose(1, 2).reshape(matrix.shape)
+            key, value = (
+                torch.cat([old.expand(batch, -1, -1, -1), new], dim=2)
+                for old, new in zip(before, (key, value), strict=True)
+            )
+        attended = F.scaled_dot_product_attention(query, key, value, bias, enable_gqa=True)
+        return F.linear(attended.transpose(1, 2).reshape(batch, rows, -1), self.out), key, value
 
 
-def _turned(heads: torch.Tensor, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
-    first, second = heads.chunk(2, -1)
-    return torch.cat([first * cosines - second * sines, first * sines + second * cosines], -1)
+class _Rotation(torch.autograd.Function):
+    """Rotary positions; a pair's two numbers lie half a head apart."""
+
+    @staticmethod
+    def forward(ctx: Any, heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """(B, T, heads, head_width) by angles of (B, T, 1, head_width/2)."""
+        ctx.save_for_backward(cos, sin)
+        return _rotated(heads, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        """The inverse of a rotation is its transpose."""
+        cos, sin = ctx.saved_tensors
+        return _rotated(gradient, cos, -sin), None, None
 
 
-def _field(reader: Any, key: str) -> Any:
-    return reader.fields[key].contents()
+class _Gated(torch.autograd.Function):
+    """SwiGLU, which keeps its input alone and not four products of it."""
+
+    @staticmethod
+    def forward(ctx: Any, gate_up: Tensor) -> Tensor:
+        """(..., 2·hidden) to (..., hidden)."""
+        ctx.save_for_backward(gate_up)
+        gate, up = gate_up.chunk(2, dim=-1)
+        return F.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """With s = sigmoid(g): d silu(g)/dg = s + silu(g)·(1 - s)."""
+        (gate_up,) = ctx.saved_tensors
+        gate, up = gate_up.chunk(2, dim=-1)
+        result = torch.empty_like(gate_up)
+        to_gate, to_up = result.chunk(2, dim=-1)
+        torch.mul(gradient, up, out=to_up)
+        torch.ops.aten.silu_backward(to_up, gate, grad_input=to_gate)
+        torch.mul(gradient, F.silu(gate), out=to_up)
+        return result
+
+
+def _rotated(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = heads.chunk(2, dim=-1)
+    result = torch.empty_like(heads, memory_format=torch.contiguous_format)
+    to_first, to_second = result.chunk(2, dim=-1)
+    torch.mul(first, cos, out=to_first).addcmul_(second, sin, value=-1)
+    torch.mul(second, cos, out=to_second).addcmul_(first, sin)
+    return result
+
+
+def _wavenumbers(dimensions: Dimensions) -> Matrix:
+    """Radians per position of each rotary pair: (head_width/2,)."""
+    exponents = np.arange(0, dimensions.head_width, 2) / dimensions.head_width
+    return (dimensions.rope_base**-exponents).astype(np.float32)
+
+
+def _constant(array: Matrix, dtype: torch.dtype) -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.tensor(array, dtype=dtype), requires_grad=False)
