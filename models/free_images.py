@@ -150,7 +150,7 @@ def contact_sheet(images: Sequence[FreeImage], columns: int = 24, rows: int = 20
     """A sample of the images, evenly over the list: uint8 (H, W, 3); cut-outs stand on magenta."""
     import cv2
 
-    chosen = np.unique(np.linspace(0, len(images) - 1, columns * rows).astype(int)) if images else []
+    chosen = np.linspace(0, max(0, len(images) - 1), min(len(images), columns * rows)).astype(int)
     sheet = np.full((rows * tile_px, columns * tile_px, 3), 32, np.uint8)
     for place, number in enumerate(chosen):
         picture = read_picture(images[number].path)
@@ -159,7 +159,9 @@ def contact_sheet(images: Sequence[FreeImage], columns: int = 24, rows: int = 20
             picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
         if picture.shape[2] == 4:
             alpha = picture[:, :, 3:] / np.float32(255)
-            picture = (picture[:, :, :3] * alpha + (1 - alpha) * np.float32((255, 0, 255))).astype(np.uint8)
+            picture = (picture[:, :, :3] * alpha + (1 - alpha) * np.array((255, 0, 255), np.float32)).astype(
+                np.uint8
+            )
         scale = tile_px / max(picture.shape[:2])
         size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
         tile = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -13,12 +13,13 @@ from edge.errors import SourceError
 from edge.vision.engine import Array, Image
 from models.outlines import outline
 from models.rendered import SIDE
-from models.surfaces import View
-from models.taking import Taking, noise_field
+from models.surfaces import View, surface_level
+from models.taking import Taking, exposed, noise_field
 from models.usable import opaque_box, read_picture
 
 _GROUNDS = ("plain", "rough", "surface")
 _GROUND_SHARES = (0.4, 0.35, 0.25)
+_LEAST_APART = 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class ObjectParts:
     def good(self, part: int) -> Image:
         """A good part, uint8 (SIDE, SIDE[, 3]): always the same for the same number."""
         own = np.random.default_rng([self.seed, part, 1])
-        taking, scene = _design(self.seed, self.ground)
+        taking, scene = _design(self.seed, self.ground, _object_level(self.path))
         return taking.photographed(scene.seen(_cut_out(self.path, scene.size_px), own, taking.variation), own)
 
 
@@ -61,7 +62,7 @@ class ShapedParts:
     def good(self, part: int) -> Image:
         """A good part, uint8 (SIDE, SIDE[, 3]): always the same for the same number."""
         own = np.random.default_rng([self.seed, part, 1])
-        taking, scene = _design(self.seed, self.ground)
+        taking, scene = _design(self.seed, self.ground, _surface_level(self.path))
         shape = _shape(self.outline, self.path, scene.size_px, self.seed)
         # The outline is the same in all parts, the piece of material need not be.
         material = shape.material.seen(own, taking.variation)[: scene.size_px, : scene.size_px]
@@ -103,10 +104,12 @@ class Scene:
     shades: float
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, ground: Path) -> Scene:
-        """A ground, a pose and a light as there may be."""
+    def drawn(cls, rng: np.random.Generator, ground: Path, part_level: float) -> Scene:
+        """A ground, a pose and a light as there may be, for parts of that mean grey level."""
         kind = _GROUNDS[int(rng.choice(len(_GROUNDS), p=_GROUND_SHARES))]
-        level = float(rng.choice([rng.uniform(8, 60), rng.uniform(60, 200), rng.uniform(190, 250)]))
+        levels = rng.permutation(np.arange(8, 250, 4))
+        # Whoever sets up a station takes a ground that parts stand out from.
+        level = float(levels[np.abs(levels - part_level) > _LEAST_APART][0])
         shade = np.clip(level + rng.normal(0, rng.choice([2, 20]), 3), 4, 252)
         any_angle = bool(rng.random() < 0.25)
         direction, length = rng.uniform(0, 2 * np.pi), rng.uniform(2, 14)
@@ -187,9 +190,19 @@ class _Shape:
 
 
 @lru_cache(maxsize=4096)
-def _design(seed: int, ground: Path) -> tuple[Taking, Scene]:
+def _design(seed: int, ground: Path, part_level: float) -> tuple[Taking, Scene]:
     rng = np.random.default_rng([seed, 0])
-    return Taking.drawn(rng), Scene.drawn(rng, ground)
+    return Taking.drawn(rng), Scene.drawn(rng, ground, part_level)
+
+
+_surface_level = lru_cache(maxsize=4096)(surface_level)
+
+
+@lru_cache(maxsize=4096)
+def _object_level(path: Path) -> float:
+    """The mean grey level of a cut-out's opaque part."""
+    picture = _opaque_part(path)
+    return float(picture[:, :, :3][picture[:, :, 3] > 127].mean())
 
 
 @lru_cache(maxsize=64)
@@ -208,10 +221,7 @@ def _shape(kind: str, path: Path, size_px: int, seed: int) -> _Shape:
 @lru_cache(maxsize=48)
 def _cut_out(path: Path, size_px: int) -> Image:
     """The opaque part of a picture, uint8 (h, w, 4), its longer side ``size_px``."""
-    picture = read_picture(path) if path.is_file() else None
-    if picture is None:
-        raise SourceError(f"{path} is gone or damaged.", "Delete its package's folder; it is fetched again.")
-    picture = np.ascontiguousarray(picture[opaque_box(picture[:, :, 3])])
+    picture = _opaque_part(path)
     scale = size_px / max(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -223,3 +233,14 @@ def _cut_out(path: Path, size_px: int) -> Image:
     alpha = np.clip(255 * weight[:, :, 0], 0, 255).astype(np.uint8)
     cut_out: Image = cv2.merge([colours, alpha])
     return cut_out
+
+
+@lru_cache(maxsize=4)
+def _opaque_part(path: Path) -> Image:
+    picture = read_picture(path) if path.is_file() else None
+    if picture is None:
+        raise SourceError(f"{path} is gone or damaged.", "Delete its package's folder; it is fetched again.")
+    picture = picture[opaque_box(picture[:, :, 3])]
+    colours, alpha = np.ascontiguousarray(picture[:, :, :3]), np.ascontiguousarray(picture[:, :, 3])
+    part: Image = cv2.merge([exposed(colours, alpha), alpha])
+    return part

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -97,7 +97,7 @@ def training_products(
         if kind == "surface":
             image = next(surfaces)
             parts: Parts = SurfaceParts(image.path, own_seed)
-            description = f"{_surface_words(image)}"
+            description = _surface_words(image)
         elif kind == "object":
             image = next(objects)
             parts = ObjectParts(image.path, next(surfaces).path, own_seed)
@@ -106,7 +106,7 @@ def training_products(
             shape = outlines[number // len(kinds) % len(outlines)]
             image = next(surfaces)
             parts = ShapedParts(shape, image.path, next(surfaces).path, own_seed)
-            description = _with_article(f"{_material(image)} {shape} seen from above".strip())
+            description = _with_article(f"{_told(image, _MATERIALS)} {shape} seen from above".strip())
         else:
             parts = product = next(rendered)
             description = _RENDERED_WORDS[product.kind]
@@ -138,15 +138,25 @@ def _turns(images: Sequence[FreeImage], rng: np.random.Generator) -> Iterator[Fr
 
 
 _MATERIALS = {
-    "wood": "wooden", "plank": "wooden", "parquet": "wooden", "crate": "wooden", "bark": "wooden",
-    "brick": "brick", "concrete": "concrete", "asphalt": "asphalt", "street": "asphalt", "road": "asphalt",
-    "metal": "metal", "steel": "metal", "rust": "rusty metal", "container": "metal", "grate": "metal",
-    "tile": "tiled", "floor": "floor", "carpet": "woven", "cloth": "woven", "fabric": "woven",
-    "stone": "stone", "rock": "stone", "cliff": "stone", "marble": "marble", "gravel": "gravel",
-    "sand": "sandy", "desert": "sandy", "dirt": "earthen", "ground": "earthen", "mud": "earthen",
-    "grass": "grassy", "snow": "snowy", "ice": "icy", "leather": "leather", "plaster": "plastered",
-    "glass": "glass", "roof": "roof", "door": "panelled", "wall": "wall",
+    "wood": "wooden", "panelwood": "wooden", "wizwood": "wooden", "plank": "wooden", "bark": "wooden",
+    "crate": "wooden", "ecrate": "wooden", "brick": "brick", "brnbrick": "brick", "concr": "concrete",
+    "crete": "concrete", "beton": "concrete", "asphalt": "asphalt", "rust": "rusty metal",
+    "deeprust": "rusty metal", "met": "metal", "steel": "metal", "iron": "metal", "stainless": "metal",
+    "bluemet": "metal", "drkmtl": "metal", "rivet": "metal", "grate": "metal", "container": "metal",
+    "carpet": "woven", "textile": "woven", "jute": "woven", "curtain": "woven", "stone": "stone",
+    "rock": "stone", "pjrock": "stone", "slate": "stone", "pebble": "stone", "marb": "marble",
+    "marmor": "marble", "stucco": "plaster", "plaster": "plaster", "terracot": "clay", "glass": "glass",
 }  # fmt: skip
+"""What a token of a file's name begins with, and what the thing in it is made of."""
+
+_PLACES = {
+    "tile": "tiled", "tilefloor": "tiled", "sand": "sandy", "desert": "sandy", "sahara": "sandy",
+    "dirt": "earthen", "soil": "earthen", "mud": "earthen", "ground": "earthen", "grass": "grassy",
+    "hedge": "leafy", "snow": "snowy", "ice": "icy", "arctic": "icy", "roof": "roof", "wallpaper": "papered",
+    "door": "panelled",
+}  # fmt: skip
+"""The same for surfaces that no part is made of."""
+
 _RENDERED_WORDS = {
     "round": "a turned part seen from above",
     "rectangular": "a circuit board",
@@ -157,13 +167,14 @@ _RENDERED_WORDS = {
 }
 
 
-def _material(image: FreeImage) -> str:
-    """The material that the picture's name speaks of; empty where it does not."""
-    return next((material for word, material in _MATERIALS.items() if word in image.words), "")
+def _told(image: FreeImage, words: Mapping[str, str]) -> str:
+    """What the picture's name says; empty where it says nothing of it."""
+    tokens = image.words.split()
+    return next((said for start, said in words.items() if any(t.startswith(start) for t in tokens)), "")
 
 
 def _surface_words(image: FreeImage) -> str:
-    return _with_article(f"{_material(image) or 'textured'} surface")
+    return _with_article(f"{_told(image, _MATERIALS) or _told(image, _PLACES) or 'textured'} surface")
 
 
 def _object_words(image: FreeImage) -> str:
@@ -171,7 +182,7 @@ def _object_words(image: FreeImage) -> str:
     words = image.words
     if words.startswith(("a ", "an ")) and len(words.split()) <= 5:
         return words
-    return "an object on a plain ground"
+    return "a single object"
 
 
 def _with_article(words: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from edge.errors import SourceError
 from edge.vision.engine import Image
 from models.rendered import SIDE
-from models.taking import Taking
+from models.taking import Taking, exposed
 from models.usable import read_picture
 
 Placing = Literal["fixture", "web", "turned"]
@@ -72,6 +72,8 @@ class View:
         picture = _decoded(path)
         tiles = _fits_onto_itself(picture)
         placing = _PLACINGS[int(rng.choice(len(_PLACINGS), p=_PLACING_SHARES))]
+        if not _is_uniform(picture):  # Two places of a poster are no two good parts of one product.
+            placing = "fixture"
         # A picture that tiles may be seen whole and more; another one must fill the view, and
         # leave something to choose from where parts are not always the same place.
         least = SIDE * (0.7 if tiles else 1.04 if placing == "fixture" else 1.3)
@@ -105,6 +107,11 @@ class View:
         return seen
 
 
+def surface_level(path: Path) -> float:
+    """The mean grey level of a surface."""
+    return float(_decoded(path).mean())
+
+
 @lru_cache(maxsize=4096)
 def _design(path: Path, seed: int) -> tuple[Taking, View]:
     rng = np.random.default_rng([seed, 0])
@@ -130,7 +137,7 @@ def _decoded(path: Path) -> Image:
         raise SourceError(f"{path} is gone or damaged.", "Delete its package's folder; it is fetched again.")
     if picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
-    return np.ascontiguousarray(picture[:, :, :3])
+    return exposed(np.ascontiguousarray(picture[:, :, :3]))
 
 
 def _fits_onto_itself(picture: Image) -> bool:
@@ -141,3 +148,12 @@ def _fits_onto_itself(picture: Image) -> bool:
         if seam > 1.6 * float(np.abs(np.diff(turned, axis=0)).mean()) + 1:
             return False
     return True
+
+
+def _is_uniform(picture: Image) -> bool:
+    """Whether all places of a picture have about the same colour and contrast, as a material's do."""
+    cells = cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32)
+    cells = cells.reshape(4, 64, 4, 64, 3).transpose(0, 2, 1, 3, 4).reshape(16, 64 * 64, 3)
+    colours, contrasts = cells.mean(axis=1), cells.std(axis=1).mean(axis=1)
+    apart = float(colours.std(axis=0).max())
+    return apart < 3 + 0.4 * float(contrasts.mean()) and contrasts.max() < 3 + 2 * contrasts.min()

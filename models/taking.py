@@ -17,6 +17,8 @@ from models.rendered import SIDE
 
 _NOISE_SIDE = 1024
 _JPEG_SHARE = 0.25
+_LEAST_BRIGHT = 140.0
+_MOST_GAIN = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,24 @@ class Taking:
         taken: Image = cv2.addWeighted(lit, 1, noise, self.noise, 0, dtype=cv2.CV_8U)
         if self.jpeg:
             written = cv2.imencode(".jpg", taken, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])[1]
-            taken = cv2.imdecode(written, cv2.IMREAD_UNCHANGED)
+            taken = np.asarray(cv2.imdecode(written, cv2.IMREAD_UNCHANGED), np.uint8)
         return taken
 
 
 _NOISE_SIZES_PX = (0.0, 1.2, 3.0, 10.0, 40.0)
+
+
+def exposed(picture: Image, opaque: Image | None = None) -> Image:
+    """A picture (H, W, 3) that is darker than a camera would expose it, brightened; others as they are.
+
+    ``opaque`` (H, W) is above 0 where the picture counts.
+    """
+    pixels = picture if opaque is None else picture[opaque > 0]
+    bright = float(np.percentile(pixels[..., 1], 95)) if pixels.size else 255.0
+    if bright >= _LEAST_BRIGHT:
+        return picture
+    gain = min(_MOST_GAIN, _LEAST_BRIGHT / max(bright, 1))
+    return np.asarray(cv2.convertScaleAbs(picture, alpha=gain), np.uint8)
 
 
 def noise_field(rng: np.random.Generator, scale: int, side: int = SIDE) -> Array:

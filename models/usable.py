@@ -20,7 +20,7 @@ Kind = Literal["surface", "object"]
 LEAST_SURFACE_PX = 256
 """The least side of a surface, in pixels."""
 
-LEAST_OBJECT_PX = 150
+LEAST_OBJECT_PX = 130
 """The least longer side of a cut-out's opaque part, in pixels."""
 
 _TECHNICAL_NAME = re.compile(
@@ -59,7 +59,8 @@ def read_picture(path: Path) -> Image | None:
     import cv2
 
     content = np.fromfile(path, np.uint8)
-    return cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    picture: Image | None = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    return picture
 
 
 def judge(picture: Image) -> Usable | None:
