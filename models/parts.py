@@ -82,7 +82,9 @@ class Scene:
         ground: the ground as it lies; its picture is used where the kind is ``surface``.
         shade: of a plain or rough ground, BGR.
         roughness: of the ground, in grey levels; of a surface the share of its contrast.
+        roughness_scale: of that, an index of the sizes of ``noise_field``.
         moving_ground: whether each part lies on another place of the ground, as on a belt.
+        ground_seed: of the place where the ground does not move.
         shadow: how much light the part takes from the ground beside it.
         shadow_shift: (x, y) in pixels, away from the light.
         shadow_blur_px: of its edge, as a standard deviation.
@@ -98,6 +100,7 @@ class Scene:
     roughness: float
     roughness_scale: int
     moving_ground: bool
+    ground_seed: int
     shadow: float
     shadow_shift: tuple[float, float]
     shadow_blur_px: float
@@ -124,6 +127,7 @@ class Scene:
             roughness=float(rng.uniform(0.15, 0.6) if kind == "surface" else rng.uniform(1, 12)),
             roughness_scale=int(rng.integers(1, 4)),
             moving_ground=bool(rng.random() < 0.5),
+            ground_seed=int(rng.integers(2**31)),
             shadow=float(rng.choice([0.0, rng.uniform(0.1, 0.6)])),
             shadow_shift=(float(length * np.cos(direction)), float(length * np.sin(direction))),
             shadow_blur_px=float(rng.uniform(2, 12)),
@@ -157,12 +161,13 @@ class Scene:
         return np.asarray(cv2.add(over, under), np.uint8)
 
     def _ground(self, rng: np.random.Generator, variation: float) -> Image:
-        where = rng if self.moving_ground else np.random.default_rng(5)
+        where = rng if self.moving_ground else np.random.default_rng(self.ground_seed)
         if self.ground_kind == "surface":
             seen = self.ground.seen(where, variation)
             levels = np.arange(256)[:, None] * self.roughness + np.array(self.shade) * (1 - self.roughness)
             return np.asarray(cv2.LUT(seen, levels.astype(np.uint8)[None]), np.uint8)
-        plain = np.full((SIDE, SIDE, 3), np.array(self.shade).astype(np.uint8), np.uint8)
+        channels = [np.full((SIDE, SIDE), int(channel), np.uint8) for channel in self.shade]
+        plain: Image = cv2.merge(channels)
         if self.ground_kind == "plain":
             return plain
         rough = noise_field(where, self.roughness_scale)

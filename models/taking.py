@@ -137,6 +137,5 @@ def _light(rng: np.random.Generator, gain: float, slope: float) -> Array:
     level = float(np.exp(rng.normal(0, gain)))
     across = np.linspace(-0.5, 0.5, SIDE, dtype=np.float32)
     down, right = rng.normal(0, slope, 2)
-    return (np.float32(level) * (1 + np.float32(down) * across[:, None] + np.float32(right) * across)).astype(
-        np.float32
-    )
+    fall_off = 1 + np.float32(down) * across[:, None] + np.float32(right) * across
+    return np.asarray(level * fall_off, np.float32)

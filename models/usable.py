@@ -87,7 +87,7 @@ def opaque_box(alpha: Image) -> tuple[slice, slice]:
 def distances(fingerprint: int, others: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
     """In how many bits a fingerprint differs from each of the others: uint8 (N,)."""
     bits = np.unpackbits((others ^ np.uint64(fingerprint)).view(np.uint8).reshape(-1, 8), axis=1)
-    return bits.sum(axis=1, dtype=np.uint8)
+    return np.asarray(bits.sum(axis=1), np.uint8)
 
 
 def _judge_surface(picture: Image) -> Usable | None:
@@ -155,14 +155,12 @@ def _shrunk(picture: Image, side_px: int, exact: bool = False) -> Image:
         return picture
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     how = cv2.INTER_NEAREST if exact else cv2.INTER_AREA
-    shrunk: Image = cv2.resize(picture, size, interpolation=how)
-    return shrunk
+    return np.asarray(cv2.resize(picture, size, interpolation=how), np.uint8)
 
 
 def _grey(picture: Image) -> Image:
     import cv2
 
     if picture.ndim == 2:
-        return picture.copy()
-    grey: Image = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    return grey
+        return np.array(picture)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
