@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from build_engines.rendered import rendered_products
 from edge.cameras import read_image
 from edge.evaluation.dataset import find_categories
 from edge.vision.engine import Image
+from models.rendered import rendered_products
 
 _SEED = 7  # Products that the calibration of int8 has not seen.
 

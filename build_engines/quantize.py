@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 
 from build_engines.head import uncalibrated_memory
-from build_engines.rendered import calibration_images
 from edge.errors import EngineError
 from edge.vision.engine import Image, fit_into
+from models.rendered import calibration_images
 
 _IMAGES = 24
 # How far the scale of an outlying channel is moved from the activations into the weights (Xiao et

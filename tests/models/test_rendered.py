@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from build_engines.rendered import SIDE, calibration_images, rendered_products
+from models.rendered import SIDE, calibration_images, rendered_products
 
 
 def test_the_same_part_is_the_same_picture() -> None:
