@@ -14,7 +14,7 @@ TapRunner = Callable[[Image], Array]
 """From uint8 (H, W, 3) at the encoder's input size to float32 (taps, patches, width)."""
 
 
-def tap_runner(bundle: Bundle, precision: Precision = "fp32") -> TapRunner:
+def tap_runner(bundle: Bundle, precision: Precision = "fp32", threads: int | None = None) -> TapRunner:
     """A bundle's encoder under OpenVINO, cut at its taps.
 
     Args:
@@ -32,7 +32,10 @@ def tap_runner(bundle: Bundle, precision: Precision = "fp32") -> TapRunner:
     ports = {name: port for op in whole.get_ops() for port in op.outputs() for name in port.get_names()}
     results = [operators.result(ports[f"tap.{tap}"]) for tap in encoder.taps]
     cut = ov.Model(results, [whole.input("image").get_node()], "taps")
-    compiled = core.compile_model(cut, "CPU", {"INFERENCE_PRECISION_HINT": graph.float_type})
+    options: dict[str, str | int] = {"INFERENCE_PRECISION_HINT": graph.float_type}
+    if threads is not None:
+        options["INFERENCE_NUM_THREADS"] = threads
+    compiled = core.compile_model(cut, "CPU", options)
 
     def run(image: npt.NDArray[np.uint8]) -> Array:
         outputs = compiled([image[None]])

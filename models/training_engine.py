@@ -34,7 +34,13 @@ class TrainingEngine:
 
     name = "training"
 
-    def __init__(self, bundle: Bundle, precision: Precision, decoder: TextDecoder | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        precision: Precision,
+        decoder: TextDecoder | None = None,
+        threads: int | None = None,
+    ) -> None:
         encoder = bundle.manifest.encoder
         self.precision: str = precision
         self.input_size = encoder.input_size
@@ -45,7 +51,7 @@ class TrainingEngine:
             "scale": (2,),
             **({"text_scale": (2,)} if decoder is not None else {}),
         }
-        self._run = tap_runner(bundle, precision)
+        self._run = tap_runner(bundle, precision, threads)
         self._decoder = decoder
         self._buffer = np.zeros((*encoder.input_size, 3), np.uint8)
 
