@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from models.decoder import TextDecoder, dice_loss, focal_loss
-from models.training_parts import Mask, Part, Product, anomalous_part, good_part
 from models.training_engine import TrainingEngine
+from models.training_parts import Mask, Part, Product, anomalous_part, good_part
 
 Progress = Callable[[str, int, int], None]
 
@@ -69,7 +69,7 @@ def train_decoder(
         wanted = torch.where(masks >= 0.25, torch.ones_like(masks), torch.zeros_like(masks))
         loss = 10 * focal_loss(shares, wanted) + dice_loss(shares, wanted)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         losses.append(loss.item())

@@ -152,7 +152,7 @@ class Teacher:
     def _turn(self, facts: PartFacts, rng: np.random.Generator) -> Turn:
         chance = rng.random()
         if chance < _GENERAL and self._general:
-            question, answer = self._general[rng.integers(len(self._general))]
+            question, answer = self._general[int(rng.integers(len(self._general)))]
             return Turn(self._question(question), answer)
         if chance < _GENERAL + _OVERRIDE:
             return Turn(

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from edge.vision.enrollment import enroll
 from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES, PartFacts, facts_of_mask
-from models.training_parts import Mask, Part, Product, anomalous_part, good_part
 from models.training_engine import TrainingEngine
+from models.training_parts import Mask, Part, Product, anomalous_part, good_part
 
 Progress = Callable[[str, int, int], None]
 

@@ -25,6 +25,8 @@ class PromptLearner(nn.Module):
             its units, so that one learning rate fits all.
     """
 
+    scale: torch.Tensor
+
     def __init__(self, width: int, image_width: int, scale: float) -> None:
         super().__init__()
         self.width = width
