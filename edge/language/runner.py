@@ -3,8 +3,7 @@
 The prompt's fixed beginning and the learned base rows lie in sequence 0. Each part gets a copy of it,
 its rows and the end of the question; the verdict is read from the next token's logits. The part keeps
 its sequence, so the words and the dialogue go on where the verdict was made. Words are greedy: no
-sampling, so the
-same part gives the same words.
+sampling, so the same part gives the same words.
 """
 
 from __future__ import annotations
