@@ -56,6 +56,7 @@ class Runner:
         limits = limits or Limits()
         self._context = Context(model, limits, sequences=1 + limits.dialogues)
         self._base_rows = model.base_rows
+        self._turn_rows = model.turn_rows
         self._free = list(range(limits.dialogues, 0, -1))
         self._dialogues: OrderedDict[int, _Dialogue] = OrderedDict()
         self._prefix: Prompt | None = None
@@ -119,13 +120,15 @@ class Runner:
         state = self._state(dialogue)
         if state.first_token is not None:
             yield from ("" for _ in self.answer(dialogue))
-        tokens = self._context.tokens
-        turn = [
-            *tokens(state.prompt.turn_before, markup=True),
-            *tokens(question),
-            *tokens(state.prompt.turn_after, markup=True),
-        ]
-        logits = self._context.feed_tokens(self._state(dialogue).sequence, turn)
+        tokens, sequence = self._context.tokens, self._state(dialogue).sequence
+        asked = [*tokens(state.prompt.turn_before, markup=True), *tokens(question)]
+        answering = tokens(state.prompt.turn_after, markup=True)
+        learned = 0 if self._turn_rows is None else len(self._turn_rows)
+        self._context.require_room(sequence, len(asked) + learned + len(answering))
+        self._context.feed_tokens(sequence, asked)
+        if self._turn_rows is not None:
+            self._context.feed_rows(sequence, self._turn_rows)
+        logits = self._context.feed_tokens(sequence, answering)
         yield from self._write(dialogue, int(logits.argmax()), most_tokens)
 
     def release(self, dialogue: int) -> None:
