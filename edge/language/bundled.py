@@ -29,7 +29,7 @@ def bundled_model(bundle: Bundle) -> LanguageModel:
     path = bundle.file(language.base_rows)
     try:
         rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise BundleError(
             f"Bundle {bundle.name}: {path.name}: {error}.", "Build the bundle again."
         ) from error
