@@ -104,7 +104,7 @@ def test_text_is_the_taps_mean_share_of_abnormal() -> None:
         normal, abnormal = np.exp(100 * (inside @ learned.tensors["decoder.text"].T)).T
         shares.append(abnormal / (normal + abnormal))
     found = run(learned, taps)["text"]
-    assert 0.05 < found.std()
+    assert found.std() > 0.05
     np.testing.assert_allclose(found, np.mean(shares, axis=0), atol=1e-5)
 
 
