@@ -59,10 +59,11 @@ def train_decoder(
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    count = len(patches.masks)
     losses = []
     for step in range(steps):
         progress("training the decoder", step, steps)
-        chosen = np.sort(rng.choice(len(patches.masks), _BATCH, replace=False))
+        chosen = np.sort(rng.choice(count, min(_BATCH, count), replace=False))
         shares = decoder(torch.from_numpy(patches.taps[chosen].astype(np.float32)))
         masks = torch.from_numpy(patches.masks[chosen])
         # A patch that a defect only grazes looks like its neighbours: it is neither.

@@ -42,6 +42,6 @@ def _rows(bundle: Bundle, name: str) -> npt.NDArray[np.float32]:
     """Learned rows, float32 (rows, width)."""
     try:
         rows = np.load(bundle.file(name), allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise BundleError(f"Bundle {bundle.name}: {name}: {error}.", "Build the bundle again.") from error
     return np.ascontiguousarray(rows, np.float32)
