@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle, bundles_dir
+from edge.errors import LanguageError, SourceError
 from edge.paths import DATA_VARIABLE
+from tests.build_engines.tiny import speaking_bundle as make_speaking_bundle
 from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 
 
@@ -25,6 +27,15 @@ def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A real bundle around a tiny encoder with random weights: it judges in a few milliseconds."""
     return make_tiny_bundle(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def speaking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The tiny encoder with the language half that ships; skips where llama.cpp is not installed."""
+    try:
+        return make_speaking_bundle(tmp_path_factory.mktemp("speaking"))
+    except (LanguageError, SourceError) as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
