@@ -134,7 +134,7 @@ def test_a_model_that_is_late_is_an_error_or_the_score_stands_in(
     assert late.trouble == decision.error
     part = Judge(inspector, station="s", product="plate", bundle="b", decider=late).judge(frame(good_part(9)))
     assert part.inspection.verdict is Verdict.ERROR
-    assert part.inspection.error == decision.error
+    assert part.inspection.error == late.trouble
     assert not part.engine_error
 
     standing_in = Decider(worker, timeout_s=0.001, calibration_stands_in=True)
