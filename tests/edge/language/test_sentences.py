@@ -1,11 +1,11 @@
-"""Right answers are right, answers about another part are wrong, and nothing gets by on a likeness of words."""
+"""Taught answers are right, answers about another part are wrong, and a likeness of words does not help."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.language.sentences import KINDS, QUESTIONS, exchange, first_answer, is_right, level_of
@@ -50,6 +50,7 @@ STILL_RIGHT: dict[str, Callable[[PartFacts, PartFacts, str], bool]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
 @given(facts=parts(), wording=st.integers(0, 5), asked=st.sampled_from(PLACES))
 def test_what_is_taught_is_right(kind: str, facts: PartFacts, wording: int, asked: str) -> None:
     taught = exchange(kind, facts, wording, asked)
@@ -58,6 +59,7 @@ def test_what_is_taught_is_right(kind: str, facts: PartFacts, wording: int, aske
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
 @given(true=parts(), told=parts(), asked=st.sampled_from(PLACES))
 def test_what_is_true_of_another_part_is_right_only_where_both_agree(
     kind: str, true: PartFacts, told: PartFacts, asked: str
@@ -67,6 +69,7 @@ def test_what_is_true_of_another_part_is_right_only_where_both_agree(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
 @given(facts=parts())
 def test_saying_nothing_is_never_right(kind: str, facts: PartFacts) -> None:
     for said in ("", "I do not know.", "The image shows a product."):

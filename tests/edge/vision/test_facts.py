@@ -51,7 +51,14 @@ def box(x: int, y: int, width: int, height: int) -> np.ndarray:
         (discs((60, 50, 5), (74, 50, 5), (60, 64, 5)), "one", "top left", {"top left"}, "small", "spot"),
         # Long and thin, straight or aslant.
         (box(10, 148, 100, 4), "one", "left", {"left"}, "small", "streak"),
-        (cv2.line(box(0, 0, 0, 0), (140, 120), (220, 180), 1, 3), "one", "center", {"center"}, None, "streak"),
+        (
+            cv2.line(box(0, 0, 0, 0), (140, 120), (220, 180), 1, 3),
+            "one",
+            "center",
+            {"center"},
+            None,
+            "streak",
+        ),
         (box(20, 20, 40, 30), "one", "top left", {"top left"}, "medium-sized", "spot"),
         # Across two cells by halves, and only grazing the second.
         (box(100, 40, 40, 20), "one", None, {"top left", "top"}, None, "spot"),
@@ -104,13 +111,16 @@ def test_a_box_is_as_elongated_as_its_sides(long: int, wide: int, expected: floa
 
 
 @pytest.mark.parametrize(
-    ("share", "word"), [(0, "small"), (0.0059, "small"), (0.006, "medium-sized"), (0.03, "large"), (1, "large")]
+    ("share", "word"),
+    [(0, "small"), (0.0059, "small"), (0.006, "medium-sized"), (0.03, "large"), (1, "large")],
 )
 def test_sizes(share: float, word: str) -> None:
     assert size_of(share) == word
 
 
-@pytest.mark.parametrize(("number", "word"), [(0, ""), (1, "one"), (2, "two"), (3, "several"), (9, "several")])
+@pytest.mark.parametrize(
+    ("number", "word"), [(0, ""), (1, "one"), (2, "two"), (3, "several"), (9, "several")]
+)
 def test_counts(number: int, word: str) -> None:
     assert count_of(number) == word
 
