@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.errors import DatasetError, FrameError
+from edge.errors import DatasetError, FrameError, ProductError
 from edge.evaluation.dataset import find_categories
 from edge.evaluation.evaluate import Plan, evaluate
+from edge.language.in_process import opened_runner
 from edge.vision.openvino import OpenVinoEngine
 from tests.edge.evaluation.conftest import write_plates
 
@@ -113,3 +114,59 @@ def test_progress_names_the_category_and_reaches_its_images(engine, plates, smal
     evaluate(find_categories([plates]), engine, small_bundle, Plan(), lambda *what: seen.append(what))
     inspecting = [(done, total) for what, done, total in seen if what == "plates (1 of 1): inspecting"]
     assert inspecting == [(number, 8) for number in range(8)]
+
+
+@pytest.fixture(scope="module")
+def speaking(speaking_bundle):
+    """An engine with a language half, and its language model."""
+    engine = OpenVinoEngine(speaking_bundle, "fp32")
+    with opened_runner(speaking_bundle) as runner:
+        yield engine, runner
+    engine.close()
+
+
+def test_the_language_model_decides_where_it_is_asked(speaking, speaking_bundle, plates):
+    engine, runner = speaking
+    (plates / "description.txt").write_text("a bright disc\n on a dark plate\n")
+    (category,) = find_categories([plates])
+    assert category.description == "a bright disc on a dark plate"
+    (asked,) = evaluate([category], engine, speaking_bundle, Plan((4,)), runner=runner)
+    (silent,) = evaluate([category], engine, speaking_bundle, Plan((4,)))
+    assert (asked.decided_by, silent.decided_by) == ("language", "calibration")
+    assert (len(asked.language_ms), silent.language_ms) == (8, [])
+    assert min(asked.language_ms) > 0
+    assert silent.total_ms == silent.vision_ms
+    assert asked.total_ms[3] == asked.vision_ms[3] + asked.language_ms[3]
+    told = asked.mean
+    assert (told.language_auroc, told.accuracy, told.balanced_accuracy) == (1.0, 1.0, 1.0)
+    assert told.accuracy_calibration == silent.mean.accuracy_calibration
+    assert told.image_auroc == silent.mean.image_auroc
+    assert (silent.mean.language_auroc, silent.mean.accuracy) == (None, None)
+    assert runner.open_dialogues == 0
+
+
+def test_a_language_model_changes_no_figure_of_the_whole_graph(speaking, speaking_bundle, plates):
+    engine, runner = speaking
+    (category,) = find_categories([plates])
+    few = [category.limited(4)]
+    once = evaluate(few, engine, speaking_bundle, Plan(), runner=runner)
+    whole = evaluate(few, engine, speaking_bundle, Plan(whole_graph=True), runner=runner)
+    assert figures(once) == figures(whole)
+
+
+def test_without_references_a_bundle_must_have_a_text_map(engine, plates, small_bundle):
+    with pytest.raises(ProductError, match="no text map"):
+        evaluate(find_categories([plates]), engine, small_bundle, Plan((0,)))
+
+
+@pytest.mark.slow
+def test_without_references_one_seed_stands_for_all(default_bundle, plates):
+    engine = OpenVinoEngine(default_bundle)
+    few = [find_categories([plates])[0].limited(4)]
+    (result,) = evaluate(few, engine, default_bundle, Plan((0,), (3, 4)))
+    engine.close()
+    assert result.seeds == (3,)
+    (trial,) = result.categories["plates"].by_seed
+    assert trial.references == ()
+    assert trial.figures.image_auroc is not None
+    assert len(result.vision_ms) == 4
