@@ -58,19 +58,47 @@ class QueueSettings(_Section):
 class VerdictSettings(_Section):
     """Who says ok or ng. No key here is a threshold: the boundary comes from the good parts."""
 
-    decided_by: Literal["calibration", "language", "either"] = Field(
-        default="calibration",
+    decided_by: Literal["language", "calibration", "either"] = Field(
+        default="language",
         title="Decided by",
-        description="calibration: the map's score on the product's own scale. "
-        "language, either: need a bundle with a language model.",
+        description="language: the language model's Yes or No. calibration: the map's score on the product's "
+        "own scale. either: ng where one of the two says so.",
+    )
+    on_language_error: Literal["error", "calibration"] = Field(
+        default="error",
+        title="When the language model gives no verdict",
+        description="error: the part is an error. calibration: the calibrated verdict, up for review.",
+    )
+    timeout_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        title="Time for a verdict, seconds",
+        description="The language model must have answered within it, a restart of its process included.",
     )
 
-    @field_validator("decided_by")
-    @classmethod
-    def _is_available(cls, value: str) -> str:
-        if value != "calibration":
-            raise ValueError("needs a language model, which this version does not have; write calibration")
-        return value
+
+class LanguageSettings(_Section):
+    """The language model's process. Of no use with ``verdict.decided_by: calibration``."""
+
+    words: Literal["ng", "all", "none"] = Field(
+        default="ng",
+        title="Words",
+        description="Which parts get a sentence, after their verdict is out.",
+    )
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        title="Threads",
+        description="CPU threads of the language model; null: one for each core, at most four.",
+    )
+    wait_policy: Literal["passive", "active"] = Field(
+        default="passive",
+        title="Between two pieces of work",
+        description="passive: its threads give their cores away. active: they spin, which is faster on cores "
+        "that nothing else uses.",
+    )
 
 
 class EngineSettings(_Section):
@@ -119,6 +147,9 @@ class StationConfig(_Section):
     )
     verdict: VerdictSettings = Field(
         default_factory=VerdictSettings, title="Verdict", description="Who says ok or ng."
+    )
+    language: LanguageSettings = Field(
+        default_factory=LanguageSettings, title="Language", description="The language model's process."
     )
     engine: EngineSettings = Field(
         default_factory=EngineSettings, title="Engine", description="How the vision graph is computed."

@@ -24,8 +24,8 @@ def bundled_model(bundle: Bundle) -> LanguageModel:
     if language is None:
         raise BundleError(
             f"Bundle {bundle.name} has no language half: nothing in it puts a verdict into words.",
-            "Set verdict.decided_by to calibration, or build the default bundle: "
-            "python -m build_engines build dinov2-s",
+            "Have the calibrated score decide (verdict.decided_by, or --decided-by), or build the default "
+            "bundle: python -m build_engines build dinov2-s",
         )
     return LanguageModel(
         gguf=bundle.file(language.gguf),

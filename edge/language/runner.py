@@ -9,6 +9,7 @@ sampling, so the same part gives the same words.
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -88,7 +89,7 @@ class Runner:
         except LanguageError:
             self._give_back(sequence)
             raise
-        number = secrets.randbits(63)  # Random, so that none of a restarted worker's is an old one's.
+        number = _new_number()
         reading = _reading(number, logits, yes, no)
         first_token = yes if reading.verdict is Verdict.NG else no
         self._dialogues[number] = _Dialogue(sequence, prompt, first_token)
@@ -130,6 +131,22 @@ class Runner:
             self._context.feed_rows(sequence, self._turn_rows)
         logits = self._context.feed_tokens(sequence, answering)
         yield from self._write(dialogue, int(logits.argmax()), most_tokens)
+
+    def fork(self, dialogue: int) -> int:
+        """A second dialogue about a part, which goes on from here; neither hears the other.
+
+        Raises:
+            LanguageError: the dialogue is over, or there is room for a single one.
+        """
+        state = self._state(dialogue)
+        self._dialogues.move_to_end(dialogue)  # The room that a new one takes is not its own.
+        if not self._free and len(self._dialogues) == 1:
+            raise LanguageError("There is room for one dialogue only.", "Raise dialogues to 2 or more.")
+        sequence = self._take_sequence()
+        self._context.copy(state.sequence, sequence)
+        number = _new_number()
+        self._dialogues[number] = dataclasses.replace(state, sequence=sequence)
+        return number
 
     def release(self, dialogue: int) -> None:
         """Ends a dialogue and frees its room; does nothing where it is over already."""
@@ -196,6 +213,11 @@ class Runner:
     def _give_back(self, sequence: int) -> None:
         self._context.forget(sequence)
         self._free.append(sequence)
+
+
+def _new_number() -> int:
+    """Random, so that no number of a restarted worker is an old one's."""
+    return secrets.randbits(63)
 
 
 def _reading(dialogue: int, logits: Logits, yes: int, no: int) -> Reading:

@@ -33,6 +33,7 @@ class EventCode(IntEnum):
     COMMAND_REFUSED = 13
     MISSED_TRIGGER = 14
     COMPONENT_RESTARTED = 15
+    WORDS = 16
 
 
 class AlarmCode(IntEnum):

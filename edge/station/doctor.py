@@ -8,6 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,9 +17,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.errors import BundleError, EdgeError, RecordsError
+from edge.errors import BundleError, EdgeError, LanguageError, RecordsError
 from edge.records import History
-from edge.station.product import check_learned_by
+from edge.station.product import check_description, check_learned_by
 from edge.station.products import Products
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ PACKAGES = {
 }
 
 _FRAME_WAIT_S = 5.0
+_SELF_TEST_S = 60.0
 
 
 class Mark(str, Enum):
@@ -91,6 +93,7 @@ def examine(
         bundle = Bundle.resolve(bundle_name)
         yield Finding("bundle", Mark.OK, f"{bundle.id} in {bundle.path}, every hash right")
         yield _told("precision", lambda: _precision(bundle))
+        yield _language(bundle, None if config is None else config.verdict.decided_by)
     except BundleError as error:
         yield _wrong("bundle", error)
     yield _told("data", lambda: _data_dir(data_dir))
@@ -191,6 +194,46 @@ def _precision(bundle: Bundle | None) -> str:
     return f"{chosen}: mean patch cosine {parity.patch_cosine_mean:.5f} to {parity.against}"
 
 
+def _language(bundle: Bundle, decided_by: str | None) -> Finding:
+    """llama.cpp, the language model's file, and a verdict that is the same each time.
+
+    ``decided_by`` is a station's; where there is no station, a bundle that only sees is not wrong.
+    """
+    if decided_by == "calibration":
+        return Finding("language", Mark.OK, "not used: verdict.decided_by is calibration")
+    if decided_by is None and bundle.manifest.language is None:
+        remedy = "Stations with this bundle need verdict.decided_by: calibration."
+        return Finding("language", Mark.WARNING, f"{bundle.name} has no language half", remedy)
+    return _told("language", lambda: _language_self_test(bundle))
+
+
+def _language_self_test(bundle: Bundle) -> str:
+    """Judges the learned rows themselves, twice, in a worker as a station's.
+
+    Raises:
+        BundleError, LanguageError: the language half is missing, or does not work.
+    """
+    from edge.language import LanguageWorker, bundled_model, prompt_for
+    from edge.language.library import VERSION
+
+    model = bundled_model(bundle)
+    assert model.base_rows is not None
+    with LanguageWorker(model) as worker:
+        readings = [worker.judge(prompt_for(), model.base_rows, _SELF_TEST_S) for _ in range(2)]
+        started_s = time.monotonic()
+        readings.append(worker.judge(prompt_for(), model.base_rows, _SELF_TEST_S))
+        took_ms = (time.monotonic() - started_s) * 1e3
+    if len({(reading.yes_logit, reading.no_logit) for reading in readings}) > 1:
+        raise LanguageError(
+            "The language model's verdict on the same rows differs from time to time.",
+            "Look at the machine's memory, then build the bundle again.",
+        )
+    return (
+        f"llama-cpp-python {VERSION}, {model.gguf.name} with the hash of the bundle; "
+        f"a verdict takes {took_ms:.0f} ms and is the same each time"
+    )
+
+
 def _data_dir(data_dir: Path) -> str:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -223,6 +266,7 @@ def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
     product = Products(data_dir).get(name)
     if bundle is not None:
         check_learned_by(bundle.id, product)
+    check_description(product.description)
     memory = product.memory()
     number = product.version.number
     return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"

@@ -3,6 +3,7 @@
 ::
 
     camera thread ── PartQueue ── inspector (the calling thread) ── Writer ── records, outbox
+                                   └── Narrator ── words, after the verdict ──┘
                                                                       pulse ── state, heartbeat, events
 
 The inspector touches neither disk nor network. Every part that the camera shows becomes exactly
@@ -21,11 +22,12 @@ from edge.messaging import Publisher
 from edge.records import Records
 from edge.station.health import Health, Level
 from edge.station.judging import Judge
+from edge.station.narrator import Narrator, Words
 from edge.station.part_queue import PartQueue, Policy
 from edge.station.product_switch import ProductSwitch
 from edge.station.pulse import Pulse
 from edge.station.tally import Tally
-from edge.station.writer import Listener, Writer
+from edge.station.writer import Hearer, Listener, Writer
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,9 @@ class Station:
         bundle: its id, for ``state``.
         queue_size: images that may wait for the inspector.
         policy: what happens to a part that finds the queue full.
+        words: which parts get a sentence, where the language model decides.
         listeners: told of every inspection once it is kept.
+        hearers: told of every sentence.
     """
 
     def __init__(
@@ -73,12 +77,15 @@ class Station:
         bundle: str = "",
         queue_size: int = 8,
         policy: Policy = "wait",
+        words: Words = "ng",
         listeners: Sequence[Listener] = (),
+        hearers: Sequence[Hearer] = (),
     ) -> None:
         self.health = Health()
         self._rooms = rooms
         self._queue = PartQueue(queue_size, policy)
-        self._writer = Writer(rooms.records, rooms.publisher, self.health, listeners)
+        self._writer = Writer(rooms.records, rooms.publisher, self.health, listeners, hearers)
+        self._narrator = Narrator(rooms.judge.decider, words, self._writer.put_words)
         self._tally = Tally()
         self._pulse = Pulse(
             rooms.camera,
@@ -87,6 +94,7 @@ class Station:
             lambda: self._tally,
             product=rooms.judge.product,
             bundle=bundle,
+            decider=rooms.judge.decider,
         )
         self._stopping = False
 
@@ -117,11 +125,13 @@ class Station:
         """
         seq = self._next_seq()
         self._rooms.camera.open()
-        with ThreadPoolExecutor(3, thread_name_prefix="station") as threads:
+        with ThreadPoolExecutor(4, thread_name_prefix="station") as threads:
             writing = threads.submit(self._writer.run)
             writing.add_done_callback(lambda _: self.stop())
             pulsing = threads.submit(self._pulse.run)
             pulsing.add_done_callback(lambda _: self.stop())
+            narrating = threads.submit(self._narrator.run)
+            narrating.add_done_callback(lambda _: self.stop())
             capturing = threads.submit(self._capture)
             capturing.add_done_callback(lambda _: self._queue.end())
             try:
@@ -130,11 +140,13 @@ class Station:
                 self.stop()
                 self._queue.end()
                 self._rooms.camera.close()
+                self._narrator.finish()
+                wait([narrating])
                 self._writer.finish()
                 # The pulse has the last word, so that it can tell of what the writer could not keep.
                 wait([writing])
                 self._pulse.finish()
-        for thread in (capturing, writing, pulsing):
+        for thread in (capturing, narrating, writing, pulsing):
             thread.result()
         return self._tally
 
@@ -175,4 +187,5 @@ class Station:
                 )
             self._tally = self._tally.plus(judged.inspection, overrun=part.overrun, missed=part.frame.missed)
             self._writer.put(judged)
+            self._narrator.offer(judged)
             seq += 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class _Change:
     product: str
     memory: Memory
+    description: str
     command: Command
     done: Future[str]
 
@@ -45,7 +46,7 @@ class ProductSwitch:
         """
         product = self._products.get(command.product)
         check_learned_by(self._bundle_id, product)
-        change = _Change(product.name, product.memory(), command, Future())
+        change = _Change(product.name, product.memory(), product.description, command, Future())
         self._changes.put(change)
         return change.done
 
@@ -64,7 +65,7 @@ class ProductSwitch:
                 )
                 continue
             try:
-                judge.use(change.product, change.memory)
+                judge.use(change.product, change.memory, change.description)
             except ProductError as error:
                 change.done.set_exception(error)
                 continue

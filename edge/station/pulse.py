@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from edge.cameras import Camera, CameraState
 from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationState
+from edge.station.deciding import Decider
 from edge.station.health import Health, Level
 from edge.station.tally import Tally
 
@@ -33,6 +34,7 @@ class Pulse:
         tally: gives the counters at any moment.
         product: the one at the start.
         bundle: its id, for ``state``.
+        decider: whose language worker is watched; None where the calibrated score decides.
     """
 
     def __init__(
@@ -44,7 +46,11 @@ class Pulse:
         *,
         product: str,
         bundle: str,
+        decider: Decider | None = None,
     ) -> None:
+        self._decider = decider
+        self._decided_by = "calibration" if decider is None else decider.decided_by
+        self._worker_restarts = 0
         self._camera = camera
         self._publisher = publisher
         self._health = health
@@ -79,6 +85,7 @@ class Pulse:
     def _beat(self) -> None:
         self._watch_camera()
         self._watch_line()
+        self._watch_language()
         self._watch_link()
         self._tell_changes()
         told = (self._product, str(self._health))
@@ -86,7 +93,9 @@ class Pulse:
             self._told_state = told
             fault = self._health.level is Level.FAULT
             state = StationState.FAULT if fault else StationState.RUNNING
-            self._publisher.set_state(state, product=told[0], bundle=self._bundle, text=told[1])
+            self._publisher.set_state(
+                state, product=told[0], bundle=self._bundle, text=told[1], decided_by=self._decided_by
+            )
         self._publisher.heartbeat()
 
     def _watch_camera(self) -> None:
@@ -108,6 +117,19 @@ class Pulse:
             self._overrun_until_s = now + _OVERRUN_LASTS_S
         overrun = now < self._overrun_until_s
         self._health.set("line", Level.DEGRADED if overrun else Level.OK, _OVERRUN if overrun else "")
+
+    def _watch_language(self) -> None:
+        """The worker's process, also where it ended and came back between two beats; and its verdicts."""
+        if self._decider is None:
+            return
+        restarts, trouble = self._decider.worker.restarts, self._decider.trouble
+        if restarts > self._worker_restarts:
+            text = "The language worker ended and is started again."
+            self._health.set("language", Level.DEGRADED, trouble or text)
+            if not trouble:
+                self._worker_restarts = restarts
+                self._event(EventCode.COMPONENT_RESTARTED, "language worker")
+        self._health.set("language", Level.DEGRADED if trouble else Level.OK, trouble)
 
     def _watch_link(self) -> None:
         status = self._publisher.status()

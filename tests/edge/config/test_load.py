@@ -57,7 +57,8 @@ def test_three_lines_make_a_station(load: Load, tmp_path: Path, monkeypatch: pyt
     assert config.data_dir == tmp_path / "data"
     assert config.bundle is None
     assert (config.queue.size, config.queue.policy) == (4, "wait")
-    assert config.verdict.decided_by == "calibration"
+    assert (config.verdict.decided_by, config.verdict.on_language_error) == ("language", "error")
+    assert config.language.words == "ng"
     assert config.engine.precision == "auto"
     assert config.records.keep_images == "ng"
     assert not config.messaging.enabled
@@ -99,8 +100,16 @@ def test_the_stations_names_are_the_topics_names(load: Load) -> None:
         ("queue:\n", 4, 7, "queue", "", "a section with the keys size, policy"),
         ("engine: 3\n", 4, 9, "engine", "3", "a section with the keys precision, threads"),
         ("queue: {}\nqueue: {}\n", 5, 1, "queue", "", "a second time, after line 4"),
-        ("verdict: {decided_by: language}\n", 4, 23, "verdict.decided_by", "language", "write calibration"),
-        ("verdict: {decided_by: either}\n", 4, 23, "verdict.decided_by", "either", "write calibration"),
+        (
+            "verdict: {decided_by: languge}\n",
+            4,
+            23,
+            "verdict.decided_by",
+            "languge",
+            "did you mean language?",
+        ),
+        ("verdict: {timeout_s: 0}\n", 4, 22, "verdict.timeout_s", "0", "greater than 0"),
+        ("language: {words: some}\n", 4, 19, "language.words", "some", "one of ng, all, none"),
         ("records: {keep_images: no}\n", 4, 24, "records.keep_images", "no", "did you mean none?"),
         ("records: {max_size_gb: .inf}\n", 4, 24, "records.max_size_gb", ".inf", "must be a valid number"),
         ("messaging: {site: x}\n", 4, 13, "messaging.site", "", "is told by station.site"),
