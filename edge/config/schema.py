@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edge import paths
 from edge.cameras.settings import CameraSettings
@@ -52,6 +52,24 @@ class QueueSettings(_Section):
         default="wait",
         title="When it is full",
         description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun).",
+    )
+
+
+class PartIdSettings(_Section):
+    """How parts get their names."""
+
+    source: Literal["camera", "plc"] = Field(
+        default="camera",
+        title="Source",
+        description="camera: the camera names its images. plc: cmd/trigger announces each part before the "
+        "camera sees it; an image without an announcement, or the reverse, is an error.",
+    )
+    window_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        title="Window, seconds",
+        description="With plc: an image must be taken within this time after its announcement.",
     )
 
 
@@ -117,6 +135,9 @@ class StationConfig(_Section):
     queue: QueueSettings = Field(
         default_factory=QueueSettings, title="Queue", description="The parts between camera and inspection."
     )
+    part_ids: PartIdSettings = Field(
+        default_factory=PartIdSettings, title="Part ids", description="How parts get their names."
+    )
     verdict: VerdictSettings = Field(
         default_factory=VerdictSettings, title="Verdict", description="Who says ok or ng."
     )
@@ -131,3 +152,12 @@ class StationConfig(_Section):
         title="Messaging",
         description="Where verdicts are published; without it, nowhere.",
     )
+
+    @model_validator(mode="after")
+    def _parts_have_one_name(self) -> StationConfig:
+        if self.part_ids.source == "plc" and self.camera.kind == "gige" and self.camera.trigger.is_software:
+            raise ValueError(
+                "part_ids.source: plc is for a camera that the station does not trigger; a software trigger "
+                "names its image already"
+            )
+        return self

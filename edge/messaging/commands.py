@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "ack": (),
     "pause": (),
     "resume": (),
-    "enroll": ("count",),
+    "enroll": ("count", "product"),
     "result_ack": ("acquisition",),
 }
 
