@@ -7,13 +7,17 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from edge.cameras import create_camera
-from edge.messaging import Publisher
+from edge.messaging import EventCode, Publisher
 from edge.records import Records
+from edge.station.commands import Orders, obey
 from edge.station.judging import Judge
+from edge.station.line_enrollment import LineEnrollment, new_version
+from edge.station.pause import Pause
 from edge.station.pipeline import Rooms, Station
 from edge.station.product import Product, check_learned_by
 from edge.station.product_switch import ProductSwitch
 from edge.station.products import Products
+from edge.station.triggers import Triggers
 from edge.station.writer import Listener
 
 if TYPE_CHECKING:
@@ -37,29 +41,48 @@ def opened_station(config: StationConfig, listeners: Sequence[Listener] = ()) ->
     product = products.get(config.product)
     bundle = Bundle.resolve(None if config.bundle is None else str(config.bundle))
     check_learned_by(bundle.id, product)
-    switch = ProductSwitch(products, bundle.id)
+    camera = create_camera(config.camera)
     with ExitStack() as rooms:
         records = rooms.enter_context(Records(config.data_dir, config.records))
         publisher = Publisher(config.messaging, config.data_dir, station=config.station.name)
-        publisher.handle("product", switch.ask)
+        orders = _orders(config, products, bundle, publisher)
+        obey(publisher, orders, camera)
         rooms.enter_context(publisher)
+        rooms.callback(orders.enrollment.close)
         engine = OpenVinoEngine(bundle, config.engine.precision, config.engine.threads)
         rooms.callback(engine.close)
         judge = open_judge(engine, bundle, product, station=config.station.name)
         judge.warm_up()
         yield Station(
             Rooms(
-                camera=create_camera(config.camera),
+                camera=camera,
                 judge=judge,
                 records=records,
                 publisher=publisher,
-                switch=switch,
+                orders=orders,
             ),
             bundle=bundle.id,
             queue_size=config.queue.size,
             policy=config.queue.policy,
             listeners=listeners,
         )
+
+
+def _orders(config: StationConfig, products: Products, bundle: Bundle, publisher: Publisher) -> Orders:
+    switch = ProductSwitch(products, bundle.id)
+
+    def enrolled(product: Product) -> None:
+        switch.renew(product)
+        publisher.event(EventCode.ENROLLED, new_version(product), product=product.name)
+
+    part_ids = config.part_ids
+    named = part_ids.source == "plc"
+    return Orders(
+        switch=switch,
+        pause=Pause(),
+        enrollment=LineEnrollment(products, bundle.path, config.engine.precision, enrolled),
+        triggers=Triggers(config.camera.name, part_ids.window_s) if named else None,
+    )
 
 
 def open_judge(engine: Engine, bundle: Bundle, product: Product, *, station: str = "") -> Judge:

@@ -11,6 +11,7 @@ one inspection, numbered without gaps from where the records and the outbox ende
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -19,10 +20,10 @@ from dataclasses import dataclass
 from edge.cameras import Camera, EndOfStream
 from edge.messaging import Publisher
 from edge.records import Records
+from edge.station.commands import Orders
 from edge.station.health import Health, Level
 from edge.station.judging import Judge
-from edge.station.part_queue import PartQueue, Policy
-from edge.station.product_switch import ProductSwitch
+from edge.station.part_queue import Part, PartQueue, Policy
 from edge.station.pulse import Pulse
 from edge.station.tally import Tally
 from edge.station.writer import Listener, Writer
@@ -45,14 +46,14 @@ class Rooms:
         judge: with the product's memory.
         records: open for writing.
         publisher: started.
-        switch: gives the judge another product when the PLC asks for it.
+        orders: what the PLC asks for.
     """
 
     camera: Camera
     judge: Judge
     records: Records
     publisher: Publisher
-    switch: ProductSwitch
+    orders: Orders
 
 
 class Station:
@@ -150,24 +151,32 @@ class Station:
         return max(recorded, published) + 1
 
     def _capture(self) -> None:
-        """The camera's thread: every frame goes into the queue."""
+        """The camera's thread: every frame goes into the queue, under the name of its part."""
+        triggers = self._rooms.orders.triggers
         while not self._stopping:
             try:
                 frame = self._rooms.camera.read(timeout_s=_POLL_S)
             except EndOfStream:
                 return
-            if frame is not None:
-                self._queue.put(frame)
+            if triggers is None:
+                frames = [] if frame is None else [frame]
+            else:
+                frames = triggers.overdue() if frame is None else triggers.match(frame)
+            for each in frames:
+                self._queue.put(each)
 
     def _inspect(self, seq: int) -> None:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""
-        judge = self._rooms.judge
+        judge, orders = self._rooms.judge, self._rooms.orders
         while not self._queue.drained:
-            if product := self._rooms.switch.apply(judge):
+            if product := orders.switch.apply(judge):
                 self._pulse.product_changed(product)
+            if orders.pause.apply():
+                self._pulse.paused(bool(orders.pause.error))
             part = self._queue.take(timeout_s=_POLL_S)
             if part is None:
                 continue
+            part = self._unless_ordered_otherwise(part)
             judged = judge.judge(part.frame, seq, part.arrived_s)
             if judged.inspection.score is not None or judged.engine_error:
                 self.health.set(
@@ -176,3 +185,13 @@ class Station:
             self._tally = self._tally.plus(judged.inspection, overrun=part.overrun, missed=part.frame.missed)
             self._writer.put(judged)
             seq += 1
+
+    def _unless_ordered_otherwise(self, part: Part) -> Part:
+        """The part, as an error where the PLC wants it not to be inspected."""
+        image, orders = part.frame.image, self._rooms.orders
+        if image is None:
+            return part
+        error = orders.pause.error or orders.enrollment.take(image)
+        if not error:
+            return part
+        return dataclasses.replace(part, frame=dataclasses.replace(part.frame, image=None, error=error))

@@ -17,6 +17,8 @@ _PERIOD_S = 0.5
 _OVERRUN_LASTS_S = 10.0
 _OVERRUN = "Parts come faster than verdicts: some are not inspected."
 
+_PAUSED = "Paused: every part is an error until cmd/resume."
+
 _STORAGE = ("records", "outbox")
 
 #: A camera that is looked for, opened and configured may take so long before it counts as lost.
@@ -56,7 +58,8 @@ class Pulse:
         self._overrun_until_s = 0.0
         self._camera_well_s = time.monotonic()
         self._levels: dict[str, Level] = {}
-        self._told_state: tuple[str, str] | None = None
+        self._paused = False
+        self._told_state: tuple[StationState, str, str] | None = None
 
     def run(self) -> None:
         """Watch until :meth:`finish`; for a thread of its own."""
@@ -72,6 +75,11 @@ class Pulse:
         self._product = product
         self._event(EventCode.PRODUCT_CHANGED, product)
 
+    def paused(self, paused: bool) -> None:
+        """The station is paused from the next part on, or inspects again."""
+        self._paused = paused
+        self._event(EventCode.PAUSED if paused else EventCode.RESUMED, _PAUSED if paused else "")
+
     def finish(self) -> None:
         """The run is over: look once more, say so, end."""
         self._finished.set()
@@ -81,12 +89,13 @@ class Pulse:
         self._watch_line()
         self._watch_link()
         self._tell_changes()
-        told = (self._product, str(self._health))
+        fault = self._health.level is Level.FAULT
+        doing = StationState.PAUSED if self._paused else StationState.RUNNING
+        state = StationState.FAULT if fault else doing
+        told = (state, self._product, str(self._health) or (_PAUSED if self._paused else ""))
         if told != self._told_state:
             self._told_state = told
-            fault = self._health.level is Level.FAULT
-            state = StationState.FAULT if fault else StationState.RUNNING
-            self._publisher.set_state(state, product=told[0], bundle=self._bundle, text=told[1])
+            self._publisher.set_state(state, product=told[1], bundle=self._bundle, text=told[2])
         self._publisher.heartbeat()
 
     def _watch_camera(self) -> None:
