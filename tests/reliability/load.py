@@ -1,9 +1,7 @@
-"""How fast, how much: throughput, the inspection path while brokers come and go, and a day without one."""
+"""How fast, how much: throughput, and a day without a broker."""
 
 from __future__ import annotations
 
-import signal
-import statistics
 import threading
 import time
 from pathlib import Path
@@ -16,7 +14,6 @@ from edge.messaging import AlarmCode, MessagingSettings, Publisher, payloads
 from edge.messaging.outbox import Outbox
 from edge.messaging.streams import Entry, Stream
 from tests.edge.messaging.brokers import Mosquitto, wait_until
-from tests.reliability.bench import Bench
 from tests.reliability.station import make_inspection
 
 DAY_S = 86_400
@@ -66,39 +63,6 @@ def throughput(folder: Path, total: int) -> dict[str, Any]:
         "outbox, 50 events per commit, durable per second": round(rates[50][0]),
         "outbox, 50 events per commit, delivered per second": round(rates[50][1]),
     }
-
-
-def inspection_path(folder: Path, total: int) -> dict[str, Any]:
-    """The p99 from frame to hand-over, in turns with the broker healthy and dead, in one run."""
-    total = max(total, 4000)
-    turn_s = total / 200 / 10
-    turns: list[tuple[str, float, float]] = []
-    with Bench(folder, total, 200.0).running() as bench:
-        bench.start_station()
-        bench.wait_durable(200)
-        while bench.durable < total - 200 * turn_s and not bench.station_ended:
-            for state in ("healthy", "broken"):
-                if state == "broken":
-                    bench.broker.kill(signal.SIGKILL)
-                began = time.time()
-                time.sleep(turn_s)
-                turns.append((state, began, time.time()))
-                if state == "broken":
-                    bench.broker.start()
-                    bench.consumer.ready.wait(20)
-                    wait_until(lambda: bench.consumer.count() >= bench.durable - 20, 30)
-        bench.finish("inspection path")
-    lines = (line.split() for line in (folder / "latencies.txt").read_text().splitlines())
-    latencies = [(float(at), float(ms)) for at, ms in lines]
-    figures: dict[str, Any] = {"parts": len(latencies), "turns": len(turns)}
-    for state in ("healthy", "broken"):
-        spans = [(began, ended) for name, began, ended in turns if name == state]
-        chosen = [ms for at, ms in latencies if any(began <= at <= ended for began, ended in spans)]
-        cuts = statistics.quantiles(chosen, n=100)
-        figures[f"{state}: parts, p50 ms, p99 ms"] = (len(chosen), round(cuts[49], 3), round(cuts[98], 3))
-    healthy, broken = (figures[f"{state}: parts, p50 ms, p99 ms"][2] for state in ("healthy", "broken"))
-    figures["p99 broken / healthy"] = round(broken / healthy, 3)
-    return figures
 
 
 def day_without_broker(folder: Path, parts: int = DAY_S) -> dict[str, Any]:
