@@ -42,7 +42,11 @@ def fuzzed_commands(folder: Path, total: int) -> dict[str, Any]:
         done.append(command)
         return "done"
 
-    with Mosquitto(folder / "broker") as broker, Subscriber(broker.port, "plant/a/cell-3/cmd/reply") as plc:
+    # Nothing here needs to survive the broker, and saving every change would take an hour.
+    with (
+        Mosquitto(folder / "broker", "autosave_interval 1800") as broker,
+        Subscriber(broker.port, "plant/a/cell-3/cmd/reply") as plc,
+    ):
         settings = MessagingSettings(site="plant", line="a", brokers=(broker.settings(),))
         station = Publisher(settings, folder / "data", station="cell-3")
         for name in COMMANDS:
