@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-#: The two ends of the cable.
-BROKER_ADDRESS, STATION_ADDRESS = "10.231.7.1", "10.231.7.2"
+#: The two ends of the cable; two runs at one time shall not meet.
+BROKER_ADDRESS, STATION_ADDRESS = (f"10.231.{os.getpid() % 256}.{end}" for end in (1, 2))
 
 
 class Cable:
