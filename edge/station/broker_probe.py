@@ -43,13 +43,12 @@ def probe(settings: MessagingSettings, broker: BrokerSettings) -> LinkStatus:
     from edge.messaging.client import Birth, Client
     from edge.messaging.status import LinkState
 
-    prefix = f"{settings.site}/{settings.line}/{settings.station or 'station'}"
     client = Client(
         settings.model_copy(update={"brokers": (broker,), "session_expiry_s": 0}),
         # A name of its own: with the station's, the broker would throw the running station out.
         client_id=f"doctor-{str(ULID())[-10:]}",
         subscriptions=[],
-        prepare=lambda: Birth(1, f"{prefix}/doctor", b""),
+        prepare=lambda: Birth(1),
         listener=_Deaf(),
     )
     client.start()
