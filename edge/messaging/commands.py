@@ -48,7 +48,7 @@ class _Payload(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Annotated[str, Field(min_length=1, max_length=64)]
-    expires: Annotated[int, Field(ge=0)] = 0
+    expires: Annotated[int, Field(ge=1)] = 0  # left out: none; 0 is a PLC's variable that nobody set
     product: Annotated[str, Field(max_length=64)] = ""
     part_id: Annotated[str, Field(max_length=64)] = ""
     count: Annotated[int, Field(ge=0)] = 0

@@ -265,15 +265,31 @@ def _picture(config: StationConfig) -> Finding:
 
 
 def _brokers(config: StationConfig) -> Iterator[Finding]:
+    from edge.messaging import Topics
     from edge.station.broker_probe import probe
 
     if not config.messaging.enabled:
         yield Finding("broker", Mark.WARNING, "none: verdicts are not published", "Add messaging.brokers.")
-    for broker in config.messaging.brokers:
-        status = probe(config.messaging, broker)
-        if status.birth:
-            yield Finding("broker", Mark.OK, f"{broker} lets us in")
-        else:
+    settings = config.messaging
+    topics = Topics(settings.site, settings.line, settings.station or config.station.name)
+    for broker in settings.brokers:
+        probed = probe(settings, broker, topics)
+        link = probed.link
+        if not link.birth:
+            yield Finding("broker", Mark.WRONG, f"{broker} {link.state.value}: {link.reason}", link.remedy)
+        elif probed.forbidden:
+            forbidden = "; ".join(f"{topic}: {reason}" for topic, reason in probed.forbidden.items())
             yield Finding(
-                "broker", Mark.WRONG, f"{broker} {status.state.value}: {status.reason}", status.remedy
+                "broker",
+                Mark.WRONG,
+                f"{broker} lets us in and forbids {forbidden}",
+                f"Let the account write and read {topics.prefix}/#; configs/mosquitto/acl shows how.",
             )
+        else:
+            yield Finding("broker", Mark.OK, f"{broker} lets us in")
+        if probed.state:
+            wrong = any(word in probed.state for word in ("degraded", "fault"))
+            remedy = (
+                "It says so itself; what it names is in docs/station.md and docs/plc.md." if wrong else ""
+            )
+            yield Finding("station", Mark.WRONG if wrong else Mark.OK, probed.state, remedy)

@@ -121,7 +121,8 @@ class Pulse:
     def _watch_link(self) -> None:
         status = self._publisher.status()
         well = status.link.state in _LINK_IS_WELL and not status.forbidden
-        self._health.set("broker", Level.OK if well else Level.DEGRADED, "" if well else str(status))
+        level = Level.OK if well else Level.DEGRADED
+        self._health.set("broker", level, "" if well else str(status), logged=True)
 
     def _tell_changes(self) -> None:
         """An event for what broke or came back since the last beat, whoever noticed it."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from edge.bundle import Bundle
+from tests.build_engines.tiny import tiny_bundle
 from tests.reliability.fuzz import fuzzed_commands
 from tests.reliability.inspection_path import inspection_path
 from tests.reliability.load import DAY_S, day_without_broker, throughput
@@ -20,7 +22,13 @@ MEASUREMENTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "throughput": throughput,
     "day_without_broker": lambda folder, events: day_without_broker(folder, DAY_S * events // FULL),
     "fuzzed_commands": lambda folder, events: fuzzed_commands(folder, 10 * events),
-    "inspection_path": lambda folder, events: inspection_path(folder, 6.0, max(1, 4 * events // FULL)),
+    "inspection_path": lambda folder, events: inspection_path(
+        folder, Bundle.default(), rate_hz=4.0, turn_s=20.0, rounds=max(1, 2 * events // FULL)
+    ),
+    # An inspection of 2 ms shows delays that one of 100 ms hides.
+    "fast_inspection_path": lambda folder, events: inspection_path(
+        folder, tiny_bundle(folder), rate_hz=40.0, turn_s=6.0, rounds=max(1, 4 * events // FULL)
+    ),
 }
 NAMES = [*SCENARIOS, *MEASUREMENTS]
 

@@ -27,13 +27,11 @@ from edge.records import History
 from edge.station.products import Products
 from edge.vision.enrollment import enroll
 from edge.vision.openvino import OpenVinoEngine
-from tests.build_engines.tiny import tiny_bundle
 from tests.edge.messaging.brokers import wait_until
 from tests.edge.parts import good_part, write_parts
 from tests.reliability.bench import Bench
 from tests.reliability.faults import Cable, fill, small_disk
 
-RATE_HZ = 40.0
 _SETTLE_S = 1.0
 _CATCH_UP_S = 30.0
 _MIN_PARTS_OF_A_TURN = 100
@@ -60,6 +58,7 @@ class Rig:
     cable: Cable
     disk: Path
     process: subprocess.Popen[str]
+    rate_hz: float
     turns: list[Turn] = field(default_factory=list)
 
     def healthy(self, seconds: float) -> None:
@@ -73,7 +72,7 @@ class Rig:
         began = time.time()
         TROUBLES[kind](self, seconds)
         seen = self.bench.consumer.count()
-        wait_until(lambda: self.bench.consumer.count() >= seen + RATE_HZ, _CATCH_UP_S)
+        wait_until(lambda: self.bench.consumer.count() >= seen + self.rate_hz, _CATCH_UP_S)
         self.turns.append(Turn(kind, began, time.time()))
         time.sleep(_SETTLE_S)
 
@@ -121,9 +120,11 @@ TROUBLES: dict[str, Callable[[Rig, float], None]] = {
 }
 
 
-def inspection_path(folder: Path, turn_s: float, rounds: int) -> dict[str, Any]:
+def inspection_path(
+    folder: Path, bundle: Bundle, *, rate_hz: float, turn_s: float, rounds: int
+) -> dict[str, Any]:
     """The p99 from camera to verdict in each trouble and without any, in turns, in one run."""
-    with rigged(folder) as rig:
+    with rigged(folder, bundle, rate_hz) as rig:
         rig.healthy(turn_s)  # not counted: the first parts find caches empty
         rig.turns.clear()
         for _ in range(rounds):
@@ -133,7 +134,11 @@ def inspection_path(folder: Path, turn_s: float, rounds: int) -> dict[str, Any]:
         rig.process.send_signal(signal.SIGTERM)
         said, _ = rig.process.communicate(timeout=60)
         latencies = _latencies(rig.disk / "data")
-    figures: dict[str, Any] = {"station": said.strip(), "rate, parts per second": RATE_HZ}
+    figures: dict[str, Any] = {
+        "bundle": bundle.id,
+        "rate, parts per second": rate_hz,
+        "station": said.strip(),
+    }
     spans: dict[str, list[float]] = {}
     for turn in rig.turns:
         of_turn = [ms for at, ms in latencies if turn.began <= at <= turn.ended]
@@ -149,12 +154,11 @@ def inspection_path(folder: Path, turn_s: float, rounds: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def rigged(folder: Path) -> Iterator[Rig]:
+def rigged(folder: Path, bundle: Bundle, rate_hz: float) -> Iterator[Rig]:
     """A broker, a consumer, a small disk, a cable, and a station at work on them."""
-    bundle = tiny_bundle(folder)
-    with Bench(folder, 0, RATE_HZ).running() as bench, Cable() as cable, small_disk(folder / "disk") as disk:
+    with Bench(folder, 0, rate_hz).running() as bench, Cable() as cable, small_disk(folder / "disk") as disk:
         bench.listen_on(cable)
-        station = _station_file(folder, disk / "data", bundle, bench)
+        station = _station_file(folder, disk / "data", bundle, bench, rate_hz)
         process = subprocess.Popen(
             [*cable.prefix, sys.executable, "-m", "edge", "run", str(station), "--plain"],
             stdout=subprocess.PIPE,
@@ -162,16 +166,16 @@ def rigged(folder: Path) -> Iterator[Rig]:
             text=True,
         )
         try:
-            assert wait_until(lambda: bench.consumer.count() >= RATE_HZ, 60), (
+            assert wait_until(lambda: bench.consumer.count() >= rate_hz, 60), (
                 folder / "station.log"
             ).read_text()
-            yield Rig(bench, cable, disk, process)
+            yield Rig(bench, cable, disk, process, rate_hz)
         finally:
             process.kill()
             process.communicate()
 
 
-def _station_file(folder: Path, data: Path, bundle: Bundle, bench: Bench) -> Path:
+def _station_file(folder: Path, data: Path, bundle: Bundle, bench: Bench, rate_hz: float) -> Path:
     engine = OpenVinoEngine(bundle)
     references = [good_part(number) for number in range(3)]
     Products(data).enroll("plate", references, lambda images: enroll(engine, images, bundle_id=bundle.id))
@@ -182,7 +186,7 @@ def _station_file(folder: Path, data: Path, bundle: Bundle, bench: Bench) -> Pat
         "product": "plate",
         "bundle": str(bundle.path),
         "data_dir": str(data),
-        "camera": {"kind": "folder", "path": str(folder / "parts"), "loop": True, "rate_hz": RATE_HZ},
+        "camera": {"kind": "folder", "path": str(folder / "parts"), "loop": True, "rate_hz": rate_hz},
         "records": {"min_free_gb": 0, "keep_images": "none"},
         "messaging": {
             "keepalive_s": 3,

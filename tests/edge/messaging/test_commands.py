@@ -125,6 +125,7 @@ def test_what_takes_effect_later_is_accepted_and_then_done(bench: Bench):
         ("enroll", {"id": "x", "count": 0}, False, ReplyCode.MALFORMED, "'count' is missing"),
         ("trigger", {"id": "x", "force": True}, False, ReplyCode.MALFORMED, "force"),
         ("trigger", {"id": "x", "expires": "soon"}, False, ReplyCode.MALFORMED, "expires"),
+        ("trigger", {"id": "x", "expires": 0}, False, ReplyCode.MALFORMED, "expires"),  # not for ever
         ("trigger", {"id": "x", "part_id": "a\x00b"}, False, ReplyCode.MALFORMED, "part_id"),
         ("ack", {"id": "x", "code": True}, False, ReplyCode.MALFORMED, "code"),  # a bool is no number here
     ],
