@@ -15,6 +15,9 @@ _PERIOD_S = 0.5
 
 #: After so many seconds without a further overrun the line is no longer called too fast.
 _OVERRUN_LASTS_S = 10.0
+#: Messages are given up for lack of room one by one for as long as a broker is away: told so often.
+_DROPPED_PERIOD_S = 60.0
+
 _OVERRUN = "Parts come faster than verdicts: some are not inspected."
 
 _PAUSED = "Paused: every part is an error until cmd/resume."
@@ -57,6 +60,8 @@ class Pulse:
         self._told = Tally()
         self._overrun_until_s = 0.0
         self._camera_well_s = time.monotonic()
+        self._dropped = -1  # before the first look
+        self._dropped_told_s = -_DROPPED_PERIOD_S
         self._levels: dict[str, Level] = {}
         self._paused = False
         self._told_state: tuple[StationState, str, str] | None = None
@@ -123,6 +128,17 @@ class Pulse:
         well = status.link.state in _LINK_IS_WELL and not status.forbidden
         level = Level.OK if well else Level.DEGRADED
         self._health.set("broker", level, "" if well else str(status), logged=True)
+        self._watch_dropped(sum(status.dropped.values()))
+
+    def _watch_dropped(self, dropped: int) -> None:
+        """An event for what the outbox gave up; its counter goes on over restarts."""
+        now = time.monotonic()
+        if self._dropped < 0:
+            self._dropped = dropped
+        elif dropped > self._dropped and now >= self._dropped_told_s + _DROPPED_PERIOD_S:
+            text = f"{dropped - self._dropped} messages were given up for lack of room, {dropped} in all."
+            self._event(EventCode.OUTBOX_DROPPED, text)
+            self._dropped, self._dropped_told_s = dropped, now
 
     def _tell_changes(self) -> None:
         """An event for what broke or came back since the last beat, whoever noticed it."""

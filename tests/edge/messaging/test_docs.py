@@ -34,7 +34,8 @@ def section(heading: str) -> str:
 
 @pytest.mark.parametrize("name", ["result", "state", "alarm", "heartbeat", "event", "handshake"])
 def test_every_field_of_every_message_is_described(name: str):
-    paragraph = next(text for text in section("## Reading").split("\n\n") if text.startswith(f"**`{name}`**"))
+    paragraphs = section("## Reading").strip().split("\n\n")
+    paragraph = next(text for text in paragraphs if text.startswith(f"**`{name}`**"))
     missing = {field for field in payloads.schema(name)["properties"] if f"`{field}`" not in paragraph}
     assert missing == set()
 
