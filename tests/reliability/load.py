@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge.messaging import AlarmCode, MessagingSettings, Publisher, payloads
 from edge.messaging.outbox import Outbox
 from edge.messaging.streams import Entry, Stream
-from tests.edge.messaging.brokers import Mosquitto, wait_until
+from tests.edge.messaging.brokers import Mosquitto, Subscriber, wait_until
 from tests.reliability.station import make_inspection
 
 DAY_S = 86_400
@@ -65,36 +65,46 @@ def throughput(folder: Path, total: int) -> dict[str, Any]:
     }
 
 
-def day_without_broker(folder: Path, parts: int = DAY_S) -> dict[str, Any]:
-    """A simulated day at one part per second with nobody there, in the default bounds; then catching up."""
+def day_without_broker(folder: Path, parts: int = DAY_S, *, seconds: int = DAY_S) -> dict[str, Any]:
+    """A simulated day with nobody there, in the default bounds, minute by minute; then catching up.
+
+    Args:
+        parts: in this time, at a steady rate.
+        seconds: of simulated time; a day, or a part of one.
+    """
     path = folder / "data" / "outbox.db"
     now = 1_700_000_000.0
     outbox = Outbox(path, clock=lambda: now)
-    for first in range(1, parts + 1, 60):
+    minutes = seconds // 60
+    for minute in range(minutes):
         now += 60
+        made = range(parts * minute // minutes + 1, parts * (minute + 1) // minutes + 1)
         results = [
-            Entry(Stream.RESULT, "plant/a/cell-3/result", payloads.result(make_inspection(first + n, "top")))
-            for n in range(min(60, parts + 1 - first))
+            Entry(Stream.RESULT, "plant/a/cell-3/result", payloads.result(make_inspection(seq, "top")))
+            for seq in made
         ]
-        # An alarm comes and is acknowledged every ten minutes.
+        # An alarm comes or is acknowledged every ten minutes.
         alarm = Entry(Stream.ALARM, "plant/a/cell-3/alarm", {"code": AlarmCode.CAMERA}, retain=True)
-        outbox.commit([*results, *([alarm] if first % 600 == 1 else [])])
+        outbox.commit([*results, *([alarm] if minute % 10 == 0 else [])])
     counts = outbox.counts()
     alarms = outbox.last_seq(Stream.ALARM)
     outbox.close()
     size_mb = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
-    with Mosquitto(folder / "broker") as broker:
+    with Mosquitto(folder / "broker") as broker, Subscriber(broker.port, "plant/a/cell-3/alarm") as plc:
         settings = MessagingSettings(site="plant", line="a", brokers=(broker.settings(),))
         began = time.perf_counter()
         with Publisher(settings, path.parent, station="cell-3") as station:
             assert wait_until(lambda: station.status().link.birth)
             assert wait_until(lambda: station.flush(60), 900)
-            seconds = time.perf_counter() - began
+            took_s = time.perf_counter() - began
+        assert wait_until(lambda: len(set(plc.seqs("alarm"))) == alarms), "not every alarm arrived"
     return {
         "parts": parts,
+        "simulated hours": seconds / 3600,
         "alarms raised, kept": (alarms, counts.rows[Stream.ALARM]),
+        "results kept": counts.rows[Stream.RESULT],
         "dropped": sum(counts.dropped.values()),
         "on the disk, MB": round(size_mb, 1),
-        "catch-up, s": round(seconds, 1),
-        "catch-up, messages per second": round((parts + alarms) / seconds),
+        "catch-up, s": round(took_s, 1),
+        "catch-up, messages per second": round(counts.total_rows / took_s),
     }

@@ -38,7 +38,7 @@ def test_nothing_is_lost_and_order_is_kept(tmp_path: Path, scenario: str) -> Non
 
 
 def test_a_time_without_a_broker_keeps_all_alarms_in_bounded_room(tmp_path: Path) -> None:
-    figures = day_without_broker(tmp_path, 3600)
+    figures = day_without_broker(tmp_path, 3600, seconds=3600)
     assert figures["alarms raised, kept"] == (6, 6)
     assert figures["dropped"] == 0
     assert figures["on the disk, MB"] < 6
