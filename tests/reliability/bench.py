@@ -89,18 +89,25 @@ def kept(numbers: Sequence[int]) -> list[int]:
 
 
 class Bench:
-    """One scenario's broker, consumer and station, in a folder of its own."""
+    """One scenario's broker, consumer and station, in a folder of its own.
 
-    def __init__(self, folder: Path, total: int, rate: float) -> None:
+    Args:
+        total: results that the station makes.
+        rate: of them, per second.
+        saves_changes: whether the broker saves every change: SIGKILL then takes nothing along that
+            it has acknowledged. Slow where much waits in it.
+    """
+
+    def __init__(self, folder: Path, total: int, rate: float, *, saves_changes: bool = True) -> None:
         self.folder, self.total, self.rate = folder, total, rate
         self.pki = folder / "pki"
         issue(self.pki, "broker", ["localhost", "127.0.0.1", BROKER_ADDRESS])
-        # As shipped, but saving every change and handing everything to a connected consumer at once:
-        # SIGKILL then takes nothing along that the broker has acknowledged.
+        # As shipped, but handing everything to a connected consumer at once.
+        saves = 1 if saves_changes else 100
         self.broker = Shipped(
             folder / "broker",
             self.pki,
-            **{"autosave_interval 100": "autosave_interval 1\nmax_inflight_messages 0"},
+            **{"autosave_interval 100": f"autosave_interval {saves}\nmax_inflight_messages 0"},
         )
         self.data = folder / "data"
         self.host = "127.0.0.1"
