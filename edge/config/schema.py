@@ -48,10 +48,11 @@ class QueueSettings(_Section):
         title="Size, parts",
         description="Captured parts that may wait for inspection; their images are held in memory.",
     )
-    policy: Literal["wait", "skip"] = Field(
+    policy: Literal["wait", "skip", "latest"] = Field(
         default="wait",
         title="When it is full",
-        description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun).",
+        description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun). "
+        "latest: the part that waits longest becomes one.",
     )
 
 

@@ -93,7 +93,14 @@ def test_the_stations_names_are_the_topics_names(load: Load) -> None:
         # A misspelt key: its line, and what was meant. Never its value.
         ("queue:\n  sise: 3\n", 5, 3, "queue.sise", "", "did you mean size?"),
         ("whatever: 3\n", 4, 1, "whatever", "", "which has station, product"),
-        ("queue:\n  policy: skpi\n", 5, 11, "queue.policy", "skpi", "one of wait, skip; did you mean skip?"),
+        (
+            "queue:\n  policy: skpi\n",
+            5,
+            11,
+            "queue.policy",
+            "skpi",
+            "one of wait, skip, latest; did you mean skip?",
+        ),
         ("queue:\n  size: four\n", 5, 9, "queue.size", "four", "must be a valid integer"),
         ("queue:\n  size: 0\n", 5, 9, "queue.size", "0", "greater than or equal to 1"),
         ("queue:\n", 4, 7, "queue", "", "a section with the keys size, policy"),
