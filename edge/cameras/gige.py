@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from typing import TypeGuard
 
 from edge.cameras.aravis import (
     AravisError,
@@ -68,7 +69,8 @@ def gige_camera(settings: GigESettings) -> LiveCamera:
 
 def _connect(settings: GigESettings, report: Report) -> GigESession:
     report(CameraState.DISCOVERING)
-    name = choose_device(settings.device, find_devices())
+    # An address needs no search, which takes a second and reaches every network of this machine.
+    name = settings.device if _is_address(settings.device) else choose_device(settings.device, find_devices())
     report(CameraState.OPENING)
     control_lost = threading.Event()
     try:
@@ -87,6 +89,14 @@ def _connect(settings: GigESettings, report: Report) -> GigESession:
     except CameraError:
         camera.close()
         raise
+
+
+def _is_address(device: str | None) -> TypeGuard[str]:
+    try:
+        ipaddress.IPv4Address(device or "")
+    except ValueError:
+        return False
+    return True
 
 
 def choose_device(wanted: str | None, devices: list[Device]) -> str:
@@ -162,6 +172,7 @@ class GigESession:
         self._stream: ArvStream = camera.create_stream(settings.buffers)
         self._stream.set_socket_buffer(settings.socket_buffer_bytes)
         self._stream.set_packet_resend(settings.packet_resend)
+        self._stream.set_frame_retention(settings.frame_retention_ms)
         try:
             camera.call("start_acquisition")
         except AravisError:
