@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
-import socket
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TypeGuard
 
 from edge.cameras.aravis import (
     AravisError,
@@ -25,7 +22,7 @@ from edge.cameras.aravis import (
 from edge.cameras.camera import CameraState
 from edge.cameras.frame_ids import WRAP, FrameIds
 from edge.cameras.gige_configuration import configure
-from edge.cameras.gige_host import check_raw_sockets, check_receive_buffer
+from edge.cameras.gige_host import check_raw_sockets, check_receive_buffer, is_address, reach
 from edge.cameras.live import LiveCamera
 from edge.cameras.pixel_formats import to_image
 from edge.cameras.session import CameraAwayError, Capture, Report
@@ -70,7 +67,7 @@ def gige_camera(settings: GigESettings) -> LiveCamera:
 def _connect(settings: GigESettings, report: Report) -> GigESession:
     report(CameraState.DISCOVERING)
     # An address needs no search, which takes a second and reaches every network of this machine.
-    name = settings.device if _is_address(settings.device) else choose_device(settings.device, find_devices())
+    name = settings.device if is_address(settings.device) else choose_device(settings.device, find_devices())
     report(CameraState.OPENING)
     control_lost = threading.Event()
     try:
@@ -89,14 +86,6 @@ def _connect(settings: GigESettings, report: Report) -> GigESession:
     except CameraError:
         camera.close()
         raise
-
-
-def _is_address(device: str | None) -> TypeGuard[str]:
-    try:
-        ipaddress.IPv4Address(device or "")
-    except ValueError:
-        return False
-    return True
 
 
 def choose_device(wanted: str | None, devices: list[Device]) -> str:
@@ -285,18 +274,8 @@ def list_cameras() -> list[Listed]:
     Raises:
         CameraError: the Aravis library is not installed.
     """
-    return [Listed(device, _trouble(device)) for device in find_devices()]
-
-
-def _trouble(device: Device) -> str:
-    import psutil
-
-    for addresses in psutil.net_if_addrs().values():
-        for address in addresses:
-            if address.family is socket.AF_INET and address.netmask:
-                network = ipaddress.ip_interface(f"{address.address}/{address.netmask}").network
-                if ipaddress.ip_address(device.address) in network:
-                    return ""
-    return (
-        f"{device.address} is in no subnet of this machine: give the interface or the camera another address."
-    )
+    listed = []
+    for device in find_devices():
+        route = reach(device.address)
+        listed.append(Listed(device, "" if route.good else f"{route.found}. {route.remedy}"))
+    return listed

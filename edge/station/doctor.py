@@ -230,9 +230,10 @@ def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
 
 def _camera(config: StationConfig) -> Iterator[Finding]:
     if config.camera.kind == "gige":
-        from edge.cameras.gige_host import check_host
+        from edge.cameras.gige_host import check_host, is_address, reach
 
-        for check in check_host():
+        device = config.camera.device
+        for check in [*check_host(), *([reach(device)] if is_address(device) else [])]:
             mark = Mark.OK if check.good else Mark.WRONG
             yield Finding(check.what, mark, check.found, check.remedy)
     try:
