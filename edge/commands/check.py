@@ -24,11 +24,12 @@ def command(station: Path) -> None:
 
     config = load_station(station)
     brokers = ", ".join(str(broker) for broker in config.messaging.brokers) or "none"
+    cameras = ", ".join(f"{camera.name} ({camera.kind})" for camera in config.all_cameras)
     click.echo(
         f"{station}: ok\n"
         f"  station   {config.station.site}/{config.station.line}/{config.station.name}\n"
         f"  product   {config.product}\n"
-        f"  camera    {config.camera.name} ({config.camera.kind})\n"
+        f"  camera    {cameras}\n"
         f"  queue     {config.queue.size} images, then {config.queue.policy}\n"
         f"  data      {config.data_dir}\n"
         f"  broker    {brokers}"

@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
@@ -23,6 +23,7 @@ from edge.station.products import Products
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
+    from edge.cameras import CameraSettings, GigESettings
     from edge.config import StationConfig
 
 PYTHONS = ((3, 10), (3, 13))
@@ -99,7 +100,7 @@ def examine(
         yield _told("products", lambda: ", ".join(Products(data_dir).names()) or "none is enrolled yet")
         return
     yield _told("product", lambda: _product(data_dir, config.product, bundle))
-    yield from _camera(config)
+    yield from _cameras(config.all_cameras)
     yield from _brokers(config)
 
 
@@ -228,30 +229,37 @@ def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
     return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
 
 
-def _camera(config: StationConfig) -> Iterator[Finding]:
-    if config.camera.kind == "gige":
-        from edge.cameras.gige_host import check_host, is_address, reach
-
-        device = config.camera.device
-        for check in [*check_host(), *([reach(device)] if is_address(device) else [])]:
-            mark = Mark.OK if check.good else Mark.WRONG
-            yield Finding(check.what, mark, check.found, check.remedy)
-    try:
-        yield _picture(config)
-    except EdgeError as error:
-        yield _wrong("camera", error)
+def _cameras(cameras: Sequence[CameraSettings]) -> Iterator[Finding]:
+    yield from _gige_host([camera for camera in cameras if camera.kind == "gige"])
+    for camera in cameras:
+        try:
+            yield _picture(camera)
+        except EdgeError as error:
+            yield _wrong("camera", error)
 
 
-def _picture(config: StationConfig) -> Finding:
+def _gige_host(cameras: Sequence[GigESettings]) -> Iterator[Finding]:
+    """Whether this machine is fit to receive these cameras."""
+    if not cameras:
+        return
+    from edge.cameras.gige_host import check_host, is_address, reach
+
+    routes = [reach(camera.device) for camera in cameras if is_address(camera.device)]
+    for check in [*check_host(), *routes]:
+        mark = Mark.OK if check.good else Mark.WRONG
+        yield Finding(check.what, mark, check.found, check.remedy)
+
+
+def _picture(settings: CameraSettings) -> Finding:
     """What the camera shows. One that waits for its trigger, or for a file, is not wrong."""
     from edge.cameras import EndOfStream, create_camera
 
-    with create_camera(config.camera) as camera:
+    with create_camera(settings) as camera:
         try:
             frame = camera.read(_FRAME_WAIT_S)
         except EndOfStream:
             frame = None
-        status = f"{camera.name} ({config.camera.kind}): {camera.status.detail}".removesuffix(": ")
+        status = f"{camera.name} ({settings.kind}): {camera.status.detail}".removesuffix(": ")
         if frame is None:
             return Finding(
                 "camera",
