@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.cameras import Camera
+from edge.errors import CameraError
 from edge.messaging.commands import CommandRefusedError
 from edge.station.line_enrollment import LineEnrollment
 from edge.station.pause import Pause
@@ -26,35 +28,39 @@ class Orders:
         switch: another product.
         pause: no inspection.
         enrollment: images for a product instead of verdicts.
-        triggers: the names of the parts that come; None where the camera names them.
+        triggers: for each camera, the names of the parts that come to it; empty where cameras name them.
     """
 
     switch: ProductSwitch
     pause: Pause
     enrollment: LineEnrollment
-    triggers: Triggers | None = None
+    triggers: Mapping[str, Triggers] = field(default_factory=dict)
 
 
-def obey(publisher: Publisher, orders: Orders, camera: Camera) -> None:
+def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> None:
     """Have a publisher's commands done; before it starts.
 
-    A trigger announces its part where parts are named by the PLC; else the camera itself takes an
-    image of it, which software-triggered cameras can.
+    A trigger announces its part to every camera where parts are named by the PLC; else every
+    software-triggered camera takes an image of it.
     """
+    triggered = [camera for camera in cameras if camera.takes_trigger]
 
     def trigger(command: Command) -> str:
         if orders.pause.error:
             raise CommandRefusedError("The station is paused.", "Send cmd/resume first.")
         part_id = command.part_id or command.id
-        if orders.triggers is not None:
-            orders.triggers.expect(part_id)
+        if orders.triggers:
+            for expected in orders.triggers.values():
+                expected.expect(part_id)
             return f"The next image is of part {part_id}."
-        take_image = getattr(camera, "trigger", None)
-        if take_image is None:
+        if not triggered:
             raise CommandRefusedError(
-                f"Camera {camera.name} takes no trigger.", "Set part_ids.source to plc to name its images."
+                f"Camera {', '.join(camera.name for camera in cameras)} takes no trigger.",
+                "Set part_ids.source to plc to name its images.",
             )
-        take_image(part_id)
+        refusals = [error for camera in triggered if (error := _refusal(camera, part_id))]
+        if refusals:
+            raise refusals[0]
         return f"An image of part {part_id} is taken."
 
     def pause(command: Command) -> Future[str]:
@@ -66,3 +72,12 @@ def obey(publisher: Publisher, orders: Orders, camera: Camera) -> None:
     publisher.handle("pause", pause)
     publisher.handle("resume", orders.pause.ask)
     publisher.handle("enroll", orders.enrollment.ask)
+
+
+def _refusal(camera: Camera, part_id: str) -> CameraError | None:
+    """Why a camera takes no image of a part; the others shall take theirs all the same."""
+    try:
+        camera.trigger(part_id)
+    except CameraError as error:
+        return error
+    return None

@@ -41,12 +41,12 @@ def opened_station(config: StationConfig, listeners: Sequence[Listener] = ()) ->
     product = products.get(config.product)
     bundle = Bundle.resolve(None if config.bundle is None else str(config.bundle))
     check_learned_by(bundle.id, product)
-    camera = create_camera(config.camera)
+    cameras = [create_camera(settings) for settings in config.all_cameras]
     with ExitStack() as rooms:
         records = rooms.enter_context(Records(config.data_dir, config.records))
         publisher = Publisher(config.messaging, config.data_dir, station=config.station.name)
         orders = _orders(config, products, bundle, publisher)
-        obey(publisher, orders, camera)
+        obey(publisher, orders, cameras)
         rooms.enter_context(publisher)
         rooms.callback(orders.enrollment.close)
         engine = OpenVinoEngine(bundle, config.engine.precision, config.engine.threads)
@@ -55,7 +55,7 @@ def opened_station(config: StationConfig, listeners: Sequence[Listener] = ()) ->
         judge.warm_up()
         yield Station(
             Rooms(
-                camera=camera,
+                cameras=cameras,
                 judge=judge,
                 records=records,
                 publisher=publisher,
@@ -76,12 +76,12 @@ def _orders(config: StationConfig, products: Products, bundle: Bundle, publisher
         publisher.event(EventCode.ENROLLED, new_version(product), product=product.name)
 
     part_ids = config.part_ids
-    named = part_ids.source == "plc"
+    named = config.all_cameras if part_ids.source == "plc" else ()
     return Orders(
         switch=switch,
         pause=Pause(),
         enrollment=LineEnrollment(products, bundle.path, config.engine.precision, enrolled),
-        triggers=Triggers(config.camera.name, part_ids.window_s) if named else None,
+        triggers={camera.name: Triggers(camera.name, part_ids.window_s) for camera in named},
     )
 
 

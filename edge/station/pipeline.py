@@ -1,8 +1,8 @@
-"""The station at work: camera thread, inspector, writer thread, and a pulse beside them.
+"""The station at work: camera threads, inspector, writer thread, and a pulse beside them.
 
 ::
 
-    camera thread ── PartQueue ── inspector (the calling thread) ── Writer ── records, outbox
+    camera threads ─ PartQueue ── inspector (the calling thread) ── Writer ── records, outbox
                                                                       pulse ── state, heartbeat, events
 
 The inspector touches neither disk nor network. Every part that the camera shows becomes exactly
@@ -14,14 +14,16 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from edge.cameras import Camera, EndOfStream
+from edge.errors import CameraError
 from edge.messaging import Publisher
 from edge.records import Records
 from edge.station.commands import Orders
 from edge.station.health import Health, Level
+from edge.station.joint_opening import JointOpening
 from edge.station.judging import Judge
 from edge.station.part_queue import Part, PartQueue, Policy
 from edge.station.pulse import Pulse
@@ -42,14 +44,14 @@ class Rooms:
     """What a station is made of, each opened by the caller and closed by it.
 
     Attributes:
-        camera: not yet open; the station opens and closes it.
+        cameras: not yet open; the station opens and closes them.
         judge: with the product's memory.
         records: open for writing.
         publisher: started.
         orders: what the PLC asks for.
     """
 
-    camera: Camera
+    cameras: Sequence[Camera]
     judge: Judge
     records: Records
     publisher: Publisher
@@ -57,12 +59,12 @@ class Rooms:
 
 
 class Station:
-    """One camera, one product at a time, until the camera ends or :meth:`stop` is called.
+    """Its cameras, one product at a time, until the cameras end or :meth:`stop` is called.
 
     Args:
         rooms: what it is made of.
         bundle: its id, for ``state``.
-        queue_size: images that may wait for the inspector.
+        queue_size: images of each camera that may wait for the inspector.
         policy: what happens to a part that finds the queue full.
         listeners: told of every inspection once it is kept.
     """
@@ -82,7 +84,7 @@ class Station:
         self._writer = Writer(rooms.records, rooms.publisher, self.health, listeners)
         self._tally = Tally()
         self._pulse = Pulse(
-            rooms.camera,
+            rooms.cameras,
             rooms.publisher,
             self.health,
             lambda: self._tally,
@@ -110,34 +112,49 @@ class Station:
         self._stopping = True
 
     def run(self) -> Tally:
-        """Inspect until the camera ends or :meth:`stop` is called.
+        """Inspect until the cameras have ended or :meth:`stop` is called.
 
         Raises:
-            CameraError: the camera cannot be opened or can never deliver again; what it showed
+            CameraError: a camera cannot be opened or can never deliver again; what was shown
                 before is inspected and kept.
         """
-        seq = self._next_seq()
-        self._rooms.camera.open()
-        with ThreadPoolExecutor(3, thread_name_prefix="station") as threads:
+        seq, cameras = self._next_seq(), self._rooms.cameras
+        with ThreadPoolExecutor(2 + len(cameras), thread_name_prefix="station") as threads:
+            opening = JointOpening(len(cameras))
+            capturing = [threads.submit(self._capture, camera, opening) for camera in cameras]
+            try:
+                opening.wait()
+            except CameraError:
+                self._end_capture()
+                raise
             writing = threads.submit(self._writer.run)
             writing.add_done_callback(lambda _: self.stop())
             pulsing = threads.submit(self._pulse.run)
             pulsing.add_done_callback(lambda _: self.stop())
-            capturing = threads.submit(self._capture)
-            capturing.add_done_callback(lambda _: self._queue.end())
+            for thread in capturing:
+                thread.add_done_callback(lambda ended: self._capture_ended(ended, capturing))
             try:
                 self._inspect(seq)
             finally:
-                self.stop()
-                self._queue.end()
-                self._rooms.camera.close()
+                self._end_capture()
                 self._writer.finish()
                 # The pulse has the last word, so that it can tell of what the writer could not keep.
                 wait([writing])
                 self._pulse.finish()
-        for thread in (capturing, writing, pulsing):
+        for thread in (*capturing, writing, pulsing):
             thread.result()
         return self._tally
+
+    def _capture_ended(self, ended: Future[None], capturing: Sequence[Future[None]]) -> None:
+        """A camera has shown its last part, or failed, so that parts go by unseen: the station ends."""
+        if ended.exception() is not None or all(thread.done() for thread in capturing):
+            self._queue.end()
+
+    def _end_capture(self) -> None:
+        self.stop()
+        self._queue.end()
+        for camera in self._rooms.cameras:
+            camera.close()
 
     def _next_seq(self) -> int:
         """The number of the next inspection; gives the outbox again what a crash kept from it."""
@@ -150,18 +167,22 @@ class Station:
             publisher.publish_inspections(missing)
         return max(recorded, published) + 1
 
-    def _capture(self) -> None:
-        """The camera's thread: every frame goes into the queue, under the name of its part."""
-        triggers = self._rooms.orders.triggers
+    def _capture(self, camera: Camera, opening: JointOpening) -> None:
+        """A camera's thread: every frame goes into the queue, under the name of its part."""
+        with opening.of_one():
+            camera.open()
+        triggers = self._rooms.orders.triggers.get(camera.name)
         while not self._stopping:
             try:
-                frame = self._rooms.camera.read(timeout_s=_POLL_S)
+                frame = camera.read(timeout_s=_POLL_S)
             except EndOfStream:
                 return
             if triggers is None:
                 frames = [] if frame is None else [frame]
-            else:
-                frames = triggers.overdue() if frame is None else triggers.match(frame)
+            elif frame is not None:
+                frames = triggers.match(frame)
+            elif frames := triggers.overdue():
+                camera.doubt("it took no image of a part that was announced.", triggers.window_s + _POLL_S)
             for each in frames:
                 self._queue.put(each)
 

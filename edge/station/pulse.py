@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from edge.cameras import Camera, CameraState
 from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationState
@@ -42,7 +42,7 @@ class Pulse:
 
     def __init__(
         self,
-        camera: Camera,
+        cameras: Sequence[Camera],
         publisher: Publisher,
         health: Health,
         tally: Callable[[], Tally],
@@ -50,7 +50,7 @@ class Pulse:
         product: str,
         bundle: str,
     ) -> None:
-        self._camera = camera
+        self._cameras = {"camera" if len(cameras) == 1 else f"camera {one.name}": one for one in cameras}
         self._publisher = publisher
         self._health = health
         self._tally = tally
@@ -59,7 +59,7 @@ class Pulse:
         self._finished = threading.Event()
         self._told = Tally()
         self._overrun_until_s = 0.0
-        self._camera_well_s = time.monotonic()
+        self._camera_well_s = dict.fromkeys(self._cameras, time.monotonic())
         self._dropped = -1  # before the first look
         self._dropped_told_s = -_DROPPED_PERIOD_S
         self._levels: dict[str, Level] = {}
@@ -90,7 +90,8 @@ class Pulse:
         self._finished.set()
 
     def _beat(self) -> None:
-        self._watch_camera()
+        for component, camera in self._cameras.items():
+            self._watch_camera(component, camera)
         self._watch_line()
         self._watch_link()
         self._tell_changes()
@@ -103,12 +104,12 @@ class Pulse:
             self._publisher.set_state(state, product=told[1], bundle=self._bundle, text=told[2])
         self._publisher.heartbeat()
 
-    def _watch_camera(self) -> None:
-        status, now = self._camera.status, time.monotonic()
+    def _watch_camera(self, component: str, camera: Camera) -> None:
+        status, now = camera.status, time.monotonic()
         if status.state in _WELL:
-            self._camera_well_s = now
-        lost = status.state in _LOST or now - self._camera_well_s > _OPENING_S
-        self._health.set("camera", Level.FAULT if lost else Level.OK, status.detail if lost else "")
+            self._camera_well_s[component] = now
+        lost = status.state in _LOST or now - self._camera_well_s[component] > _OPENING_S
+        self._health.set(component, Level.FAULT if lost else Level.OK, status.detail if lost else "")
 
     def _watch_line(self) -> None:
         """Overruns and missed parts: one event when a burst begins, not one for each part."""
@@ -148,14 +149,18 @@ class Pulse:
             if condition.level is before:
                 continue
             broken = condition.level is not Level.OK
-            if component == "camera":
-                self._event(EventCode.CAMERA_LOST if broken else EventCode.CAMERA_BACK, condition.detail)
-                self._publisher.alarm(AlarmCode.CAMERA, active=broken, text=condition.detail)
+            if component in self._cameras:
+                text = condition.detail if component == "camera" else f"{component}: {condition.detail}"
+                self._event(EventCode.CAMERA_LOST if broken else EventCode.CAMERA_BACK, text)
+                self._publisher.alarm(AlarmCode.CAMERA, active=self._any_broken(self._cameras), text=text)
             elif component in _STORAGE:
-                still = any(self._levels.get(one, Level.OK) is not Level.OK for one in _STORAGE)
+                still = self._any_broken(_STORAGE)
                 self._publisher.alarm(AlarmCode.STORAGE, active=still, text=condition.detail)
                 if broken:
                     self._event(EventCode.STORAGE_FAULT, f"{component}: {condition.detail}")
+
+    def _any_broken(self, components: Iterable[str]) -> bool:
+        return any(self._levels.get(one, Level.OK) is not Level.OK for one in components)
 
     def _event(self, code: EventCode, text: str) -> None:
         self._publisher.event(code, text, product=self._product)

@@ -38,11 +38,14 @@ class Triggers:
         camera: its name, for the error of a part that it did not see.
         window_s: an image must be taken within so many seconds after its announcement.
         clock: the time now, in UTC.
+
+    Attributes:
+        window_s: as given.
     """
 
     def __init__(self, camera: str, window_s: float, clock: Callable[[], datetime] = _now) -> None:
         self._camera = camera
-        self._window_s = window_s
+        self.window_s = window_s
         self._clock = clock
         self._lock = threading.Lock()
         self._expected: deque[_Expected] = deque()
@@ -89,10 +92,10 @@ class Triggers:
 
     def _overdue(self, at: datetime) -> list[Frame]:
         frames = []
-        while self._expected and at > self._expected[0].at + timedelta(seconds=self._window_s):
+        while self._expected and at > self._expected[0].at + timedelta(seconds=self.window_s):
             part_id = self._expected.popleft().part_id
             error = (
-                f"Camera {self._camera} took no image within {self._window_s:g} s after the trigger. "
+                f"Camera {self._camera} took no image within {self.window_s:g} s after the trigger. "
                 "Look at the camera and its light barrier, or raise part_ids.window_s."
             )
             frames.append(Frame(None, part_id, self._camera, at, 0, error))

@@ -25,7 +25,9 @@ class Beating:
         self.tally = Tally()
         self.publisher = publisher
         camera = create_camera(FolderSettings(kind="folder", path=parts))
-        self._pulse = Pulse(camera, publisher, self.health, lambda: self.tally, product="plate", bundle="b-1")
+        self._pulse = Pulse(
+            [camera], publisher, self.health, lambda: self.tally, product="plate", bundle="b-1"
+        )
         self._thread = threading.Thread(target=self._pulse.run)
         self._thread.start()
 
