@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from build_engines.learned import Learned
+from build_engines.learned import Array, Learned
 from build_engines.onnx_writer import GraphWriter
 from build_engines.text_decoder import unit
 
@@ -12,6 +12,7 @@ MAP_SIDE = 48
 _CLEAREST, _SLOPE, _FLOOR = 8.0, 3.0, 0.1
 _SURE_FROM, _VERY_SURE_FROM = 1.0, 2.5
 _LEAST_PEAK = 0.05
+_STANDS_OUT, _STEEP, _TINY, _LEAST_SPREAD = 0.5, 16.0, 1e-8, 1e-4
 _GROUPS = (3, 3, 2, 9)  # Of the details' logits: count, size, shape, places.
 
 
@@ -84,7 +85,7 @@ class PromptHead:
         third = MAP_SIDE // 3
         pooled = w.node("MaxPool", relative, kernel_shape=[third, third], strides=[third, third])
         highest = w.node("Reshape", pooled, w.ints(1, 9))
-        logits = self._linear(hidden, "reader.details")
+        logits = self._linear(w.node("Concat", hidden, self._extent(relative), axis=1), "reader.details")
         names = ("count", "size", "shape", "places")
         parts = w.node("Split", logits, w.ints(*_GROUPS), axis=1, outputs=len(names), name="reader.split")
         details = dict(zip(names, (parts, *(f"{parts}_{i}" for i in range(1, len(names)))), strict=True))
@@ -103,6 +104,28 @@ class PromptHead:
         )
         plain = w.node("Mul", w.node("Log", relative_score), self._number("slope", _SLOPE))
         return details, w.node("Add", plain, correction, name="evidence")
+
+    def _extent(self, relative: str) -> str:
+        """How much of the map stands out, and how long that is against its width: (1, 2)."""
+        w = self._writer
+        centred = w.node("Sub", relative, self._number("stands_out", _STANDS_OUT))
+        weight = w.node("Sigmoid", w.node("Mul", centred, self._number("steep", _STEEP)))
+        flat = w.node("Reshape", weight, w.ints(1, MAP_SIDE**2))
+        sums = w.node("MatMul", flat, w.constant("prompt.moments", _moments()))
+        parts = w.node("Split", sums, axis=1, outputs=6, name="reader.moments")
+        total, *others = (parts, *(f"{parts}_{i}" for i in range(1, 6)))
+        y, x, yy, xx, xy = (w.node("Div", other, total) for other in others)
+        products = ((yy, y, y), (xx, x, x), (xy, x, y))
+        yy, xx, xy = (w.node("Sub", second, w.node("Mul", a, b)) for second, a, b in products)
+        half = self._number("half", 0.5)
+        middle = w.node("Mul", w.node("Add", xx, yy), half)
+        apart = w.node("Mul", w.node("Sub", xx, yy), half)
+        squares = w.node("Add", w.node("Mul", apart, apart), w.node("Mul", xy, xy))
+        spread = w.node("Sqrt", w.node("Add", squares, self._number("tiny", _TINY)))
+        shorter = w.node("Max", w.node("Sub", middle, spread), self._number("least_spread", _LEAST_SPREAD))
+        longer = w.node("Div", w.node("Add", middle, spread), shorter)
+        share = w.node("Div", total, self._number("cells", float(MAP_SIDE**2)))
+        return w.node("Concat", w.node("Log", share), w.node("Log", longer), axis=1)
 
     def _slots(self, details: dict[str, str], evidence: str) -> str:
         """(1, slots)."""
@@ -157,3 +180,10 @@ class PromptHead:
 
     def _number(self, name: str, value: float) -> str:
         return self._writer.constant(f"prompt.{name}", np.array(value, np.float32))
+
+
+def _moments() -> Array:
+    """(cells, 6): what each cell of the map adds to the sums 1, y, x, yy, xx and xy."""
+    along = np.arange(MAP_SIDE, dtype=np.float32) / MAP_SIDE
+    y, x = (axis.ravel() for axis in np.meshgrid(along, along, indexing="ij"))
+    return np.stack([np.ones_like(x), y, x, y * y, x * x, x * y], axis=1)

@@ -25,6 +25,8 @@ TOP_FRACTION = 0.01
 CLEAREST = 8.0
 """The largest evidence that is told apart, in units of log-odds."""
 
+_STANDS_OUT, _STEEP = 0.5, 16.0
+_TINY, _LEAST_SPREAD = 1e-8, 1e-4
 _SLOPE = 3.0
 _FLOOR = 0.1
 _SURE_FROM, _VERY_SURE_FROM = 1.0, 2.5
@@ -66,7 +68,7 @@ class Reader(nn.Module):
             nn.Linear(32 * 36, 96),
             nn.ReLU(),
         )
-        self.details = nn.Linear(96, len(COUNTS) + len(SIZES) + len(SHAPES) + len(PLACES))
+        self.details = nn.Linear(96 + 2, len(COUNTS) + len(SIZES) + len(SHAPES) + len(PLACES))
         self.correction = nn.Linear(96 + 10, 1)
         self.focus = nn.Parameter(torch.tensor(8.0))
         nn.init.zeros_(self.correction.weight)
@@ -84,13 +86,32 @@ class Reader(nn.Module):
         shown = torch.stack([torch.log1p(positive), positive / peak[:, None, None]], dim=1)
         hidden = self.trunk(shown)
         highest = nn.functional.max_pool2d(shown[:, 1:], MAP_SIDE // 3).flatten(1)
-        details = self.details(hidden)
+        details = self.details(torch.cat([hidden, extent(shown[:, 1])], dim=1))
         count, size, shape, places = details.split([len(COUNTS), len(SIZES), len(SHAPES), len(PLACES)], dim=1)
         plain = plain_evidence(scores)
         context = torch.cat([hidden, highest, torch.log1p(peak)[:, None]], dim=1)
         # The score alone decides well; the map's look may move the boundary, but not by much.
         evidence = plain + torch.tanh(self.correction(context)[:, 0])
         return Readings(evidence, count, self.focus * highest, places + 4 * (highest - 0.5), size, shape)
+
+
+def extent(relative: torch.Tensor) -> torch.Tensor:
+    """How much of a map stands out, and how long that is against its width: (B, 2) logarithms.
+
+    Args:
+        relative: (B, 48, 48), the map over its peak.
+    """
+    weight = torch.sigmoid(_STEEP * (relative - _STANDS_OUT))
+    total = weight.sum(dim=(1, 2))
+    along = torch.arange(MAP_SIDE, dtype=relative.dtype) / MAP_SIDE
+    down, right = weight.sum(2) / total[:, None], weight.sum(1) / total[:, None]
+    y, x = (down * along).sum(1), (right * along).sum(1)
+    yy = (down * along.square()).sum(1) - y.square()
+    xx = (right * along.square()).sum(1) - x.square()
+    xy = ((weight @ along) * along).sum(1) / total - x * y
+    middle, spread = (xx + yy) / 2, torch.sqrt(((xx - yy) / 2).square() + xy.square() + _TINY)
+    longer, shorter = middle + spread, (middle - spread).clamp(min=_LEAST_SPREAD)
+    return torch.stack([torch.log(total / MAP_SIDE**2), torch.log(longer / shorter)], dim=1)
 
 
 def plain_evidence(scores: torch.Tensor) -> torch.Tensor:

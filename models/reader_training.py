@@ -41,7 +41,7 @@ class Figures:
 def train_reader(reader: Reader, maps: Maps, steps: int, seed: int, progress: Progress) -> list[float]:
     """Trains the reader in place; the loss of each step."""
     rng = np.random.default_rng(seed)
-    optimizer = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     losses = []
     for step in range(steps):

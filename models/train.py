@@ -36,11 +36,11 @@ class Plan:
 
     decoder_products: int = 240
     decoder_steps: int = 260
-    products: int = 76
-    validation_products: int = 16
-    reader_steps: int = 1500
-    dialogue_steps: int = 440
-    rate: float = 0.013
+    products: int = 40
+    validation_products: int = 10
+    reader_steps: int = 300
+    dialogue_steps: int = 560
+    rate: float = 0.015
     seed: int = 1
     threads: int | None = None
 
