@@ -13,6 +13,8 @@ from models.prompt_learner import BASE_ROWS, PROMPT_ROWS, PromptLearner  # noqa:
 from models.reader import SLOTS  # noqa: E402
 from models.word_rows import start_from_words  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WIDTH, IMAGE_WIDTH, SCALE = 64, 8, 0.15
 
 
