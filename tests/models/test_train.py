@@ -1,4 +1,4 @@
-"""``python -m models.train``: what it says of itself, one clear line where it cannot go on, and its stages."""
+"""``python -m models.train``: its help, one clear line where it cannot go on, and its stages."""
 
 from __future__ import annotations
 
