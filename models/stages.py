@@ -218,7 +218,7 @@ class Training:
         path = self._language_file()
         llm = FrozenLlama.from_gguf(path, torch.bfloat16)
         model = LanguageModel(path, sha256_of(path), "llama", llm.dimensions.width)
-        context = Context(model, Limits())
+        context = Context(model, Limits(threads=self._plan.threads))
         teacher = Teacher(llm, context.tokens, own_answers(context))
         scale = float(llm.tokens.square().mean().sqrt())
         learner = PromptLearner(llm.dimensions.width, self._bundle.manifest.encoder.feature_width, scale)

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle, bundles_dir
+from edge.errors import LanguageError, SourceError
 from edge.paths import DATA_VARIABLE
 from tests.build_engines.learned_weights import random_learned
 from tests.build_engines.tiny import WIDTH, tiny_learned_bundle
+from tests.build_engines.tiny import speaking_bundle as make_speaking_bundle
 from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 
 
@@ -33,6 +35,15 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def learned_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The tiny encoder with a text decoder and a prompt learner of random weights behind it."""
     return tiny_learned_bundle(tmp_path_factory.mktemp("learned"), random_learned(taps=2, width=WIDTH))
+
+
+@pytest.fixture(scope="session")
+def speaking_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The tiny encoder with the language half that ships; skips where llama.cpp is not installed."""
+    try:
+        return make_speaking_bundle(tmp_path_factory.mktemp("speaking"))
+    except (LanguageError, SourceError) as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

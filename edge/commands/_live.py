@@ -61,6 +61,21 @@ class PartsView:
         """Show one more part in the table."""
         self._last.append(judged.inspection)
 
+    def hear(self, inspection: Inspection) -> None:
+        """Show a part's sentence, where the part is in the table still."""
+        for place, shown in enumerate(self._last):
+            if shown.id == inspection.id:
+                self._last[place] = inspection
+
+    def print_words(self, inspection: Inspection) -> None:
+        """Print a part's sentence as a line of text."""
+        self._console.print(
+            f"{inspection.seq:>5}  {inspection.part_id:<20}  {inspection.words}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
     def print_line(self, judged: Judged) -> None:
         """Print one part as a line of text, for where there is no live table."""
         print_part(self._console, judged.inspection)
@@ -91,7 +106,7 @@ class PartsView:
                 str(inspection.seq),
                 # As Text: what a part is called must not be read as markup.
                 Text(inspection.part_id),
-                Text(inspection.verdict.value.upper(), style=_STYLES[inspection.verdict]),
+                Text(verdict_text(inspection), style=_STYLES[inspection.verdict]),
                 *map(Text, _figures(inspection)),
             )
         for _ in range(_ROWS - len(self._last)):
@@ -103,12 +118,17 @@ def print_part(console: Console, inspection: Inspection) -> None:
     """One line of plain text, aligned with its neighbours."""
     score, where, ms = _figures(inspection)
     console.print(
-        f"{inspection.seq:>5}  {inspection.part_id:<20}  {inspection.verdict.value.upper():<7}  "
+        f"{inspection.seq:>5}  {inspection.part_id:<20}  {verdict_text(inspection):<7}  "
         f"{score:>6}  {ms:>6} ms  {where}".rstrip(),
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+
+
+def verdict_text(inspection: Inspection) -> str:
+    """``OK``, ``NG`` or ``ERROR``; with a question mark where a person should look at the part."""
+    return inspection.verdict.value.upper() + (" ?" if inspection.review else "")
 
 
 def score_text(score: float) -> str:
@@ -137,10 +157,10 @@ def counters_markup(tally: Tally, total: int | None) -> str:
 
 
 def _figures(inspection: Inspection) -> tuple[str, str, str]:
-    """Score, place (or what went wrong), milliseconds; as text, empty where there is none."""
+    """Score, words or place (or what went wrong), milliseconds; as text, empty where there is none."""
     total_ms = inspection.latency_ms.get("total")
     return (
         "" if inspection.score is None else score_text(inspection.score),
-        inspection.error or inspection.location,
+        inspection.error or inspection.words or inspection.location,
         "" if total_ms is None else f"{total_ms:.0f}",
     )

@@ -30,6 +30,14 @@ precision_option = click.option(
     help="What the encoder computes in; auto: the fastest that passed its checks on this CPU.",
 )
 
+decided_by_option = click.option(
+    "--decided-by",
+    type=click.Choice(["language", "calibration", "either"]),
+    default="language",
+    show_default=True,
+    help="Who says ok or ng: the language model, the calibrated score, or ng where one of them says so.",
+)
+
 images_argument = click.argument(
     "images", nargs=-1, metavar="IMAGE…", type=click.Path(path_type=Path, exists=False)
 )

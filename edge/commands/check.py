@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from edge.config import VerdictSettings
 
 
 @click.command(name="check")
@@ -12,8 +16,9 @@ import click
 def command(station: Path) -> None:
     """Check a station file.
 
-    Every problem comes with file, line, key, value and reason. What the file names (camera, product,
-    bundle, broker) is not looked for; `doctor` does that.
+    Every problem comes with file, line, key, value and reason. What the file names (camera, bundle,
+    broker) is not looked for; `doctor` does that. The product's description is checked where the product
+    is enrolled already.
 
     \b
     Exit codes:
@@ -21,15 +26,30 @@ def command(station: Path) -> None:
       1  it cannot
     """
     from edge.config import load_station
+    from edge.station.product import check_description
+    from edge.station.products import Products
 
     config = load_station(station)
+    products = Products(config.data_dir)
+    description = ""
+    if config.product in products.names():
+        description = check_description(products.get(config.product).description)
     brokers = ", ".join(str(broker) for broker in config.messaging.brokers) or "none"
+    cameras = ", ".join(f"{camera.name} ({camera.kind})" for camera in config.all_cameras)
     click.echo(
         f"{station}: ok\n"
         f"  station   {config.station.site}/{config.station.line}/{config.station.name}\n"
-        f"  product   {config.product}\n"
-        f"  camera    {config.camera.name} ({config.camera.kind})\n"
+        f"  product   {config.product}{f' ({description})' if description else ''}\n"
+        f"  camera    {cameras}\n"
         f"  queue     {config.queue.size} images, then {config.queue.policy}\n"
+        f"  verdict   {_verdict(config.verdict)}\n"
         f"  data      {config.data_dir}\n"
         f"  broker    {brokers}"
     )
+
+
+def _verdict(verdict: VerdictSettings) -> str:
+    if verdict.decided_by == "calibration":
+        return "by calibration"
+    instead = "an error" if verdict.on_language_error == "error" else "the calibrated verdict, up for review"
+    return f"by {verdict.decided_by}; without an answer in {verdict.timeout_s:g} s {instead}"

@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 @product_option
 @images_argument
 @click.option("--add", is_flag=True, help="Keep the references that the product has and add these.")
-@click.option("--description", help='What the part is, in words: "amber glass bottle seen from above".')
+@click.option(
+    "--description",
+    metavar="TEXT",
+    help='What a good part looks like, for the language model: "amber glass bottle seen from above, round". '
+    "At most 200 characters; without it, the product keeps the one that it has.",
+)
 @click.option(
     "--rotations",
     type=click.Choice(["auto", "none", "90", "fine"]),
@@ -64,7 +69,7 @@ def command(
     from edge.commands._engine import opened_engine
     from edge.commands._image_files import image_files
     from edge.evaluation.progress import progress_bar
-    from edge.station.product import check_name
+    from edge.station.product import check_description, check_name
     from edge.station.products import Products
     from edge.vision.enrollment import enroll
 
@@ -72,6 +77,7 @@ def command(
         raise click.UsageError("--add needs the images to add.")
     products = Products(paths.data_dir(data_dir))
     check_name(product)
+    check_description(description or "")
     if add or not images:
         products.get(product)
     read = [read_image(file) for file in image_files(images)]
@@ -99,6 +105,7 @@ def _summary(product: Product, memory: Memory, took_s: float) -> str:
     least = 1 / (memory.references + 1)
     lines = [
         f"{product.name}: version {number}, {count} {parts} of {width}x{height} px, {took_s:.1f} s",
+        f"  description {product.description or '(none: --description tells the language model)'}",
         f"  references  {product.folder / 'references'}",
         f"  expected    {turned.get(memory.rotations, memory.rotations)}",
         f"  verdict     ng above {memory.boundary:.2f} on its own scale (0 good parts, 1 simulated defects)",

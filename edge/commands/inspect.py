@@ -10,20 +10,31 @@ import click
 from edge.commands._options import (
     bundle_option,
     data_dir_option,
+    decided_by_option,
     images_argument,
     precision_option,
-    product_option,
 )
 
 if TYPE_CHECKING:
+    from edge.bundle import Bundle
     from edge.inspection import Inspection
-    from edge.station.judging import Judged
+    from edge.station.deciding import DecidedBy, Decider
+    from edge.station.judging import Judge, Judged
+    from edge.station.product import Product
+    from edge.vision.engine import Engine
 
 EXIT_SOME_ERRORS = 3
 
+_PATIENCE_S = 60.0  # No line waits here, and the machine may be busy.
+
 
 @click.command(name="inspect")
-@product_option
+@click.option("--product", metavar="NAME", help="The product's name.")
+@click.option(
+    "--zero-shot",
+    is_flag=True,
+    help="Judge without a product, by the text map alone: a first look before anything is enrolled.",
+)
 @images_argument
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per image instead of a table's row.")
 @click.option(
@@ -32,16 +43,19 @@ EXIT_SOME_ERRORS = 3
     metavar="FOLDER",
     help="Write each image with its anomaly map and verdict into this folder.",
 )
+@decided_by_option
 @precision_option
 @bundle_option
 @data_dir_option
 @click.pass_context
 def command(
     ctx: click.Context,
-    product: str,
+    product: str | None,
+    zero_shot: bool,
     images: tuple[Path, ...],
     as_json: bool,
     overlay: Path | None,
+    decided_by: DecidedBy,
     precision: str,
     bundle: str | None,
     data_dir: Path | None,
@@ -49,7 +63,8 @@ def command(
     """Inspect image files as the station would.
 
     Nothing is recorded or published. An IMAGE is a file or a folder of files. What cannot be
-    inspected is an inspection with the verdict `error`, and the others go on.
+    inspected is an inspection with the verdict `error`, and the others go on. Where the language model
+    decides, a part that is NG comes with its sentence.
 
     \b
     Exit codes:
@@ -61,25 +76,64 @@ def command(
     from edge.commands._engine import opened_engine
     from edge.commands._image_files import frames, image_files
     from edge.inspection import Verdict
-    from edge.station.opening import open_judge
+    from edge.station.deciding import opened_decider
     from edge.station.products import Products
 
     if not images:
         raise click.UsageError("Name at least one IMAGE.")
-    found = Products(paths.data_dir(data_dir)).get(product)
+    if (product is None) != zero_shot:
+        raise click.UsageError("Name a --product, or say --zero-shot.")
+    found = None if product is None else Products(paths.data_dir(data_dir)).get(product)
     files = image_files(images)
     errors = 0
-    with opened_engine(bundle, precision) as (opened, engine):
-        judge = open_judge(engine, opened, found)
+    description = found.description if found else ""
+    with (
+        opened_engine(bundle, precision) as (opened, engine),
+        opened_decider(opened, decided_by, description=description, timeout_s=_PATIENCE_S) as decider,
+    ):
+        judge = _judge(engine, opened, found, decider)
         for frame in frames(files):
             judged = judge.judge(frame)
-            errors += judged.inspection.verdict is Verdict.ERROR
-            click.echo(judged.inspection.to_json() if as_json else _row(judged.inspection))
+            inspection = judged.inspection if decider is None else _with_words(judged, decider)
+            errors += inspection.verdict is Verdict.ERROR
+            click.echo(inspection.to_json() if as_json else _row(inspection))
             if overlay is not None and judged.image is not None:
                 _write_overlay(overlay, judged)
     if errors:
         click.echo(f"{errors} of {len(files)} images could not be inspected", err=True)
         ctx.exit(EXIT_SOME_ERRORS)
+
+
+def _with_words(judged: Judged, decider: Decider) -> Inspection:
+    """The inspection, with its sentence where it is NG; the verdict stands also where there is none."""
+    from dataclasses import replace
+
+    from edge.errors import LanguageError
+    from edge.inspection import Verdict
+
+    inspection = judged.inspection
+    if judged.dialogue is None:
+        return inspection
+    if inspection.verdict is Verdict.NG:
+        try:
+            inspection = replace(inspection, words=decider.sentence(judged.dialogue))
+        except LanguageError as error:
+            click.echo(f"{inspection.part_id} has no words: {error}", err=True)
+    decider.release(judged.dialogue)
+    return inspection
+
+
+def _judge(engine: Engine, bundle: Bundle, product: Product | None, decider: Decider | None) -> Judge:
+    """The judge of a product, or of parts of which nothing was learned."""
+    from edge.station.judging import Judge
+    from edge.station.opening import open_judge
+    from edge.vision.inspector import Inspector
+    from edge.vision.zero_shot import zero_shot_memory
+
+    if product is not None:
+        return open_judge(engine, bundle, product, decider=decider)
+    inspector = Inspector(engine, zero_shot_memory(engine, bundle))
+    return Judge(inspector, station="", product="", bundle=bundle.id, decider=decider)
 
 
 def _row(inspection: Inspection) -> str:
@@ -90,7 +144,10 @@ def _row(inspection: Inspection) -> str:
     verdict, score = inspection.verdict.value.upper(), score_text(inspection.score or 0.0)
     total_ms = inspection.latency_ms["total"]
     row = f"{verdict:5}  {inspection.part_id}  score {score}  p {inspection.p_value:.3f}  {total_ms:.0f} ms"
-    return f"{row}  {inspection.location}".rstrip()
+    row = f"{row}  {inspection.location}".rstrip()
+    if inspection.review:
+        row += "  (look at it: the language model and the score disagree)"
+    return f"{row}\n       {inspection.words}" if inspection.words else row
 
 
 def _write_overlay(folder: Path, judged: Judged) -> None:

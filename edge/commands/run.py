@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from edge.inspection import Inspection
     from edge.station.judging import Judged
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,14 @@ def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> No
     live = console.is_terminal and not plain
     view = PartsView(console, f"{config.station.name} · {config.product}")
     listeners = ([view.add] if live else []) + ([_log_part] if verbose else [])
+    hearers = ([view.hear] if live else []) + ([_log_words] if verbose else [])
     with ExitStack() as stack:
         stack.enter_context(logging_to(console if live else None))
-        opened = stack.enter_context(opened_station(config, listeners))
+        opened = stack.enter_context(opened_station(config, listeners, hearers))
         wish = stack.enter_context(stop_on_signals(opened.stop))
-        log.info("%s inspects %s", config.station.name, config.product)
+        log.info(
+            "%s inspects %s, decided by %s", config.station.name, config.product, config.verdict.decided_by
+        )
         if live:
             view.count(lambda: opened.tally)
             stack.enter_context(view.live())
@@ -66,3 +70,7 @@ def _log_part(judged: Judged) -> None:
     inspection = judged.inspection
     what = inspection.error or f"score {inspection.score:.2f} {inspection.location}".rstrip()
     log.info("%d %s %s: %s", inspection.seq, inspection.part_id, inspection.verdict.value, what)
+
+
+def _log_words(inspection: Inspection) -> None:
+    log.info("%d %s: %s", inspection.seq, inspection.part_id, inspection.words)

@@ -4,6 +4,7 @@ from edge.config.load import load_station
 from edge.config.problems import Problem, StationFileError
 from edge.config.schema import (
     EngineSettings,
+    LanguageSettings,
     QueueSettings,
     StationConfig,
     StationIdentity,
@@ -12,6 +13,7 @@ from edge.config.schema import (
 
 __all__ = [
     "EngineSettings",
+    "LanguageSettings",
     "Problem",
     "QueueSettings",
     "StationConfig",

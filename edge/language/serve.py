@@ -61,9 +61,12 @@ class _Desk:
                 return False
             if isinstance(request.work, Judge):
                 self._verdicts.append((request, request.work))
+            elif isinstance(request.work, Release) and not self._is_talked_about(request.work.dialogue):
+                # At once, not behind other parts' words: newer parts need the room.
+                self._release(request, request.work)
             else:
                 self._texts.append(request)
-            idle = False
+            idle = not (self._verdicts or self._texts or self._writing)
 
     def _judge(self, request: Request, work: Judge) -> None:
         try:
@@ -78,8 +81,7 @@ class _Desk:
         if self._writing is None:
             request = self._texts.popleft()
             if isinstance(request.work, Release):
-                self._runner.release(request.work.dialogue)
-                self._reply(request, None)
+                self._release(request, request.work)
                 return
             self._writing = request, self._begin(request), []
         request, pieces, written = self._writing
@@ -95,6 +97,18 @@ class _Desk:
             return
         self._writing = None
         self._reply(request, "".join(written))
+
+    def _is_talked_about(self, dialogue: int) -> bool:
+        """Whether words about this part are being written or are asked for."""
+        written = () if self._writing is None else (self._writing[0],)
+        return any(
+            isinstance(request.work, (Answer, Ask)) and request.work.dialogue == dialogue
+            for request in (*written, *self._texts)
+        )
+
+    def _release(self, request: Request, work: Release) -> None:
+        self._runner.release(work.dialogue)
+        self._reply(request, None)
 
     def _begin(self, request: Request) -> Iterator[str]:
         work = request.work

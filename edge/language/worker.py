@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import itertools
-import logging
 import queue
 import socket
 import subprocess
@@ -24,8 +23,6 @@ from edge.errors import EdgeError, LanguageError
 from edge.language.context import Rows
 from edge.language.model import LanguageModel, Limits, Prompt, Reading
 from edge.language.requests import Answer, Ask, Failed, Judge, Ready, Release, Reply, Request, Setup
-
-log = logging.getLogger(__name__)
 
 Result = Reading | str | EdgeError | None
 
@@ -61,20 +58,33 @@ class LanguageWorker:
         model: the GGUF and how embeddings enter it.
         limits: threads, room and the number of dialogues.
         most_waiting: requests under way at a time; one more is refused at once.
+
+    Attributes:
+        restarts: how often the process ended and another one was, or is to be, started.
     """
 
     def __init__(self, model: LanguageModel, limits: Limits | None = None, most_waiting: int = 32) -> None:
-        self._setup = Setup(model, limits or Limits())
+        self.limits = limits or Limits()
+        self._setup = Setup(model, self.limits)
         self._most_waiting = most_waiting
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._child: _Child | None = None  # Only while it takes requests.
         self._trouble: EdgeError | None = None
+        self._last_status: int | None = None
         self._started = threading.Event()
         self._closing = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, name="language-worker", daemon=True)
         self.restarts = 0
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no process that takes requests; empty where there is one."""
+        if self._child is not None or self._closing.is_set():
+            return ""
+        status = "" if self._last_status is None else f" with status {self._last_status}"
+        return str(self._trouble or f"The language worker ended{status} and is being started again.")
 
     @property
     def pid(self) -> int | None:
@@ -184,9 +194,8 @@ class LanguageWorker:
             child.end(patience_s=_ENDING_S if self._closing.is_set() else 0.0)
             if not self._closing.is_set():
                 failures = 0 if made_verdicts else failures + 1
+                self._last_status = child.process.returncode
                 self.restarts += 1
-                if self._trouble is None:
-                    log.warning("The language worker ended with status %s.", child.process.returncode)
             self._drop_lost()
             self._started.set()
 
@@ -212,15 +221,10 @@ class LanguageWorker:
 
     def _note_trouble(self, greeting: object) -> None:
         loading = LanguageError("The language worker ended while it was loading; its log says why.")
-        error = greeting.error if isinstance(greeting, Failed) else loading
-        if self._trouble is None and self._started.is_set():
-            log.error("The language worker cannot start again: %s", error)
-        self._trouble = error
+        self._trouble = greeting.error if isinstance(greeting, Failed) else loading
 
     def _open(self, child: _Child) -> None:
         """Lets requests through to a worker that is ready, those first that wait for it."""
-        if self._started.is_set():
-            log.info("The language worker is back.")
         with self._lock:
             self._trouble = None
             self._child = child

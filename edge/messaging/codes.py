@@ -30,9 +30,9 @@ class EventCode(IntEnum):
     OUTBOX_DROPPED = 10
     OUTBOX_RESET = 11
     ENROLLED = 12
-    COMMAND_REFUSED = 13
     MISSED_TRIGGER = 14
     COMPONENT_RESTARTED = 15
+    WORDS = 16
 
 
 class AlarmCode(IntEnum):

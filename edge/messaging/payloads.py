@@ -126,7 +126,9 @@ def result(inspection: Inspection) -> dict[str, Any]:
     }
 
 
-def state(state: StationState, birth: int, *, product: str, bundle: str, text: str) -> bytes:
+def state(
+    state: StationState, birth: int, *, product: str, bundle: str, text: str, decided_by: str = ""
+) -> bytes:
     """The retained ``state``; the last will is the same with ``offline``.
 
     ``birth`` counts the station's connections: of two states, the one with the lower is old.
@@ -138,19 +140,26 @@ def state(state: StationState, birth: int, *, product: str, bundle: str, text: s
             "state": state.name.lower(),
             "product": product,
             "bundle": bundle,
+            "decided_by": decided_by,
             "text": text,
             "ts": utc_timestamp(),
         }
     )
 
 
-def event(code: EventCode, text: str, *, product: str, part_id: str) -> dict[str, Any]:
-    """The fields of an ``event``; the outbox adds ``seq``."""
+def event(
+    code: EventCode, text: str, *, product: str, part_id: str, result_seq: int | None = None
+) -> dict[str, Any]:
+    """The fields of an ``event``; the outbox adds ``seq``.
+
+    ``result_seq`` is the number of the ``result`` that it concerns.
+    """
     return {
         "code": code,
         "event": code.name.lower(),
         "product": product,
         "part_id": part_id,
+        "result_seq": result_seq,
         "text": text,
         "ts": utc_timestamp(),
     }

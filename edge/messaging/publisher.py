@@ -6,6 +6,7 @@ station's writer thread; everything else only puts something into a queue.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -73,7 +74,7 @@ class Publisher:
         self._stopped = False
         self._lock = threading.Lock()  # guards the small facts below, never held while calling out
         self._state = StationState.STARTING
-        self._state_texts = {"product": "", "bundle": "", "text": ""}
+        self._state_texts = {"product": "", "bundle": "", "text": "", "decided_by": ""}
         self._alarms = AlarmBook(settings.alarms)
         self._handlers: dict[str, Handler] = {"ack": self._acknowledge_command}
         self._router: CommandRouter | None = None
@@ -207,9 +208,17 @@ class Publisher:
         """
         return self._result_seq
 
-    def event(self, code: EventCode, text: str = "", *, product: str = "", part_id: str = "") -> None:
-        """Say that something happened; durable soon after."""
-        fields = payloads.event(code, text, product=product, part_id=part_id)
+    def event(
+        self,
+        code: EventCode,
+        text: str = "",
+        *,
+        product: str = "",
+        part_id: str = "",
+        result_seq: int | None = None,
+    ) -> None:
+        """Say that something happened, where it does to the inspection ``result_seq``; durable soon after."""
+        fields = payloads.event(code, text, product=product, part_id=part_id, result_seq=result_seq)
         self._submit(Entry(Stream.EVENT, self.topics.event, fields, self._settings.outbox.event_ttl_s))
 
     def alarm(self, code: AlarmCode, *, active: bool, text: str = "") -> None:
@@ -234,11 +243,24 @@ class Publisher:
             raise MessagingError(f"There is no command {command!r}.", f"Commands: {', '.join(COMMANDS)}.")
         self._handlers[command] = self._shaking_hands(handler) if command == "trigger" else handler
 
-    def set_state(self, state: StationState, *, product: str = "", bundle: str = "", text: str = "") -> None:
+    def set_state(
+        self,
+        state: StationState,
+        *,
+        product: str = "",
+        bundle: str = "",
+        text: str = "",
+        decided_by: str = "",
+    ) -> None:
         """Say what the station is doing; retained by the broker, and said again after a reconnect."""
         with self._lock:
             self._state = state
-            self._state_texts = {"product": product, "bundle": bundle, "text": text}
+            self._state_texts = {
+                "product": product,
+                "bundle": bundle,
+                "text": text,
+                "decided_by": decided_by,
+            }
         if self.handshake is not None:
             self.handshake.enable(state is StationState.RUNNING)
         if self._started:
@@ -269,6 +291,7 @@ class Publisher:
             dropped={stream.name.lower(): n for stream, n in pump.counts.dropped.items()},
             expired=pump.counts.expired,
             forbidden=pump.forbidden,
+            commands={} if self._router is None else dataclasses.asdict(self._router.counts),
             sparkplug=LinkStatus(LinkState.DISABLED) if self._sparkplug is None else self._sparkplug.status,
             fault=pump.fault,
         )

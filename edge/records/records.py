@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +158,21 @@ class Records(History):
                     remove(self.data_dir / name for files in kept for name in files[:2] if name)
                 raise trouble from error
             self._retention.stored_bytes += added
+
+    def write_words(self, words: Mapping[str, str]) -> int:
+        """Fill in the sentences that were written after the verdicts; all of them or none.
+
+        Args:
+            words: by the inspection's id.
+
+        Returns:
+            How many rows there were to fill in: retention may have forgotten some.
+
+        Raises:
+            RecordsError: nothing was written.
+        """
+        with self._lock, explaining(self.path), transaction(self._db):
+            return sum(rows.write_words(self._db, each, text) for each, text in words.items())
 
     def forget(self) -> int:
         """Delete a bounded number of what the settings say is too old or too much; how many.

@@ -63,6 +63,12 @@ def insert(
     return image_bytes
 
 
+def write_words(db: sqlite3.Connection, inspection_id: str, words: str) -> bool:
+    """Fill in the sentence of one inspection, and nothing else of it; whether there is such a row."""
+    values = {"id": inspection_id, "words": _storable(words)}
+    return db.execute("UPDATE inspections SET words = :words WHERE id = :id", values).rowcount > 0
+
+
 def inspection_of(row: Mapping[str, Any] | sqlite3.Row) -> Inspection:
     """The inspection that was given to :func:`insert`."""
     fields = {name: row[name] for name in COLUMNS}

@@ -8,7 +8,8 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
@@ -16,13 +17,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.errors import BundleError, EdgeError, RecordsError
+from edge.errors import BundleError, EdgeError, LanguageError, RecordsError
 from edge.records import History
-from edge.station.product import check_learned_by
+from edge.station.product import check_description, check_learned_by
 from edge.station.products import Products
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
+    from edge.cameras import CameraSettings, GigESettings
     from edge.config import StationConfig
 
 PYTHONS = ((3, 10), (3, 13))
@@ -44,6 +46,7 @@ PACKAGES = {
 }
 
 _FRAME_WAIT_S = 5.0
+_SELF_TEST_S = 60.0
 
 
 class Mark(str, Enum):
@@ -91,6 +94,7 @@ def examine(
         bundle = Bundle.resolve(bundle_name)
         yield Finding("bundle", Mark.OK, f"{bundle.id} in {bundle.path}, every hash right")
         yield _told("precision", lambda: _precision(bundle))
+        yield _language(bundle, None if config is None else config.verdict.decided_by)
     except BundleError as error:
         yield _wrong("bundle", error)
     yield _told("data", lambda: _data_dir(data_dir))
@@ -99,7 +103,7 @@ def examine(
         yield _told("products", lambda: ", ".join(Products(data_dir).names()) or "none is enrolled yet")
         return
     yield _told("product", lambda: _product(data_dir, config.product, bundle))
-    yield from _camera(config)
+    yield from _cameras(config.all_cameras)
     yield from _brokers(config)
 
 
@@ -191,6 +195,46 @@ def _precision(bundle: Bundle | None) -> str:
     return f"{chosen}: mean patch cosine {parity.patch_cosine_mean:.5f} to {parity.against}"
 
 
+def _language(bundle: Bundle, decided_by: str | None) -> Finding:
+    """llama.cpp, the language model's file, and a verdict that is the same each time.
+
+    ``decided_by`` is a station's; where there is no station, a bundle that only sees is not wrong.
+    """
+    if decided_by == "calibration":
+        return Finding("language", Mark.OK, "not used: verdict.decided_by is calibration")
+    if decided_by is None and bundle.manifest.language is None:
+        remedy = "Stations with this bundle need verdict.decided_by: calibration."
+        return Finding("language", Mark.WARNING, f"{bundle.name} has no language half", remedy)
+    return _told("language", lambda: _language_self_test(bundle))
+
+
+def _language_self_test(bundle: Bundle) -> str:
+    """Judges the learned rows themselves, twice, in a worker as a station's.
+
+    Raises:
+        BundleError, LanguageError: the language half is missing, or does not work.
+    """
+    from edge.language import LanguageWorker, bundled_model, prompt_for
+    from edge.language.library import VERSION
+
+    model = bundled_model(bundle)
+    assert model.base_rows is not None
+    with LanguageWorker(model) as worker:
+        readings = [worker.judge(prompt_for(), model.base_rows, _SELF_TEST_S) for _ in range(2)]
+        started_s = time.monotonic()
+        readings.append(worker.judge(prompt_for(), model.base_rows, _SELF_TEST_S))
+        took_ms = (time.monotonic() - started_s) * 1e3
+    if len({(reading.yes_logit, reading.no_logit) for reading in readings}) > 1:
+        raise LanguageError(
+            "The language model's verdict on the same rows differs from time to time.",
+            "Look at the machine's memory, then build the bundle again.",
+        )
+    return (
+        f"llama-cpp-python {VERSION}, {model.gguf.name} with the hash of the bundle; "
+        f"a verdict takes {took_ms:.0f} ms and is the same each time"
+    )
+
+
 def _data_dir(data_dir: Path) -> str:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -223,34 +267,43 @@ def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
     product = Products(data_dir).get(name)
     if bundle is not None:
         check_learned_by(bundle.id, product)
+    check_description(product.description)
     memory = product.memory()
     number = product.version.number
     return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
 
 
-def _camera(config: StationConfig) -> Iterator[Finding]:
-    if config.camera.kind == "gige":
-        from edge.cameras.gige_host import check_host
-
-        for check in check_host():
-            mark = Mark.OK if check.good else Mark.WRONG
-            yield Finding(check.what, mark, check.found, check.remedy)
-    try:
-        yield _picture(config)
-    except EdgeError as error:
-        yield _wrong("camera", error)
+def _cameras(cameras: Sequence[CameraSettings]) -> Iterator[Finding]:
+    yield from _gige_host([camera for camera in cameras if camera.kind == "gige"])
+    for camera in cameras:
+        try:
+            yield _picture(camera)
+        except EdgeError as error:
+            yield _wrong("camera", error)
 
 
-def _picture(config: StationConfig) -> Finding:
+def _gige_host(cameras: Sequence[GigESettings]) -> Iterator[Finding]:
+    """Whether this machine is fit to receive these cameras."""
+    if not cameras:
+        return
+    from edge.cameras.gige_host import check_host, is_address, reach
+
+    routes = [reach(camera.device) for camera in cameras if is_address(camera.device)]
+    for check in [*check_host(), *routes]:
+        mark = Mark.OK if check.good else Mark.WRONG
+        yield Finding(check.what, mark, check.found, check.remedy)
+
+
+def _picture(settings: CameraSettings) -> Finding:
     """What the camera shows. One that waits for its trigger, or for a file, is not wrong."""
     from edge.cameras import EndOfStream, create_camera
 
-    with create_camera(config.camera) as camera:
+    with create_camera(settings) as camera:
         try:
             frame = camera.read(_FRAME_WAIT_S)
         except EndOfStream:
             frame = None
-        status = f"{camera.name} ({config.camera.kind}): {camera.status.detail}".removesuffix(": ")
+        status = f"{camera.name} ({settings.kind}): {camera.status.detail}".removesuffix(": ")
         if frame is None:
             return Finding(
                 "camera",
@@ -265,15 +318,31 @@ def _picture(config: StationConfig) -> Finding:
 
 
 def _brokers(config: StationConfig) -> Iterator[Finding]:
+    from edge.messaging import Topics
     from edge.station.broker_probe import probe
 
     if not config.messaging.enabled:
         yield Finding("broker", Mark.WARNING, "none: verdicts are not published", "Add messaging.brokers.")
-    for broker in config.messaging.brokers:
-        status = probe(config.messaging, broker)
-        if status.birth:
-            yield Finding("broker", Mark.OK, f"{broker} lets us in")
-        else:
+    settings = config.messaging
+    topics = Topics(settings.site, settings.line, settings.station or config.station.name)
+    for broker in settings.brokers:
+        probed = probe(settings, broker, topics)
+        link = probed.link
+        if not link.birth:
+            yield Finding("broker", Mark.WRONG, f"{broker} {link.state.value}: {link.reason}", link.remedy)
+        elif probed.forbidden:
+            forbidden = "; ".join(f"{topic}: {reason}" for topic, reason in probed.forbidden.items())
             yield Finding(
-                "broker", Mark.WRONG, f"{broker} {status.state.value}: {status.reason}", status.remedy
+                "broker",
+                Mark.WRONG,
+                f"{broker} lets us in and forbids {forbidden}",
+                f"Let the account write and read {topics.prefix}/#; configs/mosquitto/acl shows how.",
             )
+        else:
+            yield Finding("broker", Mark.OK, f"{broker} lets us in")
+        if probed.state:
+            wrong = any(word in probed.state for word in ("degraded", "fault"))
+            remedy = (
+                "It says so itself; what it names is in docs/station.md and docs/plc.md." if wrong else ""
+            )
+            yield Finding("station", Mark.WRONG if wrong else Mark.OK, probed.state, remedy)

@@ -18,11 +18,12 @@ from ulid import ULID
 from edge.cameras import Frame, Image
 from edge.errors import EdgeError, EngineError
 from edge.inspection import Inspection, Verdict, utc_timestamp
+from edge.station.deciding import Decider, Decision
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from edge.vision.inspector import Inspector
+    from edge.vision.inspector import Finding, Inspector
     from edge.vision.memory import Memory
 
 log = logging.getLogger(__name__)
@@ -39,12 +40,14 @@ class Judged:
         image: as captured, uint8 (H, W) or (H, W, 3); None where there is none.
         anomaly_map: float32 (h, w), 0 good and 1 simulated defect; None for an error.
         engine_error: what is wrong with the engine, where that is why the verdict is an error.
+        dialogue: under which the decider can put the part into words; None where it cannot.
     """
 
     inspection: Inspection
     image: Image | None = None
     anomaly_map: npt.NDArray[np.float32] | None = None
     engine_error: str = ""
+    dialogue: int | None = None
 
 
 class Judge:
@@ -55,9 +58,19 @@ class Judge:
         station: the station's name; empty outside a station.
         product: the product's name.
         bundle: id of the bundle behind the inspector.
+        decider: makes the verdict from what the inspector finds; None: the calibrated score does.
     """
 
-    def __init__(self, inspector: Inspector, *, station: str, product: str, bundle: str) -> None:
+    def __init__(
+        self,
+        inspector: Inspector,
+        *,
+        station: str,
+        product: str,
+        bundle: str,
+        decider: Decider | None = None,
+    ) -> None:
+        self.decider = decider
         self._inspector = inspector
         self._station = station
         self._product = product
@@ -68,13 +81,20 @@ class Judge:
         """The product that is inspected now."""
         return self._product
 
-    def use(self, product: str, memory: Memory) -> None:
+    def use(self, product: str, memory: Memory, description: str) -> None:
         """Inspect another product from the next part on.
+
+        Args:
+            product: its name.
+            memory: what was learned of it.
+            description: the product in words, for the language model.
 
         Raises:
             ProductError: its memory does not fit the engine; the product stays as it was.
         """
         self._inspector.use(memory)
+        if self.decider is not None:
+            self.decider.use(description)
         self._product = product
 
     def warm_up(self) -> None:
@@ -82,8 +102,11 @@ class Judge:
 
         Raises:
             EngineError: the engine cannot judge at all.
+            LanguageError: the language model cannot.
         """
-        self._inspector.inspect(np.zeros(self._inspector.memory.shape, np.uint8))
+        finding = self._inspector.inspect(np.zeros(self._inspector.memory.shape, np.uint8))
+        if self.decider is not None:
+            self.decider.warm_up(finding)
 
     def judge(self, frame: Frame, seq: int = 0, arrived_s: float | None = None) -> Judged:
         """The verdict on one frame; what goes wrong is a verdict ``error``, never an exception.
@@ -99,6 +122,8 @@ class Judge:
             return Judged(self._error(frame, seq, frame.error))
         try:
             finding = self._inspector.inspect(frame.image)
+            latency_ms = {"queue": (started_s - arrived_s) * 1e3, **finding.latency_ms}
+            decision = self._decide(finding, latency_ms)
         except EngineError as error:
             return Judged(self._error(frame, seq, str(error)), frame.image, engine_error=str(error))
         except EdgeError as error:
@@ -108,22 +133,29 @@ class Judge:
             log.exception("part %s: the inspection failed", frame.part_id)
             text = f"The inspection failed: {type(error).__name__}: {error}. The log has the details."
             return Judged(self._error(frame, seq, text), frame.image, engine_error=text)
-        latency_ms = {
-            "queue": (started_s - arrived_s) * 1e3,
-            **finding.latency_ms,
-            "total": (time.monotonic() - arrived_s) * 1e3,
-        }
+        latency_ms["total"] = (time.monotonic() - arrived_s) * 1e3
+        is_ng = decision.verdict is Verdict.NG
         inspection = dataclasses.replace(
-            self._error(frame, seq, ""),
-            verdict=finding.verdict,
-            p_anomaly=finding.p_anomaly,
+            self._error(frame, seq, decision.error if decision.verdict is Verdict.ERROR else ""),
+            verdict=decision.verdict,
+            review=decision.review,
+            p_anomaly=decision.p_anomaly,
             score=finding.score,
             p_value=finding.p_value,
-            location=finding.location,
-            regions=finding.regions,
+            location=finding.location if is_ng else "",
+            regions=finding.regions if is_ng else (),
             latency_ms={name: round(ms, 3) for name, ms in latency_ms.items()},
         )
-        return Judged(inspection, frame.image, finding.map)
+        return Judged(inspection, frame.image, finding.map, dialogue=decision.dialogue)
+
+    def _decide(self, finding: Finding, latency_ms: dict[str, float]) -> Decision:
+        """The verdict on what was found; adds the time of the language model where it was asked."""
+        if self.decider is None:
+            return Decision(finding.verdict, finding.p_anomaly)
+        start_s = time.monotonic()
+        decision = self.decider.decide(finding)
+        latency_ms["language"] = (time.monotonic() - start_s) * 1e3
+        return decision
 
     def _error(self, frame: Frame, seq: int, error: str) -> Inspection:
         """What every inspection begins as: a part is an error until it has a finding."""

@@ -105,6 +105,23 @@ def check_name(name: str) -> str:
     )
 
 
+def check_description(text: str) -> str:
+    """Return ``text`` if the language model can be told it as the description of a product.
+
+    Raises:
+        ProductError: it is longer than the room that a prompt has for it.
+    """
+    from edge.language.words import LONGEST_DESCRIPTION
+
+    if len(text) <= LONGEST_DESCRIPTION:
+        return text
+    raise ProductError(
+        f"The description has {len(text)} characters; the language model's question has room for "
+        f"{LONGEST_DESCRIPTION}.",
+        'Say what a good part looks like in a few words: "amber glass bottle seen from above, round".',
+    )
+
+
 def check_learned_by(bundle_id: str, product: Product) -> None:
     """Refuse a product that another bundle learned: features of two bundles cannot be compared.
 

@@ -14,14 +14,18 @@ from edge.station.products import Products
 
 if TYPE_CHECKING:
     from edge.messaging.commands import Command
+    from edge.station.product import Product
     from edge.vision.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
+    """To a product, or (without a command) to the new version of the one that is inspected."""
+
     product: str
     memory: Memory
-    command: Command
+    description: str
+    command: Command | None
     done: Future[str]
 
 
@@ -45,9 +49,18 @@ class ProductSwitch:
         """
         product = self._products.get(command.product)
         check_learned_by(self._bundle_id, product)
-        change = _Change(product.name, product.memory(), command, Future())
+        change = _Change(product.name, product.memory(), product.description, command, Future())
         self._changes.put(change)
         return change.done
+
+    def renew(self, product: Product) -> None:
+        """A product was learned anew: where it is the one that is inspected, use what it learned.
+
+        Raises:
+            ProductError: its memory is damaged, or another bundle learned it.
+        """
+        check_learned_by(self._bundle_id, product)
+        self._changes.put(_Change(product.name, product.memory(), product.description, None, Future()))
 
     def apply(self, judge: Judge) -> str:
         """Do what was asked for; the inspector's thread, between two parts.
@@ -58,13 +71,17 @@ class ProductSwitch:
         used = ""
         while not self._changes.empty():
             change = self._changes.get()
+            if change.command is None:
+                if change.product == judge.product:
+                    judge.use(change.product, change.memory, change.description)
+                continue
             if change.command.expired():
                 change.done.set_exception(
                     ProductError("Its time was over before the part before it was done.")
                 )
                 continue
             try:
-                judge.use(change.product, change.memory)
+                judge.use(change.product, change.memory, change.description)
             except ProductError as error:
                 change.done.set_exception(error)
                 continue

@@ -27,7 +27,16 @@ import numpy as np
 from edge.cameras import Image, read_image
 from edge.errors import ProductError
 from edge.inspection import utc_timestamp
-from edge.station.product import FILE_NAME, Product, ProductFile, Version, check_name, memory_file, read_file
+from edge.station.product import (
+    FILE_NAME,
+    Product,
+    ProductFile,
+    Version,
+    check_description,
+    check_name,
+    memory_file,
+    read_file,
+)
 
 if TYPE_CHECKING:
     from edge.vision.memory import Memory
@@ -69,11 +78,11 @@ class Products:
         Args:
             images: uint8, (H, W) or (H, W, 3); the same image twice counts once.
             learn: called once, before anything is written.
-            description: None keeps the one it has.
+            description: what a good part looks like, in words; None keeps the one it has.
 
         Raises:
-            ProductError: a name that cannot be one, images that cannot make a product, a disk that
-                cannot be written. The product stays as it was.
+            ProductError: a name that cannot be one, a description that is too long, images that cannot
+                make a product, a disk that cannot be written. The product stays as it was.
         """
         with self._changing(name) as folder:
             return self._learn(folder, images, learn, description)
@@ -140,6 +149,8 @@ class Products:
             shutil.rmtree(folder)
 
     def _learn(self, folder: Path, images: Sequence[Image], learn: Learn, description: str | None) -> Product:
+        if description is not None:
+            check_description(description)
         distinct = {_reference_name(image): image for image in images}
         memory = learn(list(distinct.values()))
         before = read_file(folder) or ProductFile(enrollments=0, versions=())

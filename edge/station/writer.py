@@ -3,6 +3,8 @@
 Order per batch: the records' rows are committed, then the outbox, then the listeners hear of it.
 After a crash the records therefore hold every inspection that the outbox holds, and what the
 outbox lacks is given to it again from the records (see :mod:`edge.station.pipeline`).
+
+A part's sentence comes after its row, and is filled in there and published as an event.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import queue
 from collections.abc import Callable, Sequence
 
 from edge.errors import EdgeError
-from edge.messaging import Publisher
+from edge.inspection import Inspection
+from edge.messaging import EventCode, Publisher
 from edge.records import Entry, Records
 from edge.station.health import Health, Level
 from edge.station.judging import Judged
@@ -21,6 +24,9 @@ log = logging.getLogger(__name__)
 
 Listener = Callable[[Judged], None]
 """Told of every inspection once it is kept, in order, in the writer's thread; it must be quick."""
+
+Hearer = Callable[[Inspection], None]
+"""Told of every sentence: the inspection with its words, in the writer's thread; it must be quick."""
 
 _BATCH = 32
 _RETRY_S = 1.0
@@ -40,26 +46,36 @@ class Writer:
     """
 
     def __init__(
-        self, records: Records, publisher: Publisher, health: Health, listeners: Sequence[Listener] = ()
+        self,
+        records: Records,
+        publisher: Publisher,
+        health: Health,
+        listeners: Sequence[Listener] = (),
+        hearers: Sequence[Hearer] = (),
     ) -> None:
         self._records = records
         self._publisher = publisher
         self._listeners = tuple(listeners)
-        self._judged: queue.SimpleQueue[Judged | None] = queue.SimpleQueue()
+        self._hearers = tuple(hearers)
+        self._arrived: queue.SimpleQueue[Judged | Inspection | None] = queue.SimpleQueue()
         self._images_dropped = False
         self._to_records = _Backlog("records", self._record, health)
         self._to_outbox = _Backlog("outbox", self._publish, health)
 
     def put(self, judged: Judged) -> None:
         """Hand over one part; never waits."""
-        if judged.image is not None and self._judged.qsize() >= _IMAGES_WAITING:
+        if judged.image is not None and self._arrived.qsize() >= _IMAGES_WAITING:
             self._images_dropped = True
             judged = Judged(judged.inspection)
-        self._judged.put(judged)
+        self._arrived.put(judged)
+
+    def put_words(self, inspection: Inspection) -> None:
+        """Hand over a part's sentence, as the inspection with its words; never waits."""
+        self._arrived.put(inspection)
 
     def finish(self) -> None:
         """Nothing comes after this; :meth:`run` returns when all of it is kept."""
-        self._judged.put(None)
+        self._arrived.put(None)
 
     @property
     def lost(self) -> int:
@@ -72,30 +88,41 @@ class Writer:
         while going:
             batch = self._take()
             going = None not in batch
-            judged = [each for each in batch if each is not None]
+            judged = [each for each in batch if isinstance(each, Judged)]
+            worded = [each for each in batch if isinstance(each, Inspection)]
             entries = [Entry(each.inspection, each.image, each.anomaly_map) for each in judged]
-            self._to_records.offer(entries)
+            self._to_records.offer([*entries, *map(Entry, worded)])
             self._to_outbox.offer(entries)
             for each in judged:
                 for listener in self._listeners:
                     listener(each)
+            for inspection in worded:
+                self._publish_words(inspection)
+                for hearer in self._hearers:
+                    hearer(inspection)
         self._to_records.give_up()
         self._to_outbox.give_up()
 
-    def _take(self) -> list[Judged | None]:
+    def _take(self) -> list[Judged | Inspection | None]:
         """What is waiting, at most a batch; waits for the first, but not past the next retry."""
         overdue = self._to_records.waiting or self._to_outbox.waiting
-        batch: list[Judged | None] = []
+        batch: list[Judged | Inspection | None] = []
         try:
-            batch.append(self._judged.get(timeout=_RETRY_S if overdue else None))
+            batch.append(self._arrived.get(timeout=_RETRY_S if overdue else None))
             while len(batch) < _BATCH and batch[-1] is not None:
-                batch.append(self._judged.get_nowait())
+                batch.append(self._arrived.get_nowait())
         except queue.Empty:
             pass
         return batch
 
     def _record(self, entries: list[Entry]) -> str:
-        self._records.append_all(entries)
+        # Judging gives no words: an entry that has some is a sentence for a row from before.
+        rows = [entry for entry in entries if not entry.inspection.words]
+        words = {entry.inspection.id: entry.inspection.words for entry in entries if entry.inspection.words}
+        if rows:
+            self._records.append_all(rows)
+        if words:
+            self._records.write_words(words)
         dropped, self._images_dropped = self._images_dropped, False
         return self._records.trouble or (
             "The disk is slower than the line: images are not kept." if dropped else ""
@@ -104,6 +131,15 @@ class Writer:
     def _publish(self, entries: list[Entry]) -> str:
         self._publisher.publish_inspections([entry.inspection for entry in entries])
         return ""
+
+    def _publish_words(self, inspection: Inspection) -> None:
+        self._publisher.event(
+            EventCode.WORDS,
+            inspection.words,
+            product=inspection.product,
+            part_id=inspection.part_id,
+            result_seq=inspection.seq,
+        )
 
 
 class _Backlog:
@@ -125,9 +161,9 @@ class _Backlog:
             trouble = self._write(entries)
         except EdgeError as error:
             lighter = [Entry(entry.inspection) for entry in entries[-_BACKLOG:]]
-            self.lost += len(entries) - len(lighter)
+            self.lost += _inspections(entries[:-_BACKLOG])
             self.waiting = lighter
-            trouble = f"{error} {len(lighter)} inspections wait in memory."
+            trouble = f"{error} {_inspections(lighter)} inspections wait in memory."
             if self.lost:
                 trouble += f" {self.lost} are lost."
         else:
@@ -136,10 +172,15 @@ class _Backlog:
 
     def give_up(self) -> None:
         """The station ends: what still waits is lost, and the log says which."""
-        if self.waiting:
-            first, last = self.waiting[0].inspection.seq, self.waiting[-1].inspection.seq
+        if count := _inspections(self.waiting):
+            seqs = [entry.inspection.seq for entry in self.waiting]
             log.error(
-                "%s: %d inspections are lost, seq %d to %d", self._component, len(self.waiting), first, last
+                "%s: %d inspections are lost, seq %d to %d", self._component, count, min(seqs), max(seqs)
             )
-            self.lost += len(self.waiting)
-            self.waiting = []
+            self.lost += count
+        self.waiting = []
+
+
+def _inspections(entries: Sequence[Entry]) -> int:
+    """How many of the entries are inspections; the others are sentences about earlier ones."""
+    return sum(not entry.inspection.words for entry in entries)

@@ -23,12 +23,13 @@ class Finding:
     """What the vision half says of one image.
 
     Attributes:
-        verdict: ``ok`` or ``ng``.
+        verdict: ``ok`` or ``ng``, by the score.
         score: on the product's scale, 0 good, 1 simulated defect.
         p_value: the smallest false-alarm rate that the references can promise for this score.
         p_anomaly: 0 to 1; 0.5 on the verdict's boundary.
-        location: nine-cell words, empty for ``ok``.
-        regions: in pixels of the captured image, the highest peak first; empty for ``ok``.
+        location: nine-cell words of the place where the map is highest, whatever the verdict: others
+            may call the part ng.
+        regions: in pixels of the captured image, the highest peak first; likewise.
         map: float32 (H, W) at the graph's input size, on the same scale as the score.
         latency_ms: ``preprocess``, ``graph``, ``calibration``, ``regions``.
         rows: float32 (rows, width), what the language model reads; None where the bundle has none.
@@ -90,11 +91,8 @@ class Inspector:
         p_value = promised_rate(output.score, self.memory.good_scores, self.memory.references)
         p_anomaly = 1 / (1 + math.exp(-_LOG_ODDS_OF_GOOD * (output.score - boundary) / boundary))
         judged = time.perf_counter()
-        location = ""
-        regions: tuple[Region, ...] = ()
-        if verdict is Verdict.NG:
-            regions = find_regions(output.map, boundary, shape)
-            location = peak_location(output.map)
+        regions = find_regions(output.map, boundary, shape)
+        location = peak_location(output.map)
         done = time.perf_counter()
         return Finding(
             verdict=verdict,

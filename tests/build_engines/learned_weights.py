@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from build_engines.learned import Array, Learned
 from build_engines.presets import LanguagePreset
 
-LANGUAGE_WIDTH, BASE_ROWS, PROMPT_ROWS, SLOTS = 16, 12, 9, 33
+LANGUAGE_WIDTH, BASE_ROWS, PROMPT_ROWS, TURN_ROWS, SLOTS = 16, 12, 9, 6, 33
 TEXT_WIDTH = 24
 COMMITTED = LanguagePreset(weights="dinov2-s.safetensors", quantization="Q4_0")
 
@@ -41,6 +41,7 @@ def random_tensors(taps: int, width: int, seed: int = 0) -> dict[str, Array]:
     layer("learner.prompt", PROMPT_ROWS * LANGUAGE_WIDTH, SLOTS)
     layer("learner.image", LANGUAGE_WIDTH, width)
     tensors["learner.base"] = rng.normal(0, 1, (BASE_ROWS, LANGUAGE_WIDTH)).astype(np.float32)
+    tensors["learner.turn"] = rng.normal(0, 1, (TURN_ROWS, LANGUAGE_WIDTH)).astype(np.float32)
     tensors["learner.scale"] = np.array(0.1, np.float32)
     return tensors
 

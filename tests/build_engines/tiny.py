@@ -13,12 +13,14 @@ import onnx
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
+import models
 from build_engines.draft import draft
 from build_engines.export import FP32_FILE, GRAPHS, export_bundle, read_weights, save_onnx, vision_graph
-from build_engines.learned import Learned
+from build_engines.learned import Learned, read_learned
 from build_engines.presets import Preset, load_preset
 from edge.bundle import Bundle, Encoder, Manifest, Parity, Precision
 from edge.fetch import sha256_of
+from edge.language.library import load
 
 WIDTH, HEADS, LAYERS, PATCH, GRID = 128, 2, 4, 14, 5
 SIZE = 84
@@ -66,7 +68,7 @@ def tiny_preset(folder: Path, **changes: object) -> Preset:
 def tiny_bundle(folder: Path, precisions: tuple[Precision, ...] = ("fp32",)) -> Bundle:
     """The tiny encoder's bundle in ``folder``, its parity taken as measured."""
     folder.mkdir(parents=True, exist_ok=True)
-    return _measured(export_bundle(tiny_preset(folder), folder / "bundle", precisions, print))
+    return _taken_as_measured(export_bundle(tiny_preset(folder), folder / "bundle", precisions, print))
 
 
 def tiny_learned_bundle(folder: Path, learned: Learned) -> Bundle:
@@ -83,10 +85,32 @@ def tiny_learned_bundle(folder: Path, learned: Learned) -> Bundle:
         width=WIDTH,
         feature_width=WIDTH,
     )
-    return _measured(draft(folder / "bundle", preset, encoder, {"fp32": GRAPHS["fp32"]}))
+    return _taken_as_measured(draft(folder / "bundle", preset, encoder, {"fp32": GRAPHS["fp32"]}))
 
 
-def _measured(made: Bundle) -> Bundle:
+def speaking_bundle(folder: Path) -> Bundle:
+    """The tiny encoder's bundle with the shipped language half: reader, prompt learner and GGUF.
+
+    What the prompt learner would make of the image's own embedding is left out: the tiny encoder's is
+    another. All else stands on the map alone.
+
+    Raises:
+        LanguageError, SourceError: llama.cpp or the GGUF is missing.
+    """
+    from safetensors.numpy import save_file
+
+    load()  # Where the GGUF is in the cache already, nothing else would miss it before the first verdict.
+    folder.mkdir(parents=True, exist_ok=True)
+    shipped = read_learned(Path(models.__file__).parent / "weights" / "dinov2-s.safetensors")
+    tensors = {name: each for name, each in shipped.tensors.items() if not name.startswith("decoder.")}
+    tensors["learner.image.weight"] = np.zeros((len(tensors["learner.image.bias"]), WIDTH), np.float32)
+    weights = folder / "speaking.safetensors"
+    save_file(tensors, weights, dict(shipped.about))
+    preset = tiny_preset(folder, name="speaking", language={"weights": str(weights), "quantization": "Q4_0"})
+    return _taken_as_measured(export_bundle(preset, folder / "bundle", ("fp32",), print))
+
+
+def _taken_as_measured(made: Bundle) -> Bundle:
     graphs = {p: graph.model_copy(update={"parity": MEASURED}) for p, graph in made.manifest.graphs.items()}
     manifest = Manifest.model_validate({**made.manifest.model_dump(), "graphs": graphs})
     (made.path / "manifest.json").write_text(manifest.model_dump_json())

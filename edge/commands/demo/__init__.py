@@ -47,7 +47,9 @@ def command(
     """Show the main job on real images, with one command.
 
     Learns a product from a handful of good parts, runs a station on the others, publishes each verdict
-    over MQTT and hears it come back, and compares the verdicts with what is known of the parts.
+    over MQTT and hears it come back, and compares the verdicts with what is known of the parts. Where
+    the bundle has a language model it decides, says one sentence about each alarm, and answers three
+    questions about the worst part at the end.
 
     Fetches the model and the images on the first run (180 MB). The solar cells of elpv-dataset are
     licensed CC BY-NC-SA 4.0: not for commercial use. Ctrl-C ends it cleanly at any point.

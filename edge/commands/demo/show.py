@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,26 +17,32 @@ import yaml
 from rich.console import Console
 
 from edge.bundle import Bundle
-from edge.cameras import Image, read_image
+from edge.cameras import Frame, Image, read_image
 from edge.commands._live import PartsView
 from edge.commands._logging import logging_to
 from edge.commands._signals import StopWish, stop_on_signals
 from edge.commands.demo.bundle import bundle_at_hand
+from edge.commands.demo.dialogue import dialogue_about
 from edge.commands.demo.images import Source, folder_images, lay_out, solar_cells
 from edge.commands.demo.proof import Subscriber
 from edge.commands.demo.summary import SHEET_PARTS, Gathered, against_labels
 from edge.config import load_station
+from edge.errors import EdgeError, LanguageError
 from edge.evaluation.progress import progress_bar
+from edge.language import bundled_model
+from edge.language.library import load
 from edge.messaging import EmbeddedBroker
-from edge.station.opening import opened_station
+from edge.station.deciding import DecidedBy, opened_decider
+from edge.station.judging import Judge
+from edge.station.opening import open_judge, opened_station
 from edge.station.products import Products
 from edge.station.tally import Tally
 from edge.vision.enrollment import enroll
-from edge.vision.inspector import Inspector
 from edge.vision.openvino import OpenVinoEngine
 
 if TYPE_CHECKING:
     from edge.config import StationConfig
+    from edge.inspection import Inspection
     from edge.vision.memory import Memory
 
 _LEAST_HZ, _MOST_HZ = 0.1, 4.0
@@ -44,6 +51,7 @@ _LEAST_HZ, _MOST_HZ = 0.1, 4.0
 _LOAD = 0.7
 _ARRIVAL_S = 10.0
 _STATION = "demo-cell"
+_PATIENCE_S = 60.0
 
 
 class Show:
@@ -71,8 +79,9 @@ class Show:
         for line in source.told:
             self._say(line)
         lay_out(source, self._folder / "parts")
-        speed_hz = self._enroll(bundle, source)
-        config = self._write_station(source, bundle, rate_hz or _steady_rate_hz(speed_hz))
+        decided_by = self._who_decides(bundle)
+        speed_hz = self._enroll(bundle, source, decided_by)
+        config = self._write_station(source, bundle, rate_hz or _steady_rate_hz(speed_hz), decided_by)
         gathered = Gathered(source.defective)
         with ExitStack() as stack:
             broker = stack.enter_context(EmbeddedBroker())
@@ -87,9 +96,22 @@ class Show:
             )
             missing = subscriber.wait_for({i.seq for i in gathered.inspections}, _ARRIVAL_S)
             self._sum_up(gathered, source, tally, topic, missing)
+        if decided_by == "language" and gathered.worst is not None and not wish.interrupted:
+            self._talk(bundle, source, gathered.worst)
         return wish.interrupted
 
-    def _enroll(self, bundle: Bundle, source: Source) -> float:
+    def _who_decides(self, bundle: Bundle) -> DecidedBy:
+        """The language model, where the bundle has one and llama.cpp is installed."""
+        try:
+            bundled_model(bundle)
+            load()
+        except EdgeError as error:
+            self._say(f"verdict     by the calibrated score alone: {error}")
+            return "calibration"
+        self._say("verdict     by the language model: its Yes or its No, and no threshold")
+        return "language"
+
+    def _enroll(self, bundle: Bundle, source: Source, decided_by: DecidedBy) -> float:
         """Learn the product; how many parts a second this machine can judge."""
         products = Products(self._folder)
         started_s = time.monotonic()
@@ -109,11 +131,16 @@ class Show:
                 f"product     {product.name}: learned from {len(references)} good parts in {took_s:.1f} s "
                 f"({bundle.name}, {engine.precision}, {engine.name})"
             )
-            return _speed_hz(Inspector(engine, product.memory()), references)
+            with opened_decider(
+                bundle, decided_by, description=product.description, timeout_s=_PATIENCE_S
+            ) as decider:
+                return _speed_hz(open_judge(engine, bundle, product, decider=decider), references)
         finally:
             engine.close()
 
-    def _write_station(self, source: Source, bundle: Bundle, rate_hz: float) -> StationConfig:
+    def _write_station(
+        self, source: Source, bundle: Bundle, rate_hz: float, decided_by: DecidedBy
+    ) -> StationConfig:
         """The demo's station as a file that `run` takes, so that it can be tried and changed."""
         path = self._folder / "station.yaml"
         content = {
@@ -122,6 +149,7 @@ class Show:
             "bundle": str(bundle.path),
             "data_dir": ".",
             "camera": {"kind": "folder", "path": "parts", "rate_hz": rate_hz},
+            "verdict": {"decided_by": decided_by},
             "records": {"keep_images": "all"},
         }
         path.write_text(
@@ -142,7 +170,11 @@ class Show:
         with ExitStack() as stack:
             stack.enter_context(logging_to(self._console if live else None, logging.WARNING))
             station = stack.enter_context(
-                opened_station(config, [gathered.add, view.add if live else view.print_line])
+                opened_station(
+                    config,
+                    [gathered.add, view.add if live else view.print_line],
+                    [gathered.hear, view.hear if live else view.print_words],
+                )
             )
             view.count(lambda: station.tally)
             wish = stack.enter_context(stop_on_signals(station.stop))
@@ -161,6 +193,8 @@ class Show:
             )
         else:
             self._say(f"MQTT: all {count} verdicts arrived on {topic}")
+        if gathered.sentences:
+            self._say(f"words: {gathered.sentences} of {tally.ng} alarms were put into words")
         if not count:
             return
         self._say("\nagainst the labels")
@@ -172,9 +206,21 @@ class Show:
         gathered.write_sheet(sheet, f"{source.product}: {first}", lines[-1].strip())
         self._say_where(source, gathered, sheet)
 
+    def _talk(self, bundle: Bundle, source: Source, worst: Inspection) -> None:
+        """Three questions about the worst part, and what the language model answers."""
+        product = Products(self._folder).get(source.product)
+        self._say(f"\na dialogue about {worst.part_id}, the part with the highest score")
+        try:
+            for question, answer in dialogue_about(bundle, product, source.parts[worst.part_id]):
+                if question:
+                    self._say(f"  you      {question}")
+                self._say(f"  station  {answer}")
+        except LanguageError as error:
+            self._say(f"  {error}")
+
     def _say_where(self, source: Source, gathered: Gathered, sheet: Path) -> None:
         folder, program = _short(self._folder), _program()
-        worst = max(gathered.inspections, key=lambda inspection: inspection.score or 0.0)
+        worst = gathered.worst or gathered.inspections[0]
         part = source.parts[worst.part_id]
         self._say(f"\ncontact sheet    {_short(sheet)}")
         self._say(f"station          {folder}/station.yaml")
@@ -192,12 +238,12 @@ class Show:
         self._console.print(text, markup=False, soft_wrap=True)
 
 
-def _speed_hz(inspector: Inspector, images: Sequence[Image]) -> float:
-    """Parts a second that the inspector judges, after a first one that warms it up."""
-    inspector.inspect(images[0])
+def _speed_hz(judge: Judge, images: Sequence[Image]) -> float:
+    """Parts a second that get a verdict, after a first one that warms everything up."""
+    judge.warm_up()
     started_s = time.monotonic()
-    for image in images:
-        inspector.inspect(image)
+    for number, image in enumerate(images, start=1):
+        judge.judge(Frame(image, str(number), "file", datetime.now(timezone.utc), number))
     return len(images) / (time.monotonic() - started_s)
 
 

@@ -18,12 +18,17 @@ SHEET_PARTS = 60
 class Gathered:
     """A listener that keeps every inspection, and the pictures of the first parts for the sheet.
 
+    Attributes:
+        inspections: as they came.
+        sentences: how many of them were put into words.
+
     Args:
         defective: part id to the truth; parts that it does not name have none.
     """
 
     def __init__(self, defective: dict[str, bool]) -> None:
         self.inspections: list[Inspection] = []
+        self.sentences = 0
         self._defective = defective
         self._items: list[SheetItem] = []
 
@@ -35,6 +40,17 @@ class Gathered:
             self._items.append(
                 SheetItem(inspection, judged.image, judged.anomaly_map, self._note(inspection))
             )
+
+    def hear(self, inspection: Inspection) -> None:
+        """A part was put into words."""
+        del inspection
+        self.sentences += 1
+
+    @property
+    def worst(self) -> Inspection | None:
+        """The judged part with the highest score; None before the first."""
+        judged = [inspection for inspection in self.inspections if inspection.verdict is not Verdict.ERROR]
+        return max(judged, key=lambda inspection: inspection.score or 0.0, default=None)
 
     def labelled(self) -> list[tuple[Inspection, bool]]:
         """The inspections with a verdict ok or ng whose truth is known, and that truth: defective or not."""

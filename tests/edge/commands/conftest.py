@@ -11,9 +11,9 @@ import pytest
 
 from edge.bundle import Bundle
 from edge.cli import main
-from tests.edge.station.conftest import enrolled, make_station
+from tests.edge.station.conftest import enrolled, make_speaking_station, make_station, speaking_enrolled
 
-__all__ = ["enrolled", "make_station"]
+__all__ = ["enrolled", "make_speaking_station", "make_station", "speaking_enrolled"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,14 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def on_plate(tmp_path: Path, enrolled: Path, tiny_bundle: Bundle) -> list[object]:
-    """Options that name a data folder with the product ``plate`` and the bundle that learned it."""
+    """Options of ``inspect``: a data folder with the product ``plate`` and a bundle whose score decides."""
     shutil.copytree(enrolled, tmp_path / "data")
-    return ["--product", "plate", "--data-dir", tmp_path / "data", "--bundle", tiny_bundle.path]
+    at = ["--product", "plate", "--data-dir", tmp_path / "data", "--bundle", tiny_bundle.path]
+    return [*at, "--decided-by", "calibration"]
+
+
+@pytest.fixture
+def on_speaking_plate(tmp_path: Path, speaking_enrolled: Path, speaking_bundle: Bundle) -> list[object]:
+    """The same with a bundle whose language model decides."""
+    shutil.copytree(speaking_enrolled, tmp_path / "data")
+    return ["--product", "plate", "--data-dir", tmp_path / "data", "--bundle", speaking_bundle.path]

@@ -35,6 +35,7 @@ def test_a_dataset_is_learned_inspected_published_and_compared(
     done = command("demo", "--images", images, "--data-dir", data, "--bundle", tiny_bundle.path)
     assert done.code == 0, done.err
     assert "learned from 4 good parts" in done.out
+    assert "by the calibrated score alone" in done.out, "the tiny bundle has no language half"
     assert "all 6 verdicts arrived on demo/line1/demo-cell/result" in done.out
     assert re.search(r"labelled defective +0 +3", done.out)
     assert "AUROC of the score 100.0%" in done.out
@@ -46,6 +47,23 @@ def test_a_dataset_is_learned_inspected_published_and_compared(
     assert command("check", data / "station.yaml").code == 0
     assert command("records", "--data-dir", data, "--verdict", "ng").out.count(" NG ") == 3
     assert "3 NG" in command("run", data / "station.yaml").out
+
+
+def test_the_language_model_decides_speaks_and_answers(
+    command: Command, tmp_path: Path, speaking_bundle: Bundle
+) -> None:
+    images, data = mvtec(tmp_path / "plates"), tmp_path / "demo"
+    options = ["--data-dir", data, "--bundle", speaking_bundle.path, "--rate", 1]
+    done = command("demo", "--images", images, *options)
+    assert done.code == 0, done.err
+    assert "by the language model" in done.out
+    assert re.search(r"labelled defective +0 +3", done.out)
+    assert "3 of 3 alarms were put into words" in done.out
+    assert len(re.findall(r"^ +\d  stain-part-00\d +Yes", done.out, re.MULTILINE)) == 3
+    _, dialogue = done.out.split("a dialogue about stain-part-")
+    assert dialogue.count("  you ") == 3
+    assert dialogue.count("  station  ") == 4
+    assert "decided_by: language" in (data / "station.yaml").read_text()
 
 
 def test_a_plain_folder_has_no_labels_to_compare_with(

@@ -35,6 +35,26 @@ def test_a_healthy_station_has_nothing_wrong(
         assert what in findings(done.out)
 
 
+def test_the_language_half_is_tried(
+    command: Command, make_speaking_station: MakeStation, tmp_path: Path
+) -> None:
+    write_parts(tmp_path / "parts")
+    done = command("doctor", make_speaking_station(tmp_path / "parts"))
+    assert done.code == 0, done.out
+    assert findings(done.out)["language"] == "ok"
+    assert "llama-cpp-python 0.3.36" in done.out and "the same each time" in done.out
+
+
+def test_a_station_that_wants_words_of_a_bundle_without_any_is_told(
+    command: Command, make_station: MakeStation, tmp_path: Path
+) -> None:
+    write_parts(tmp_path / "parts")
+    done = command("doctor", make_station(tmp_path / "parts", verdict={"decided_by": "language"}))
+    assert done.code == 1
+    assert findings(done.out)["language"] == "WRONG"
+    assert "no language half" in done.out
+
+
 def test_each_thing_that_is_wrong_comes_with_its_remedy(
     command: Command, make_station: MakeStation, tmp_path: Path
 ) -> None:
@@ -74,14 +94,15 @@ def mosquitto_with_password(tmp_path: Path) -> Mosquitto:
         yield broker
 
 
-def test_it_leaves_no_trace_at_the_broker(
+def test_it_leaves_nothing_at_the_broker_but_an_answer_that_nobody_waits_for(
     command: Command, make_station: MakeStation, tmp_path: Path
 ) -> None:
     write_parts(tmp_path / "parts")
     with EmbeddedBroker() as broker, Subscriber(broker.port_v311) as plc:
         brokers = [{"host": broker.host, "port": broker.port}]
         assert command("doctor", make_station(tmp_path / "parts", messaging={"brokers": brokers})).code == 0
-        assert plc.messages == []
+        assert [reply["cmd"] for reply in plc.of("reply")] == ["doctor"]
+        assert len(plc.messages) == 1
 
 
 def test_a_flipped_byte_in_the_bundle_is_found(command: Command, tmp_path: Path, tiny_bundle: Bundle) -> None:
@@ -112,7 +133,19 @@ def test_check_says_what_a_good_file_means(
 ) -> None:
     done = command("check", make_station(tmp_path / "parts"))
     assert done.code == 0
-    assert "plant/a/cell-3" in done.out and "plate" in done.out
+    assert "plant/a/cell-3" in done.out and "plate (a bright disc on a dark plate)" in done.out
+    assert "by calibration" in done.out
+
+
+def test_check_finds_a_description_that_no_prompt_has_room_for(
+    command: Command, make_station: MakeStation, tmp_path: Path
+) -> None:
+    station = make_station(tmp_path / "parts")
+    file = tmp_path / "data" / "products" / "plate" / "product.json"
+    file.write_text(file.read_text().replace("a bright disc", "a bright disc " * 20))
+    done = command("check", station)
+    assert done.code == 1
+    assert "characters" in done.err
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,30 @@ def test_a_hundred_times_the_same_image_gives_one_answer(
     assert inspections[0]["location"]
 
 
+def test_the_language_model_decides_and_says_what_it_sees(
+    command: Command, on_speaking_plate: list[object], tmp_path: Path
+) -> None:
+    parts = write_parts(tmp_path / "parts", good=1, stained=1)
+    good, stained = map(json.loads, command("inspect", *on_speaking_plate, "--json", *parts).out.splitlines())
+    assert (good["verdict"], good["words"]) == ("ok", "")
+    assert stained["verdict"] == "ng"
+    assert stained["words"].startswith("Yes")
+    assert good["latency_ms"]["language"] > 0
+
+    done = command("inspect", *on_speaking_plate, "--decided-by", "either", *parts)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1].strip() == stained["words"], "the same words each time"
+
+
+def test_a_bundle_that_only_sees_says_how_to_inspect_with_it(
+    command: Command, on_plate: list[object], tmp_path: Path
+) -> None:
+    image = write_parts(tmp_path / "parts", good=1)[0]
+    done = command("inspect", *on_plate, "--decided-by", "language", image)
+    assert done.code == 1
+    assert "no language half" in done.err and "--decided-by" in done.err
+
+
 def test_a_bad_image_is_an_error_and_the_others_go_on(
     command: Command, on_plate: list[object], tmp_path: Path
 ) -> None:

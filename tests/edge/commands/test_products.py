@@ -39,6 +39,15 @@ def test_from_the_first_image_to_the_last_word(command: Command, tmp_path: Path,
     assert command("products", *at, "show", "plate").code == 1
 
 
+def test_a_description_that_no_prompt_has_room_for_is_refused_before_the_work(
+    command: Command, tmp_path: Path
+) -> None:
+    at = ["--product", "plate", "--data-dir", tmp_path / "data"]
+    done = command("enroll", *at, "--description", "round " * 34, tmp_path / "no-such-image.png")
+    assert done.code == 1
+    assert "204 characters" in done.err and "200" in done.err
+
+
 @pytest.mark.usefixtures("on_plate")
 def test_deleting_asks_first(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))

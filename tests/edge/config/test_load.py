@@ -57,7 +57,8 @@ def test_three_lines_make_a_station(load: Load, tmp_path: Path, monkeypatch: pyt
     assert config.data_dir == tmp_path / "data"
     assert config.bundle is None
     assert (config.queue.size, config.queue.policy) == (4, "wait")
-    assert config.verdict.decided_by == "calibration"
+    assert (config.verdict.decided_by, config.verdict.on_language_error) == ("language", "error")
+    assert config.language.words == "ng"
     assert config.engine.precision == "auto"
     assert config.records.keep_images == "ng"
     assert not config.messaging.enabled
@@ -93,14 +94,29 @@ def test_the_stations_names_are_the_topics_names(load: Load) -> None:
         # A misspelt key: its line, and what was meant. Never its value.
         ("queue:\n  sise: 3\n", 5, 3, "queue.sise", "", "did you mean size?"),
         ("whatever: 3\n", 4, 1, "whatever", "", "which has station, product"),
-        ("queue:\n  policy: skpi\n", 5, 11, "queue.policy", "skpi", "one of wait, skip; did you mean skip?"),
+        (
+            "queue:\n  policy: skpi\n",
+            5,
+            11,
+            "queue.policy",
+            "skpi",
+            "one of wait, skip, latest; did you mean skip?",
+        ),
         ("queue:\n  size: four\n", 5, 9, "queue.size", "four", "must be a valid integer"),
         ("queue:\n  size: 0\n", 5, 9, "queue.size", "0", "greater than or equal to 1"),
         ("queue:\n", 4, 7, "queue", "", "a section with the keys size, policy"),
         ("engine: 3\n", 4, 9, "engine", "3", "a section with the keys precision, threads"),
         ("queue: {}\nqueue: {}\n", 5, 1, "queue", "", "a second time, after line 4"),
-        ("verdict: {decided_by: language}\n", 4, 23, "verdict.decided_by", "language", "write calibration"),
-        ("verdict: {decided_by: either}\n", 4, 23, "verdict.decided_by", "either", "write calibration"),
+        (
+            "verdict: {decided_by: languge}\n",
+            4,
+            23,
+            "verdict.decided_by",
+            "languge",
+            "did you mean language?",
+        ),
+        ("verdict: {timeout_s: 0}\n", 4, 22, "verdict.timeout_s", "0", "greater than 0"),
+        ("language: {words: some}\n", 4, 19, "language.words", "some", "one of ng, all, none"),
         ("records: {keep_images: no}\n", 4, 24, "records.keep_images", "no", "did you mean none?"),
         ("records: {max_size_gb: .inf}\n", 4, 24, "records.max_size_gb", ".inf", "must be a valid number"),
         ("messaging: {site: x}\n", 4, 13, "messaging.site", "", "is told by station.site"),
@@ -140,6 +156,47 @@ def test_a_cameras_problems_are_those_of_its_kind(
 ) -> None:
     (problem,) = problems_of(load, f"station: {{name: s}}\nproduct: p\ncamera: {camera}\n")
     assert (problem.line, problem.column, problem.key) == (3, column, key)
+    assert says in problem.reason
+
+
+def test_several_cameras_stand_in_a_list(load: Load, tmp_path: Path) -> None:
+    config = load(SEVERAL)
+    assert config.camera is None
+    assert [(camera.name, camera.kind) for camera in config.all_cameras] == [
+        ("top", "folder"),
+        ("side", "gige"),
+    ]
+    assert isinstance(config.all_cameras[0], FolderSettings)
+    assert config.all_cameras[0].path == tmp_path / "images"
+    one = load(HEAD)
+    assert one.all_cameras == (one.camera,)
+
+
+SEVERAL = """\
+station: {name: s}
+product: bottle
+cameras:
+  - {name: top, kind: folder, path: images}
+  - {name: side, kind: gige}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "says"),
+    [
+        (SEVERAL.replace("side", "top"), 3, "cameras", "two cameras with the name top"),
+        (SEVERAL.replace("gige", "gigi"), 5, "cameras[1].kind", "did you mean gige?"),
+        (SEVERAL.replace("path", "pats"), 4, "cameras[0].path", "is missing"),
+        (SEVERAL + "camera: {kind: gige}\n", 6, "camera", "keep one of the two"),
+        ("station: {name: s}\nproduct: b\ncameras: []\n", 1, "camera", "is missing"),
+        ("station: {name: s}\nproduct: b\ncameras: 3\n", 3, "cameras", "must be a list"),
+    ],
+)
+def test_the_problems_of_several_cameras_are_told_at_theirs(
+    load: Load, text: str, line: int, key: str, says: str
+) -> None:
+    problem = problems_of(load, text)[0]
+    assert (problem.line, problem.key) == (line, key)
     assert says in problem.reason
 
 

@@ -156,6 +156,21 @@ def test_an_inspection_is_recorded_and_counted_once(tmp_path: Path) -> None:
         assert records.counters().total == 1
 
 
+def test_words_are_filled_in_afterwards_and_nothing_else_is_changed(tmp_path: Path) -> None:
+    first, second = inspected(1, "ng"), inspected(2, "ng")
+    with Records(tmp_path, EVERYTHING) as records:
+        records.append_all([Entry(first, picture()), Entry(second)])
+        before = records.get(first.id)
+        assert before is not None
+        assert records.write_words({first.id: "Yes, one at the \udcff left.", "forgotten": "Yes."}) == 1
+        after = records.get(first.id)
+        assert after is not None
+        words = "Yes, one at the \\udcff left."
+        assert after == dataclasses.replace(before, inspection=dataclasses.replace(first, words=words))
+        assert [record.inspection.words for record in records.query()] == ["", words]
+        assert records.counters().total == 2
+
+
 def test_the_counters_count_each_product_and_all(tmp_path: Path) -> None:
     with Records(tmp_path, ANYWHERE) as records:
         assert records.counters().total == 0

@@ -26,12 +26,23 @@ MakeStation = Callable[..., Path]
 @pytest.fixture(scope="session")
 def enrolled(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> Path:
     """A data folder with one product, learned by the tiny bundle."""
-    data_dir = tmp_path_factory.mktemp("enrolled")
-    engine = OpenVinoEngine(tiny_bundle)
+    return enrolled_with(tiny_bundle, tmp_path_factory.mktemp("enrolled"))
+
+
+@pytest.fixture(scope="session")
+def speaking_enrolled(tmp_path_factory: pytest.TempPathFactory, speaking_bundle: Bundle) -> Path:
+    """The same, learned by the bundle that has a language half."""
+    return enrolled_with(speaking_bundle, tmp_path_factory.mktemp("speaking-enrolled"))
+
+
+def enrolled_with(bundle: Bundle, data_dir: Path) -> Path:
+    """Learns the product in ``data_dir``."""
+    engine = OpenVinoEngine(bundle)
     Products(data_dir).enroll(
         PRODUCT,
         [good_part(number) for number in range(3)],
-        lambda images: enroll(engine, images, bundle_id=tiny_bundle.id),
+        lambda images: enroll(engine, images, bundle_id=bundle.id),
+        "a bright disc on a dark plate",
     )
     engine.close()
     return data_dir
@@ -39,7 +50,18 @@ def enrolled(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle) -> P
 
 @pytest.fixture
 def make_station(tmp_path: Path, enrolled: Path, tiny_bundle: Bundle) -> MakeStation:
-    """See :data:`MakeStation`; each test has a data folder of its own."""
+    """See :data:`MakeStation`; each test has a data folder of its own. The calibrated score decides."""
+    return station_maker(tmp_path, enrolled, tiny_bundle, verdict={"decided_by": "calibration"})
+
+
+@pytest.fixture
+def make_speaking_station(tmp_path: Path, speaking_enrolled: Path, speaking_bundle: Bundle) -> MakeStation:
+    """The same with a language model, which decides and has all the time that a busy machine needs."""
+    return station_maker(tmp_path, speaking_enrolled, speaking_bundle, verdict={"timeout_s": 60})
+
+
+def station_maker(tmp_path: Path, enrolled: Path, bundle: Bundle, **usual: Any) -> MakeStation:
+    """Makes stations in ``tmp_path`` with the sections ``usual`` where a test gives no others."""
     data_dir = tmp_path / "data"
     shutil.copytree(enrolled, data_dir)
 
@@ -48,13 +70,13 @@ def make_station(tmp_path: Path, enrolled: Path, tiny_bundle: Bundle) -> MakeSta
         content = {
             "station": {"site": "plant", "line": "a", "name": "cell-3"},
             "product": PRODUCT,
-            "bundle": str(tiny_bundle.path),
+            "bundle": str(bundle.path),
             "data_dir": str(data_dir),
             "camera": {"kind": "folder", "path": str(parts), **(camera or {})},
             # The test machine's disk may be fuller than a station's should be.
             "records": {"min_free_gb": 0},
         }
-        path.write_text(yaml.safe_dump(content | sections))
+        path.write_text(yaml.safe_dump(content | usual | sections))
         return path
 
     return make
@@ -64,3 +86,9 @@ def make_station(tmp_path: Path, enrolled: Path, tiny_bundle: Bundle) -> MakeSta
 def station(make_station: MakeStation) -> Callable[..., StationConfig]:
     """As ``make_station``, read back."""
     return lambda parts, **sections: load_station(make_station(parts, **sections))
+
+
+@pytest.fixture
+def speaking_station(make_speaking_station: MakeStation) -> Callable[..., StationConfig]:
+    """As ``make_speaking_station``, read back."""
+    return lambda parts, **sections: load_station(make_speaking_station(parts, **sections))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,37 @@ def test_what_waits_is_bounded_and_the_oldest_goes_first(
     assert writer.lost == 8
     assert health.conditions()["records"].level is Level.DEGRADED
     assert "5 inspections wait in memory. 3 are lost." in health.conditions()["records"].detail
+
+
+def test_a_sentence_is_filled_in_behind_its_row(
+    records: Records, publisher: Publisher, health: Health
+) -> None:
+    heard: list[str] = []
+    writer = Writer(records, publisher, health, hearers=[lambda told: heard.append(told.words)])
+    part = judged(1)
+    writer.put(part)
+    writer.put_words(dataclasses.replace(part.inspection, words="Yes, at the top."))
+    writer.put(judged(2))
+    writer.finish()
+    writer.run()
+    found = sorted(records.query(), key=lambda record: record.inspection.seq)
+    assert [record.inspection.words for record in found] == ["Yes, at the top.", ""]
+    assert found[0].image is not None
+    assert records.counters().total == 2
+    assert heard == ["Yes, at the top."]
+
+
+def test_a_sentence_that_the_disk_does_not_take_is_no_lost_inspection(
+    records: Records, publisher: Publisher, health: Health
+) -> None:
+    writer, part = Writer(records, publisher, health), judged(1)
+    writer.put(part)
+    writer.put_words(dataclasses.replace(part.inspection, words="Yes, at the top."))
+    records.close()
+    writer.finish()
+    writer.run()
+    assert writer.lost == 1
+    assert "1 inspections wait" in health.conditions()["records"].detail
 
 
 def test_listeners_hear_of_every_part_once_it_is_kept(
