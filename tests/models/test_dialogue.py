@@ -13,7 +13,7 @@ from edge.vision.facts import PLACES, PartFacts  # noqa: E402
 from models.dialogue import END, PART_ROWS, Teacher  # noqa: E402
 from models.general_questions import OVERRIDE_ANSWER, OVERRIDES  # noqa: E402
 from models.packing import Dialogue, Tokens, Turn, pack  # noqa: E402
-from models.prompt_learner import PromptLearner  # noqa: E402
+from models.prompt_learner import TURN_ROWS, PromptLearner  # noqa: E402
 from models.reader import SLOTS  # noqa: E402
 from tests.models.tiny_llama import WIDTH, tiny_teacher, tokenize  # noqa: E402
 
@@ -39,7 +39,8 @@ def learner() -> PromptLearner:
 def asked(question: str) -> Tokens:
     prompt = prompt_for()
     before, after = tokenize(prompt.turn_before, True), tokenize(prompt.turn_after, True)
-    return [*before, *tokenize(question, False), *after]
+    turn_rows = [-1 - row for row in range(TURN_ROWS)]
+    return [*before, *tokenize(question, False), *turn_rows, *after]
 
 
 def answered(text: str) -> Tokens:
@@ -115,7 +116,9 @@ def greedy(teacher: Teacher, learner: PromptLearner, turns: list[Turn], count: i
         batch = pack([dialogue], PART_ROWS)
         base = teacher.llm.extended(teacher.prefix("a cap"), learner.base_rows())
         rows = learner.part_rows(torch.ones(1, SLOTS), torch.ones(1, IMAGE_WIDTH))
-        embeddings = torch.cat([rows, teacher.llm.embed(batch.tokens)[:, PART_ROWS:]], dim=1)
+        words, turn = batch.tokens, learner.turn_rows()
+        embedded = [teacher.llm.embed(t) if t >= 0 else turn[-1 - t] for t in words[0, PART_ROWS:]]
+        embeddings = torch.cat([rows[0], torch.stack(embedded)])[None]
         hidden = teacher.llm(embeddings, batch.positions + len(base), batch.mask, base)
         said.append(int(teacher.llm.logits(hidden[0, -1]).argmax()))
     return said
