@@ -86,8 +86,6 @@ def train_dialogue(
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimizer.step()
         losses.append(cost.words.item())
-        if step % 10 == 0:
-            print(step, cost.words.item(), cost.evidence.item(), flush=True)
         if (step + 1) % _SAVED_EVERY == 0 or step + 1 == steps:
             _save(run, learner, optimizer, step + 1)
     return losses

@@ -95,9 +95,9 @@ class Training:
     def reader(self) -> None:
         """Learns to read maps; takes a minute, so it is learned anew each time."""
         reader = Reader()
-        maps = Maps.load(self._run.file("maps.npz"))
+        maps, validation = self._maps("maps.npz"), self._maps("validation.npz")
         losses = train_reader(reader, maps, self._plan.reader_steps, self._plan.seed, self._progress)
-        figures = reader_figures(reader, Maps.load(self._run.file("validation.npz")))
+        figures = reader_figures(reader, validation)
         self._run.save_curve("reader", losses)
         self._run.save_tensors("reader.safetensors", reader.state_dict())
         self._run.note(reader={name: round(value, 4) for name, value in asdict(figures).items()})
@@ -128,10 +128,10 @@ class Training:
             ConfigError: a stage is missing.
         """
         tensors: dict[str, torch.Tensor] = {}
-        for name in ("decoder", "reader", "learner"):
+        for name, stage in (("decoder", "decoder"), ("reader", "reader"), ("learner", "dialogue")):
             part = self._run.load_tensors(f"{name}.safetensors")
             if part is None:
-                raise ConfigError(f"The run has no {name} yet.", f"Run its stage first: --stage {name}")
+                raise ConfigError(f"The run has no {name} yet.", f"Run its stage first: --stage {stage}")
             tensors |= {f"{name}.{key}": _small(value) for key, value in part.items()}
         zero_shot = self._zero_shot()
         about = {
@@ -187,6 +187,12 @@ class Training:
         decoder = self._new_decoder()
         decoder.load_state_dict(tensors)
         return decoder
+
+    def _maps(self, name: str) -> Maps:
+        file = self._run.file(name)
+        if not file.is_file():
+            raise ConfigError(f"The run has no {name} yet.", "Run its stage first: --stage maps")
+        return Maps.load(file)
 
     def _reads(self) -> Reads | None:
         tensors, file = self._run.load_tensors("reader.safetensors"), self._run.file("maps.npz")

@@ -94,8 +94,13 @@ def main(
       python -m models.train dinov2-s --out models/weights/dinov2-s.safetensors
     """
     from edge.evaluation.progress import progress_bar
-    from models.stages import Training
 
+    try:
+        from models.stages import Training
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"Training needs {error.name}, which is not installed: pip install 'anomalygpt-edge[train]'"
+        ) from error
     try:
         with progress_bar() as progress:
             training = Training(preset, data, run or Path("runs") / preset, Plan(**plan), progress, gguf)

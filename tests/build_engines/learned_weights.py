@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from build_engines.learned import Array, Learned
+from build_engines.language_half import weights_file
+from build_engines.learned import Array, Learned, read_learned
 from build_engines.presets import LanguagePreset
 
 LANGUAGE_WIDTH, BASE_ROWS, PROMPT_ROWS, TURN_ROWS, SLOTS = 16, 12, 9, 6, 33
@@ -32,11 +33,11 @@ def random_tensors(taps: int, width: int, seed: int = 0) -> dict[str, Array]:
     # Sentences about a good and a bad part are much alike.
     text = np.stack([normal, normal + rng.normal(0, 0.1, TEXT_WIDTH)])
     tensors["decoder.text"] = (text / np.linalg.norm(text, axis=1, keepdims=True)).astype(np.float32)
-    for number, (into, out) in zip((0, 2, 4), ((2, 16), (16, 32), (32, 32)), strict=True):
-        layer(f"reader.trunk.{number}", out, into, 3, 3)
-    layer("reader.trunk.7", 96, 32 * 36)
-    layer("reader.details", 17, 96)
-    layer("reader.correction", 1, 106)
+    # The reader knows no widths of encoder or language model: its shapes are those that ship.
+    shipped = read_learned(weights_file(COMMITTED)).tensors
+    for name in sorted(shipped):
+        if name.startswith("reader.") and name.endswith(".weight"):
+            layer(name.removesuffix(".weight"), *shipped[name].shape)
     tensors["reader.focus"] = np.array(8, np.float32)
     layer("learner.prompt", PROMPT_ROWS * LANGUAGE_WIDTH, SLOTS)
     layer("learner.image", LANGUAGE_WIDTH, width)

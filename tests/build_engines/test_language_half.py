@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from build_engines.gguf import REQUANTIZED
-from build_engines.language_half import BASE_ROWS_FILE, is_language_up_to_date, weights_file, write_language
+from build_engines.language_half import is_language_up_to_date, weights_file, write_language
 from build_engines.presets import LanguagePreset
 from edge.bundle import BundleFile, Language, Manifest
 from edge.errors import LanguageError, SourceError
 from edge.fetch import sha256_of
-from tests.build_engines.learned_weights import COMMITTED, random_tensors, write_learned
+from tests.build_engines.learned_weights import COMMITTED, LANGUAGE_WIDTH, random_tensors, write_learned
 
 Q4_0 = REQUANTIZED["Q4_0"]
 
@@ -47,7 +47,7 @@ def test_the_committed_weights_name_the_gguf_of_the_default_preset() -> None:
     assert read_learned(weights_file(COMMITTED)).about["gguf_sha256"] == REQUANTIZED[COMMITTED.quantization]
 
 
-def test_it_is_the_gguf_and_the_base_rows_on_the_scale_of_its_tokens(tmp_path: Path) -> None:
+def test_it_is_the_gguf_and_the_learned_rows_on_the_scale_of_its_tokens(tmp_path: Path) -> None:
     preset, folder = trained(tmp_path, gguf_sha256=Q4_0, data="free images"), tmp_path / "bundle"
     try:
         language = write_language(preset, folder)
@@ -56,12 +56,14 @@ def test_it_is_the_gguf_and_the_base_rows_on_the_scale_of_its_tokens(tmp_path: P
     except LanguageError as error:
         pytest.skip(str(error))
     tensors = random_tensors(2, 16)
-    rows = np.load(folder / BASE_ROWS_FILE, allow_pickle=False)
-    assert rows.dtype == np.float32
-    np.testing.assert_allclose(rows, tensors["learner.base"] * tensors["learner.scale"], rtol=1e-6)
+    for file, name in ((language.base_rows, "learner.base"), (language.turn_rows, "learner.turn")):
+        rows = np.load(folder / file, allow_pickle=False)
+        assert rows.dtype == np.float32
+        np.testing.assert_allclose(rows, tensors[name] * tensors["learner.scale"], rtol=1e-6)
     assert sha256_of(folder / language.gguf) == Q4_0
-    assert {path.name for path in folder.iterdir()} == {language.gguf, language.base_rows}
-    assert (language.architecture, language.embedding_width) == ("llama", rows.shape[1])
+    files = {language.gguf, language.base_rows, language.turn_rows}
+    assert {path.name for path in folder.iterdir()} == files
+    assert (language.architecture, language.embedding_width) == ("llama", LANGUAGE_WIDTH)
     assert language.trained["data"] == "free images"
 
 
@@ -92,9 +94,14 @@ def test_a_bundle_that_only_sees_is_up_to_date_for_a_preset_that_only_sees(tmp_p
 def manifest(gguf_sha256: str | None, trained: dict[str, str]) -> Manifest:
     """A manifest whose language half has a GGUF of that hash; None for none at all."""
     language = Language(
-        gguf="m.gguf", base_rows="b.npy", architecture="llama", embedding_width=16, trained=trained
+        gguf="m.gguf",
+        base_rows="b.npy",
+        turn_rows="t.npy",
+        architecture="llama",
+        embedding_width=16,
+        trained=trained,
     )
-    files = {name: BundleFile(sha256=gguf_sha256 or Q4_0, bytes=1) for name in ("m.gguf", "b.npy")}
+    files = {name: BundleFile(sha256=gguf_sha256 or Q4_0, bytes=1) for name in ("m.gguf", "b.npy", "t.npy")}
     return Manifest.model_validate(
         {
             "name": "small",

@@ -27,7 +27,7 @@ from tests.build_engines.learned_weights import (
 )
 
 SPEC = HeadSpec(size=(140, 112), patch=14, width=16)
-PATCHES = 80
+PATCHES, BANK = 80, 37
 
 
 def test_a_weights_file_gives_its_tensors_in_float32_and_what_it_says_of_itself(tmp_path: Path) -> None:
@@ -57,13 +57,13 @@ def test_a_weights_file_that_cannot_be_read_is_named(tmp_path: Path, content: by
 PORTS = {
     # what was learned: the head's inputs beside the taps, its outputs
     "nothing": ({"bank", "scale"}, {"features", "map", "score"}),
-    "decoder": ({"bank", "scale", "text_scale"}, {"features", "text", "map", "score"}),
+    "decoder": ({"bank", "scale", "bank_text", "text_worth"}, {"features", "text", "map", "score"}),
     "reader and learner": (
         {"bank", "scale", "boundary"},
         {"features", "map", "score", "rows", "evidence"},
     ),
     "all": (
-        {"bank", "scale", "text_scale", "boundary"},
+        {"bank", "scale", "bank_text", "text_worth", "boundary"},
         {"features", "text", "map", "score", "rows", "evidence"},
     ),
 }
@@ -108,13 +108,23 @@ def test_text_is_the_taps_mean_share_of_abnormal() -> None:
     np.testing.assert_allclose(found, np.mean(shares, axis=0), atol=1e-5)
 
 
-def test_only_what_is_above_the_usual_share_adds_to_the_distance() -> None:
+def test_only_what_is_more_abnormal_than_its_match_adds_to_the_distance() -> None:
     learned, taps = random_learned(2, SPEC.width), random_taps(2)
     plain = run(learned, taps)
-    all_usual = run(learned, taps, text_scale=[1, 5])
+    all_usual = run(learned, taps, bank_text=np.ones(BANK), text_worth=[5])
     np.testing.assert_array_equal(all_usual["map"], plain["map"])
-    some = run(learned, taps, text_scale=[float(plain["text"].mean()), 5])
-    assert (some["map"] >= plain["map"] - 1e-6).all() and some["map"].max() > plain["map"].max() + 0.5
+    some = run(learned, taps, bank_text=np.full(BANK, plain["text"].mean()), text_worth=[5])
+    assert (some["map"] >= plain["map"] - 1e-6).all() and some["map"].max() > plain["map"].max() + 0.2
+
+
+def test_the_match_that_counts_is_the_nearest_patch_of_the_bank() -> None:
+    learned, taps = random_learned(2, SPEC.width), random_taps(4)
+    found = run(learned, taps)
+    known = {"bank": found["features"], "text_worth": [5]}  # Each patch is its own match.
+    told_alike = run(learned, taps, bank_text=found["text"], **known)
+    np.testing.assert_allclose(told_alike["map"], 0, atol=1e-4)
+    told_of_others = run(learned, taps, bank_text=np.roll(found["text"], 1), **known)
+    assert told_of_others["map"].max() > 0.1
 
 
 def test_evidence_is_about_nothing_on_the_boundary_and_grows_with_the_score() -> None:
@@ -158,7 +168,7 @@ def head(learned: Learned | None, taps: int = 2) -> tuple[onnxruntime.InferenceS
 
 def run(learned: Learned, taps: list[np.ndarray], **memory: object) -> dict[str, np.ndarray]:
     session, names = head(learned)
-    bank = unit(np.random.default_rng(9).normal(size=(37, SPEC.width))).astype(np.float32)
+    bank = unit(np.random.default_rng(9).normal(size=(BANK, SPEC.width))).astype(np.float32)
     feed = {f"tap.{number}": tap for number, tap in enumerate(taps)} | uncalibrated_memory(names, bank)
     feed |= {name: np.array(value, np.float32) for name, value in memory.items()}
     return dict(zip([o.name for o in session.get_outputs()], session.run(None, feed), strict=True))

@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 
 from models.decoder import TextDecoder, dice_loss, focal_loss  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TEXT = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0, 0.0], [0.9, 0.3, 0.0]]), dim=1)
 HALF = 0.25 * math.log(2)  # (1 - 0.5)² · -ln(0.5)
 

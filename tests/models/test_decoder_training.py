@@ -11,6 +11,8 @@ from models.decoder import TextDecoder  # noqa: E402
 from models.decoder_training import Patches, patch_shares, train_decoder  # noqa: E402
 from tests.models.judged import silent  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def masked(height: int, width: int, *on: slice) -> np.ndarray:
     mask = np.zeros((height, width), np.uint8)

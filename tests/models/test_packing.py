@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 
 from models.packing import Batch, Dialogue, Tokens, Turn, pack  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FIRST = Turn([11, 12], [13, 14, 15])
 SHORT, LONG = (Turn([21], [22]),), (Turn([31, 32], [33, 34]), Turn([41, 42, 43], [44, 45]))
 

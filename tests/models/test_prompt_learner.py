@@ -9,9 +9,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
 
 from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES  # noqa: E402
-from models.prompt_learner import BASE_ROWS, PROMPT_ROWS, PromptLearner  # noqa: E402
+from models.prompt_learner import BASE_ROWS, PROMPT_ROWS, TURN_ROWS, PromptLearner  # noqa: E402
 from models.reader import SLOTS  # noqa: E402
 from models.word_rows import start_from_words  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 WIDTH, IMAGE_WIDTH, SCALE = 64, 8, 0.15
 
@@ -32,6 +34,7 @@ def test_a_part_has_the_images_row_and_nine_prompt_rows(learner: PromptLearner) 
     rows = learner.part_rows(torch.zeros(3, SLOTS), torch.zeros(3, IMAGE_WIDTH))
     assert rows.shape == (3, 1 + PROMPT_ROWS, WIDTH)
     assert learner.base_rows().shape == (BASE_ROWS, WIDTH)
+    assert learner.turn_rows().shape == (TURN_ROWS, WIDTH)
 
 
 def test_the_first_row_is_the_images_and_the_others_are_the_slots(learner: PromptLearner) -> None:

@@ -21,6 +21,8 @@ from models.reader import (  # noqa: E402
     sureness_index,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def spotted(place: int, level: float = 2.0) -> torch.Tensor:
     """(1, 48, 48): one bright spot in the middle of a place."""

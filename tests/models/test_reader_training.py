@@ -11,6 +11,8 @@ from models.reader import Reader, Readings, slots  # noqa: E402
 from models.reader_training import _varied, reader_figures, reader_loss, train_reader  # noqa: E402
 from tests.models.judged import bright_maps, silent  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def brightest(maps: np.ndarray) -> np.ndarray:
     """(n,), the place with the highest peak of each map."""

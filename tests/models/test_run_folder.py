@@ -15,6 +15,8 @@ from safetensors import safe_open  # noqa: E402
 
 from models.run_folder import RunFolder, curve_image  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:

@@ -14,6 +14,8 @@ from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES, SURENESS  # noqa: E
 from models.reader import CLEAREST, slots, sureness_index  # noqa: E402
 from models.slot_sampling import facts_read, imagined_parts, joined  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -27,10 +27,10 @@ from tests.build_engines.learned_weights import COMMITTED, random_learned  # noq
 from tests.build_engines.tiny import WIDTH, picture  # noqa: E402
 
 PRODUCTS = [
-    # scale, text_scale, boundary: as they are calibrated
-    ([0.0, 1.0], [1.0, 0.0], 1.0),  # plain distances
-    ([0.05, 4.0], [0.4, 0.3], 0.5),  # words count
-    ([0.3, 9.0], [0.0, 2.0], 3.0),  # they count for more than the references
+    # scale, what a share of abnormal is worth, boundary: as they are calibrated
+    ([0.0, 1.0], 0.0, 1.0),  # plain distances
+    ([0.05, 4.0], 0.3, 0.5),  # words count
+    ([0.3, 9.0], 2.0, 3.0),  # they count for more than the references
 ]
 
 
@@ -99,20 +99,22 @@ def test_it_encodes_alike(station: OpenVinoEngine, training: TrainingEngine, see
     np.testing.assert_allclose(ours.text, theirs.text, atol=1e-4)
 
 
-@pytest.mark.parametrize(("scale", "text_scale", "boundary"), PRODUCTS)
+@pytest.mark.parametrize(("scale", "worth", "boundary"), PRODUCTS)
 def test_it_matches_alike_and_its_map_reads_alike(
     station: OpenVinoEngine,
     training: TrainingEngine,
     trained: Trained,
     scale: list[float],
-    text_scale: list[float],
+    worth: float,
     boundary: float,
 ) -> None:
-    bank = station.encode(picture(9)).features
+    known = station.encode(picture(9))
+    assert known.text is not None
     memory: MemoryArrays = {
-        "bank": bank,
+        "bank": known.features,
+        "bank_text": known.text,
+        "text_worth": as_float32([worth]),
         "scale": as_float32(scale),
-        "text_scale": as_float32(text_scale),
         "boundary": as_float32([boundary]),
     }
     for seed in (1, 2):
@@ -142,16 +144,18 @@ def head(learned: Learned) -> Head:
     return Head(learned)
 
 
-@pytest.mark.parametrize(("scale", "text_scale", "boundary"), PRODUCTS)
+@pytest.mark.parametrize(("scale", "worth", "boundary"), PRODUCTS)
 def test_the_graph_in_both_runtimes_is_torch_and_opencv(
-    head: Head, learned: Learned, scale: list[float], text_scale: list[float], boundary: float
+    head: Head, learned: Learned, scale: list[float], worth: float, boundary: float
 ) -> None:
     trained = Trained(learned)
     taps = head.taps(seed=2)
+    rng = np.random.default_rng(5)
     memory = {
-        "bank": unit(np.random.default_rng(5).normal(size=(200, head.spec.width))).astype(np.float32),
+        "bank": unit(rng.normal(size=(200, head.spec.width))).astype(np.float32),
+        "bank_text": rng.uniform(0, 0.5, 200).astype(np.float32),
+        "text_worth": as_float32([worth]),
         "scale": as_float32(scale),
-        "text_scale": as_float32(text_scale),
         "boundary": as_float32([boundary]),
     }
     in_onnxruntime, in_openvino = head.run(taps, memory)
@@ -217,9 +221,9 @@ class Head:
 def matched(encoded: Encoded, memory: MemoryArrays, grid: tuple[int, int]) -> tuple[Array, float]:
     """The head's definition: the blurred map of the patches, (rows, columns), and the score."""
     assert encoded.text is not None
-    usual, worth = memory["text_scale"]
-    distance = 1 - (encoded.features @ memory["bank"].T).max(1)
-    distance = distance + np.maximum(encoded.text - usual, 0) * worth
+    similarity = encoded.features @ memory["bank"].T
+    usual = memory["bank_text"][similarity.argmax(1)]
+    distance = 1 - similarity.max(1) + np.maximum(encoded.text - usual, 0) * memory["text_worth"]
     offset, gain = memory["scale"]
     planar = np.asarray(distance.reshape(grid), np.float32)
     calibrated = (cv2.GaussianBlur(planar, (3, 3), 0.7, borderType=cv2.BORDER_REPLICATE) - offset) * gain
