@@ -12,8 +12,9 @@ version = next(
 )
 
 EXTRAS = {
-    "build": ["onnx>=1.16", "onnxruntime>=1.18", "nncf>=2.14"],
+    "build": ["onnx>=1.16", "onnxruntime>=1.18", "nncf>=2.14", "safetensors>=0.4"],
     "demo": ["iotcore>=0.4,<0.5"],
+    "train": ["torch>=2.4", "gguf>=0.10", "safetensors>=0.4", "tokenizers>=0.19"],
     # Published as source only: `python -m build_engines.llama_wheel` builds it once and keeps the wheel.
     "language": ["llama-cpp-python==0.3.36"],
 }
@@ -44,7 +45,11 @@ setup(
     packages=[*find_packages(include=["edge*", "build_engines*", "models*"]), "build_engines.bundles"],
     package_dir={"build_engines.bundles": "configs/bundles"},
     include_package_data=True,
-    package_data={"edge": ["**/*.json", "py.typed"], "build_engines.bundles": ["*.yaml"]},
+    package_data={
+        "edge": ["**/*.json", "py.typed"],
+        "build_engines.bundles": ["*.yaml"],
+        "models": ["*.yaml", "weights/*.safetensors", "py.typed"],
+    },
     install_requires=[
         "numpy>=1.26",
         # The same OpenCV as opencv-python, without the desktop libraries that a station lacks.

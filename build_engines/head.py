@@ -67,11 +67,12 @@ def write_head(
     Returns:
         Inputs ``bank`` (rows, width), the features of good patches, and ``scale`` (2,), the
         product's calibration: a patch's distance that good parts show, and one over how far
-        simulated defects lie above it. With a text decoder ``text_scale`` (2,): the share of
-        *abnormal* that good parts show, and the distance that what lies above it counts for. With a
-        prompt learner ``boundary`` (1,), the verdict's. Outputs ``features`` (patches, width),
-        ``text`` (patches,), ``map`` (H, W) and ``score`` (1,), both on the product's scale: 0 good, 1
-        simulated defect; and with a prompt learner ``rows`` and ``evidence``.
+        simulated defects lie above it. With a text decoder ``bank_text`` (rows,): the share of
+        *abnormal* that the bank's patches show, and ``text_worth`` (1,): the distance that a whole
+        share more than that counts for. With a prompt learner ``boundary`` (1,), the verdict's.
+        Outputs ``features`` (patches, width), ``text`` (patches,), ``map`` (H, W) and ``score`` (1,), both
+        on the product's scale: 0 good, 1 simulated defect; and with a prompt learner ``rows`` and
+        ``evidence``.
     """
     patches = spec.grid[0] * spec.grid[1]
     inputs: list[Port] = [("bank", FLOAT, ["rows", spec.width]), ("scale", FLOAT, [2])]
@@ -82,8 +83,8 @@ def write_head(
     distance = writer.node("Sub", writer.constant("head.one", np.array(1, np.float32)), nearest)
     if learned is not None and learned.has_decoder:
         text = write_text_decoder(writer, taps, patches, learned)
-        distance = writer.node("Add", distance, _above(writer, text, "text_scale"))
-        inputs.append(("text_scale", FLOAT, [2]))
+        distance = writer.node("Add", distance, _told_beyond_match(writer, text, similarity))
+        inputs += [("bank_text", FLOAT, ["rows"]), ("text_worth", FLOAT, [1])]
         outputs.append(("text", FLOAT, [patches]))
     calibrated = _calibrated(writer, _smoothed(writer, distance, spec))
     blurred = _blurred(writer, calibrated, _MAP_SIGMA, radius=2)
@@ -122,10 +123,14 @@ def _features(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> str:
     return unit(writer, shaped, name="features")
 
 
-def _above(writer: GraphWriter, text: str, scale: str) -> str:
-    """What the text decoder sees above what good parts show, as a distance."""
-    usual, worth = (writer.node("Gather", scale, writer.ints(i), axis=0) for i in (0, 1))
-    return writer.node("Mul", writer.node("Relu", writer.node("Sub", text, usual)), worth)
+def _told_beyond_match(writer: GraphWriter, text: str, similarity: str) -> str:
+    """How much more abnormal a patch is told to be than the good patch that it matches, as a distance.
+
+    A product's own scratches, prints and edges are told as abnormal too: on its good parts.
+    """
+    match = writer.node("ArgMax", similarity, axis=1, keepdims=0)
+    usual = writer.node("Gather", "bank_text", match, axis=0)
+    return writer.node("Mul", writer.node("Relu", writer.node("Sub", text, usual)), "text_worth")
 
 
 def _smoothed(writer: GraphWriter, distance: str, spec: HeadSpec) -> str:
@@ -162,7 +167,8 @@ def uncalibrated_memory(
     plain = {
         "bank": features,
         "scale": np.array([0, 1], np.float32),
-        "text_scale": np.array([1, 0], np.float32),
+        "bank_text": np.zeros(len(features), np.float32),
+        "text_worth": np.zeros(1, np.float32),
         "boundary": np.array([1], np.float32),
     }
     return {name: plain[name] for name in names}

@@ -10,12 +10,12 @@ import numpy as np
 
 import models
 from build_engines.gguf import REQUANTIZED, SMOLLM2, fetch_smollm2
-from build_engines.learned import read_learned
+from build_engines.learned import Learned, read_learned
 from build_engines.presets import LanguagePreset
 from edge.bundle import Language, Manifest, Origin
 from edge.errors import SourceError
 
-BASE_ROWS_FILE = "base_rows.npy"
+BASE_ROWS_FILE, TURN_ROWS_FILE = "base_rows.npy", "turn_rows.npy"
 _ARCHITECTURE = "llama"
 
 LANGUAGE_ORIGINS: list[Origin] = [SMOLLM2.origin]
@@ -45,16 +45,14 @@ def write_language(language: LanguagePreset, folder: Path) -> Language:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"SmolLM2-135M-Instruct.{language.quantization}.gguf"
     _copied(source, folder / name)
-    rows = (learned.tensors["learner.base"] * learned.tensors["learner.scale"]).astype(np.float32)
-    part = folder / f".{BASE_ROWS_FILE}.{os.getpid()}"
-    with part.open("wb") as file:
-        np.save(file, rows, allow_pickle=False)
-    part.replace(folder / BASE_ROWS_FILE)
+    _write_rows(learned, "learner.base", folder / BASE_ROWS_FILE)
+    _write_rows(learned, "learner.turn", folder / TURN_ROWS_FILE)
     return Language(
         gguf=name,
         base_rows=BASE_ROWS_FILE,
+        turn_rows=TURN_ROWS_FILE,
         architecture=_ARCHITECTURE,
-        embedding_width=rows.shape[1],
+        embedding_width=learned.tensors["learner.base"].shape[1],
         trained=dict(learned.about),
     )
 
@@ -66,6 +64,14 @@ def is_language_up_to_date(manifest: Manifest, language: LanguagePreset | None) 
     made_of = manifest.files[manifest.language.gguf].sha256
     learned = read_learned(weights_file(language))
     return made_of == REQUANTIZED[language.quantization] and manifest.language.trained == dict(learned.about)
+
+
+def _write_rows(learned: Learned, name: str, target: Path) -> None:
+    rows = (learned.tensors[name] * learned.tensors["learner.scale"]).astype(np.float32)
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    with part.open("wb") as file:
+        np.save(file, rows, allow_pickle=False)
+    part.replace(target)
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -31,7 +31,9 @@ _ORDER = (
     "doctor",
     "enroll",
     "inspect",
+    "ask",
     "evaluate",
+    "evaluate-dialogue",
     "bench",
     "products",
     "records",
@@ -40,10 +42,10 @@ _ORDER = (
 
 
 def command_names() -> list[str]:
-    """The modules in :mod:`edge.commands`: each of them is a command."""
-    found = [module.name for module in pkgutil.iter_modules(edge.commands.__path__)]
-    named = [name for name in _ORDER if name in found]
-    return named + [name for name in found if name not in _ORDER and not name.startswith("_")]
+    """The modules in :mod:`edge.commands`: each of them is a command, with dashes for underscores."""
+    modules = [module.name for module in pkgutil.iter_modules(edge.commands.__path__)]
+    found = [name.replace("_", "-") for name in modules if not name.startswith("_")]
+    return [name for name in _ORDER if name in found] + [name for name in found if name not in _ORDER]
 
 
 class _LazyCommands(click.Group):
@@ -55,7 +57,8 @@ class _LazyCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         if cmd_name not in command_names():
             return None
-        command: click.Command = importlib.import_module(f"edge.commands.{cmd_name}").command
+        module = importlib.import_module(f"edge.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
         return command
 
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from models.decoder import TextDecoder, dice_loss, focal_loss
-from models.training_parts import Mask, Part, Product, anomalous_part, good_part
 from models.training_engine import TrainingEngine
+from models.training_parts import Mask, Part, Product, anomalous_part, good_part
 
 Progress = Callable[[str, int, int], None]
 
@@ -59,17 +59,18 @@ def train_decoder(
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.Adam(decoder.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    count = len(patches.masks)
     losses = []
     for step in range(steps):
         progress("training the decoder", step, steps)
-        chosen = np.sort(rng.choice(len(patches.masks), _BATCH, replace=False))
+        chosen = np.sort(rng.choice(count, min(_BATCH, count), replace=False))
         shares = decoder(torch.from_numpy(patches.taps[chosen].astype(np.float32)))
         masks = torch.from_numpy(patches.masks[chosen])
         # A patch that a defect only grazes looks like its neighbours: it is neither.
         wanted = torch.where(masks >= 0.25, torch.ones_like(masks), torch.zeros_like(masks))
         loss = 10 * focal_loss(shares, wanted) + dice_loss(shares, wanted)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         losses.append(loss.item())

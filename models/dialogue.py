@@ -16,13 +16,15 @@ from edge.vision.facts import PLACES, PartFacts
 from models.general_questions import OVERRIDE_ANSWER, OVERRIDES
 from models.llm import FrozenLlama, Prefix
 from models.packing import Batch, Dialogue, Tokens, Turn, pack
-from models.prompt_learner import PROMPT_ROWS, PromptLearner
+from models.prompt_learner import PROMPT_ROWS, TURN_ROWS, PromptLearner
 
 Tokenize = Callable[[str, bool], Tokens]
 """A text's tokens; the flag says whether chat markup in it is markup."""
 
 PART_ROWS = PROMPT_ROWS + 1
 END = "<|im_end|>"
+
+_TURN: Tokens = [-1 - row for row in range(TURN_ROWS)]
 
 _GENERAL, _OVERRIDE = 0.1, 0.05
 _EVIDENCE_WEIGHT = 0.05
@@ -134,7 +136,9 @@ class Teacher:
     ) -> tuple[Batch, torch.Tensor]:
         batch = pack(dialogues, PART_ROWS)
         base = self.llm.extended(self.prefix(description), learner.base_rows())
-        embeddings = self.llm.embed(batch.tokens)
+        embeddings = self.llm.embed(batch.tokens.clamp(min=0))
+        of_turn = learner.turn_rows()[(-1 - batch.tokens).clamp(min=0)]
+        embeddings = torch.where((batch.tokens < 0)[..., None], of_turn, embeddings)
         rows = learner.part_rows(slots, images)
         embeddings = torch.cat([rows, embeddings[:, PART_ROWS:]], dim=1)
         return batch, self.llm(embeddings, batch.positions + len(base), batch.mask, base)
@@ -152,7 +156,7 @@ class Teacher:
     def _turn(self, facts: PartFacts, rng: np.random.Generator) -> Turn:
         chance = rng.random()
         if chance < _GENERAL and self._general:
-            question, answer = self._general[rng.integers(len(self._general))]
+            question, answer = self._general[int(rng.integers(len(self._general)))]
             return Turn(self._question(question), answer)
         if chance < _GENERAL + _OVERRIDE:
             return Turn(
@@ -171,6 +175,7 @@ class Teacher:
         return [
             *self._tokenize(prompt.turn_before, True),
             *self._tokenize(text, False),
+            *_TURN,
             *self._tokenize(prompt.turn_after, True),
         ]
 

@@ -35,7 +35,8 @@ class Batch:
     """Dialogues packed for the language model; ``rows`` positions of each are left for part rows.
 
     Attributes:
-        tokens: (B, T) int64; 0 in the place of rows and of padding.
+        tokens: (B, T) int64; 0 in the place of part rows and of padding, and below 0 where a turn row
+            stands: -1 for the first of them, -2 for the second, …
         positions: (B, T) int64, counted from the end of the prefix.
         mask: (B, T, T) bool, what each position sees of the others.
         targets: (B, T) int64: the token that the position must be followed by, -1 for none.

@@ -80,7 +80,8 @@ class Scene:
         any_angle: whether parts lie in any direction.
         ground_kind: of ``_GROUNDS``.
         ground: the ground as it lies; its picture is used where the kind is ``surface``.
-        shade: of a plain or rough ground, BGR.
+        ground_level: the mean grey level of its picture.
+        shade: of the ground, BGR.
         roughness: of the ground, in grey levels; of a surface the share of its contrast.
         roughness_scale: of that, an index of the sizes of ``noise_field``.
         moving_ground: whether each part lies on another place of the ground, as on a belt.
@@ -96,6 +97,7 @@ class Scene:
     any_angle: bool
     ground_kind: str
     ground: View
+    ground_level: float
     shade: tuple[float, float, float]
     roughness: float
     roughness_scale: int
@@ -123,6 +125,7 @@ class Scene:
             any_angle=any_angle,
             ground_kind=kind,
             ground=View.drawn(rng, ground),
+            ground_level=surface_level(ground),
             shade=(float(shade[0]), float(shade[1]), float(shade[2])),
             roughness=float(rng.uniform(0.15, 0.6) if kind == "surface" else rng.uniform(1, 12)),
             roughness_scale=int(rng.integers(1, 4)),
@@ -164,8 +167,9 @@ class Scene:
         where = rng if self.moving_ground else np.random.default_rng(self.ground_seed)
         if self.ground_kind == "surface":
             seen = self.ground.seen(where, variation)
-            levels = np.arange(256)[:, None] * self.roughness + np.array(self.shade) * (1 - self.roughness)
-            return np.asarray(cv2.LUT(seen, levels.astype(np.uint8)[None]), np.uint8)
+            # The surface's own level must not bring the ground back to the part's.
+            levels = (np.arange(256)[:, None] - self.ground_level) * self.roughness + np.array(self.shade)
+            return np.asarray(cv2.LUT(seen, np.clip(levels, 0, 255).astype(np.uint8)[None]), np.uint8)
         channels = [np.full((SIDE, SIDE), int(channel), np.uint8) for channel in self.shade]
         plain: Image = cv2.merge(channels)
         if self.ground_kind == "plain":

@@ -1,7 +1,8 @@
 """The prompt learner: what the reader read, as embeddings that the frozen language model reads.
 
 Base embeddings are learned and the same for all parts; prompt embeddings follow the part's slots; one
-more comes from the image's own embedding (AnomalyGPT, sections 3.4 and 3.5).
+more comes from the image's own embedding (AnomalyGPT, sections 3.4 and 3.5). Turn embeddings, which the
+paper has not, end every further question: they see it and the part, and the answer begins beside them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from models.reader import SLOTS
 
 BASE_ROWS = 12
 PROMPT_ROWS = 9
+TURN_ROWS = 6
 
 
 class PromptLearner(nn.Module):
@@ -25,10 +27,13 @@ class PromptLearner(nn.Module):
             its units, so that one learning rate fits all.
     """
 
+    scale: torch.Tensor
+
     def __init__(self, width: int, image_width: int, scale: float) -> None:
         super().__init__()
         self.width = width
         self.base = nn.Parameter(torch.randn(BASE_ROWS, width))
+        self.turn = nn.Parameter(0.5 * torch.randn(TURN_ROWS, width))
         self.prompt = nn.Linear(SLOTS, PROMPT_ROWS * width)
         self.image = nn.Linear(image_width, width)
         nn.init.normal_(self.prompt.weight, std=0.5)
@@ -40,6 +45,10 @@ class PromptLearner(nn.Module):
     def base_rows(self) -> torch.Tensor:
         """(12, width): they follow the prompt's fixed beginning and belong to it."""
         return self.base * self.scale
+
+    def turn_rows(self) -> torch.Tensor:
+        """(6, width): they stand at the end of every further question."""
+        return self.turn * self.scale
 
     def part_rows(self, slots: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
         """(B, 10, width): the image's row and nine prompt rows.

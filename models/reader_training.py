@@ -49,7 +49,7 @@ def train_reader(reader: Reader, maps: Maps, steps: int, seed: int, progress: Pr
         batch = _varied(maps.of(_chosen(len(maps.scores), rng)), rng)
         loss = reader_loss(reader(_tensor(batch.maps), _tensor(batch.scores)), batch)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         losses.append(loss.item())

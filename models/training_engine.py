@@ -49,7 +49,7 @@ class TrainingEngine:
         self.memory_shapes: Mapping[str, tuple[int | None, ...]] = {
             "bank": (None, encoder.feature_width),
             "scale": (2,),
-            **({"text_scale": (2,)} if decoder is not None else {}),
+            **({"bank_text": (None,), "text_worth": (1,)} if decoder is not None else {}),
         }
         self._run = tap_runner(bundle, precision, threads)
         self._decoder = decoder
@@ -73,10 +73,11 @@ class TrainingEngine:
     def match(self, encoded: Encoded, memory: MemoryArrays) -> EngineOutput:
         """See :meth:`edge.vision.engine.Engine.match`."""
         start = time.perf_counter()
-        distance = 1 - (encoded.features @ memory["bank"].T).max(1)
-        if encoded.text is not None and "text_scale" in memory:
-            usual, worth = memory["text_scale"]
-            distance = distance + np.maximum(encoded.text - usual, 0) * worth
+        similarity = encoded.features @ memory["bank"].T
+        distance = 1 - similarity.max(1)
+        if encoded.text is not None and "bank_text" in memory:
+            usual = memory["bank_text"][similarity.argmax(1)]
+            distance = distance + np.maximum(encoded.text - usual, 0) * memory["text_worth"]
         offset, gain = memory["scale"]
         calibrated = (_blurred(distance.reshape(self.grid), 3, _SCORE_SIGMA) - offset) * gain
         count = max(1, round(calibrated.size * TOP_FRACTION))

@@ -22,8 +22,13 @@ _SECOND, _THIRD = 0.25, 0.4  # How often an anomaly is followed by another one.
 class Product(Protocol):
     """What training needs of a product."""
 
-    name: str
-    description: str
+    @property
+    def name(self) -> str:
+        """Of the product."""
+
+    @property
+    def description(self) -> str:
+        """A short phrase with its article."""
 
     def good(self, part: int) -> Image:
         """A good part, uint8 (H, W) or (H, W, 3); the same number gives the same part."""
@@ -53,7 +58,7 @@ def good_part(product: Product, number: int) -> Part:
 
 
 def anomalous_part(product: Product, number: int, rng: np.random.Generator) -> Part:
-    """The part of that number with one anomaly, sometimes two or three; a good one where none can be drawn."""
+    """The part of that number with one to three anomalies; a good one where none can be drawn."""
     image = product.good(number)
     donors = [product.good(number + 1)]
     mask = np.zeros(image.shape[:2], np.uint8)

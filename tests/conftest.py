@@ -11,6 +11,8 @@ import pytest
 from edge.bundle import DEFAULT_BUNDLE, Bundle, bundles_dir
 from edge.errors import LanguageError, SourceError
 from edge.paths import DATA_VARIABLE
+from tests.build_engines.learned_weights import random_learned
+from tests.build_engines.tiny import WIDTH, tiny_learned_bundle
 from tests.build_engines.tiny import speaking_bundle as make_speaking_bundle
 from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 
@@ -27,6 +29,12 @@ def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A real bundle around a tiny encoder with random weights: it judges in a few milliseconds."""
     return make_tiny_bundle(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def learned_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The tiny encoder with a text decoder and a prompt learner of random weights behind it."""
+    return tiny_learned_bundle(tmp_path_factory.mktemp("learned"), random_learned(taps=2, width=WIDTH))
 
 
 @pytest.fixture(scope="session")

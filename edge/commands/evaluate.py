@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -17,8 +18,8 @@ from edge.commands._variadic import VariadicCommand
     multiple=True,
     default=(1,),
     metavar="K...",
-    type=click.IntRange(min=1),
-    help="Number of references; several give one table each.  [default: 1]",
+    type=click.IntRange(min=0),
+    help="Number of references; several give one table each; 0: by the text map alone.  [default: 1]",
 )
 @click.option(
     "--seeds",
@@ -27,6 +28,11 @@ from edge.commands._variadic import VariadicCommand
     metavar="S...",
     type=int,
     help="Each draws its own references; figures are means over the seeds.  [default: 0]",
+)
+@click.option(
+    "--decided-by",
+    type=click.Choice(["language", "calibration"]),
+    help="Who decides; calibration asks no language model.  [default: language, where the bundle has it]",
 )
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
@@ -44,6 +50,7 @@ def command(
     datasets: tuple[Path, ...],
     shots: tuple[int, ...],
     seeds: tuple[int, ...],
+    decided_by: str | None,
     json_file: Path | None,
     limit: int | None,
     whole_graph: bool,
@@ -53,9 +60,13 @@ def command(
     """Judge parts whose truth is known: AUROC, accuracy, place.
 
     A DATASET is a folder in the layout of MVTec AD (train/good, test/good, test/<defect>,
-    ground_truth/<defect>; masks may be missing), or a folder of such folders. For seed S the
-    references are random.Random(S).sample(sorted(train/good), K). They are enrolled, and every test
-    image is inspected, as the station does it.
+    ground_truth/<defect>; masks may be missing), or a folder of such folders. A description.txt beside
+    them says what a good part looks like. For seed S the references are
+    random.Random(S).sample(sorted(train/good), K). They are enrolled, and every test image is
+    inspected, as the station does it.
+
+    Two verdicts are held against the truth: the language model's, which decides, and that of the
+    calibrated score. The place is that of the deciding verdict's alarms.
 
     Each test image is encoded once and matched with each choice of references, which gives the same
     findings as running the whole graph each time (--whole-graph) in a fraction of the time.
@@ -74,6 +85,7 @@ def command(
     from edge.evaluation.evaluate import Plan, evaluate
     from edge.evaluation.progress import progress_bar
     from edge.evaluation.report import check_target, result_table, results_json, write_json
+    from edge.language.in_process import opened_runner
 
     if json_file is not None:
         check_target(json_file)
@@ -81,8 +93,13 @@ def command(
     if limit is not None:
         categories = [category.limited(limit) for category in categories]
     plan = Plan(tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph)
-    with opened_engine(bundle, precision) as (opened, engine), progress_bar() as progress:
-        results = evaluate(categories, engine, opened.id, plan, progress)
+    with ExitStack() as stack:
+        opened, engine = stack.enter_context(opened_engine(bundle, precision))
+        if decided_by is None:
+            decided_by = "calibration" if opened.manifest.language is None else "language"
+        runner = stack.enter_context(opened_runner(opened)) if decided_by == "language" else None
+        progress = stack.enter_context(progress_bar())
+        results = evaluate(categories, engine, opened, plan, progress, runner)
     if json_file is not None:
         write_json(json_file, results_json(results))
     console = Console()

@@ -13,13 +13,15 @@ from edge.commands._options import (
     decided_by_option,
     images_argument,
     precision_option,
-    product_option,
 )
 
 if TYPE_CHECKING:
+    from edge.bundle import Bundle
     from edge.inspection import Inspection
     from edge.station.deciding import DecidedBy, Decider
-    from edge.station.judging import Judged
+    from edge.station.judging import Judge, Judged
+    from edge.station.product import Product
+    from edge.vision.engine import Engine
 
 EXIT_SOME_ERRORS = 3
 
@@ -27,7 +29,12 @@ _PATIENCE_S = 60.0  # No line waits here, and the machine may be busy.
 
 
 @click.command(name="inspect")
-@product_option
+@click.option("--product", metavar="NAME", help="The product's name.")
+@click.option(
+    "--zero-shot",
+    is_flag=True,
+    help="Judge without a product, by the text map alone: a first look before anything is enrolled.",
+)
 @images_argument
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON per image instead of a table's row.")
 @click.option(
@@ -43,7 +50,8 @@ _PATIENCE_S = 60.0  # No line waits here, and the machine may be busy.
 @click.pass_context
 def command(
     ctx: click.Context,
-    product: str,
+    product: str | None,
+    zero_shot: bool,
     images: tuple[Path, ...],
     as_json: bool,
     overlay: Path | None,
@@ -69,19 +77,21 @@ def command(
     from edge.commands._image_files import frames, image_files
     from edge.inspection import Verdict
     from edge.station.deciding import opened_decider
-    from edge.station.opening import open_judge
     from edge.station.products import Products
 
     if not images:
         raise click.UsageError("Name at least one IMAGE.")
-    found = Products(paths.data_dir(data_dir)).get(product)
+    if (product is None) != zero_shot:
+        raise click.UsageError("Name a --product, or say --zero-shot.")
+    found = None if product is None else Products(paths.data_dir(data_dir)).get(product)
     files = image_files(images)
     errors = 0
+    description = found.description if found else ""
     with (
         opened_engine(bundle, precision) as (opened, engine),
-        opened_decider(opened, decided_by, description=found.description, timeout_s=_PATIENCE_S) as decider,
+        opened_decider(opened, decided_by, description=description, timeout_s=_PATIENCE_S) as decider,
     ):
-        judge = open_judge(engine, opened, found, decider=decider)
+        judge = _judge(engine, opened, found, decider)
         for frame in frames(files):
             judged = judge.judge(frame)
             inspection = judged.inspection if decider is None else _with_words(judged, decider)
@@ -111,6 +121,19 @@ def _with_words(judged: Judged, decider: Decider) -> Inspection:
             click.echo(f"{inspection.part_id} has no words: {error}", err=True)
     decider.release(judged.dialogue)
     return inspection
+
+
+def _judge(engine: Engine, bundle: Bundle, product: Product | None, decider: Decider | None) -> Judge:
+    """The judge of a product, or of parts of which nothing was learned."""
+    from edge.station.judging import Judge
+    from edge.station.opening import open_judge
+    from edge.vision.inspector import Inspector
+    from edge.vision.zero_shot import zero_shot_memory
+
+    if product is not None:
+        return open_judge(engine, bundle, product, decider=decider)
+    inspector = Inspector(engine, zero_shot_memory(engine, bundle))
+    return Judge(inspector, station="", product="", bundle=bundle.id, decider=decider)
 
 
 def _row(inspection: Inspection) -> str:

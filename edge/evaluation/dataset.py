@@ -4,6 +4,7 @@ CATEGORY/train/good/*             references are drawn from here
 CATEGORY/test/good/*              good parts to judge
 CATEGORY/test/DEFECT/*            defective parts to judge, one folder per kind of defect
 CATEGORY/ground_truth/DEFECT/*    their masks, STEM_mask.png or STEM.png; any may be missing
+CATEGORY/description.txt          what a good part looks like, in words; may be missing
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from edge.cameras import IMAGE_SUFFIXES, read_image
 from edge.errors import DatasetError, FrameError
 
 GOOD = "good"
+DESCRIPTION_FILE = "description.txt"
 _LAYOUT = "A category holds train/good, test/good, test/<defect> and, where known, ground_truth/<defect>."
 
 
@@ -53,11 +55,13 @@ class Category:
         name: of its folder.
         train: good images that references are drawn from, sorted.
         test: what is judged, sorted by kind, then by name.
+        description: what a good part looks like, for the language model; empty where nobody said.
     """
 
     name: str
     train: tuple[Path, ...]
     test: tuple[TestPart, ...]
+    description: str = ""
 
     def references(self, shots: int, seed: int) -> list[Path]:
         """The ``shots`` references of a seed: ``random.Random(seed).sample(sorted(train/good), shots)``.
@@ -167,7 +171,16 @@ def _read_category(name: str, folder: Path) -> Category:
     )
     if not test:
         raise DatasetError(f"{folder}: test has no images.", _LAYOUT)
-    return Category(name, train, test)
+    return Category(name, train, test, _read_description(folder / DESCRIPTION_FILE))
+
+
+def _read_description(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    try:
+        return " ".join(path.read_text(encoding="utf-8").split())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}.", "Write it as plain text in UTF-8.") from error
 
 
 def _images(folder: Path) -> Iterator[Path]:

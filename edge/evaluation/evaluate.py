@@ -4,25 +4,26 @@ References are enrolled by the station's enrollment and parts are judged by the 
 An image's features do not depend on the references, so each test image is encoded once and then
 matched with what every choice of references has learned. The engine computes both halves of the
 graph alike whether or not they are called apart, so the findings equal those of the whole graph to
-the bit; with ``whole_graph`` every inspection is the station's one call, and costs as much.
+the bit; with ``whole_graph`` every inspection is the station's one call, and costs as much. The
+language model reads each finding in this process: its numbers do not depend on where it runs.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from edge.bundle import Bundle
 from edge.cameras import Image, read_image
 from edge.errors import FrameError
 from edge.evaluation.dataset import Category, TestPart, read_mask
+from edge.evaluation.learning import Learned, Progress, learn
 from edge.evaluation.referee import Figures, Referee, mean_figures
+from edge.language import Prompt, Reading, Runner, prompt_for
+from edge.language.in_process import read_finding
 from edge.vision.engine import Encoded, Engine
-from edge.vision.enrollment import enroll
 from edge.vision.inspector import Finding, Inspector
-
-Progress = Callable[[str, int, int], None]
-"""What is being done, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,20 @@ class Plan:
     """What to evaluate.
 
     Attributes:
-        shots: numbers of references; each gives its own result.
-        seeds: each draws its own references; figures are means over the seeds.
+        shots: numbers of references; each gives its own result. Without references (0) the text map
+            judges alone.
+        seeds: each draws its own references; figures are means over the seeds. Where there are no
+            references to draw, the first seed stands for all.
         whole_graph: run the whole graph for each inspection instead of encoding each image once.
     """
 
     shots: tuple[int, ...] = (1,)
     seeds: tuple[int, ...] = (0,)
     whole_graph: bool = False
+
+    def seeds_for(self, shots: int) -> tuple[int, ...]:
+        """The seeds that make a difference."""
+        return self.seeds if shots else self.seeds[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +77,25 @@ class Result:
         bundle: id of the model bundle.
         shots, seeds: as planned.
         categories: by name.
+        decided_by: whose alarms the place is counted over: ``language`` or ``calibration``.
         vision_ms: of every inspection, from the decoded image to the finding.
+        language_ms: of every inspection, from the finding to the language verdict; empty without one.
     """
 
     bundle: str
     shots: int
     seeds: tuple[int, ...]
+    decided_by: str
     categories: dict[str, CategoryResult] = field(default_factory=dict)
     vision_ms: list[float] = field(default_factory=list)
+    language_ms: list[float] = field(default_factory=list)
+
+    @property
+    def total_ms(self) -> list[float]:
+        """Of every inspection, from the decoded image to the deciding verdict."""
+        if not self.language_ms:
+            return self.vision_ms
+        return [vision + language for vision, language in zip(self.vision_ms, self.language_ms, strict=True)]
 
     @property
     def mean(self) -> Figures:
@@ -88,81 +106,81 @@ class Result:
 def evaluate(
     categories: Sequence[Category],
     engine: Engine,
-    bundle_id: str,
+    bundle: Bundle,
     plan: Plan,
     progress: Progress | None = None,
+    runner: Runner | None = None,
 ) -> list[Result]:
     """Judge every category with every number of references; one result per number, as planned.
+
+    Args:
+        categories: what is judged.
+        engine: compiled from ``bundle``.
+        bundle: the model bundle.
+        plan: references, seeds.
+        progress: called as the work goes on.
+        runner: the bundle's language model, which then decides; None: the calibrated score does.
 
     Raises:
         DatasetError: fewer good images than references, or a mask that cannot be right.
         FrameError: an image that cannot be read or inspected.
-        ProductError: references that cannot make a product.
+        ProductError: references that cannot make a product, or none and no text map.
+        LanguageError: the language model fails.
     """
     for category in categories:
         category.references(max(plan.shots), seed=0)  # refused now rather than after an hour
-    results = [Result(bundle_id, shots, plan.seeds) for shots in plan.shots]
+    decided_by = "calibration" if runner is None else "language"
+    results = [Result(bundle.id, shots, plan.seeds_for(shots), decided_by) for shots in plan.shots]
     for number, category in enumerate(categories, start=1):
         title = f"{category.name} ({number} of {len(categories)})"
         trials = [
-            _Trial.enrolled(
-                category,
-                shots,
-                seed,
-                engine,
-                bundle_id,
-                _titled(progress, f"{title}, {shots} shots, seed {seed}"),
-            )
+            _Trial(learn(category, shots, seed, engine, bundle, _titled(progress, title)))
             for shots in plan.shots
-            for seed in plan.seeds
+            for seed in plan.seeds_for(shots)
         ]
+        prompt = prompt_for(category.description)
         for done, part in enumerate(category.test):
             if progress:
                 progress(f"{title}: inspecting", done, len(category.test))
-            _judge(part, engine, trials, plan.whole_graph)
+            _judge(part, engine, trials, plan.whole_graph, runner, prompt)
         for result in results:
-            mine = [trial for trial in trials if trial.shots == result.shots]
+            mine = [trial for trial in trials if trial.learned.shots == result.shots]
             result.categories[category.name] = CategoryResult(
                 len(category.test), tuple(trial.result() for trial in mine)
             )
             result.vision_ms += [latency for trial in mine for latency in trial.vision_ms]
+            result.language_ms += [latency for trial in mine for latency in trial.language_ms]
     return results
 
 
 @dataclass(slots=True)
 class _Trial:
-    """One choice of references, what was learned from them, and what came of it."""
+    """What was learned from one choice of references, and what came of it."""
 
-    shots: int
-    seed: int
-    references: tuple[str, ...]
-    inspector: Inspector
+    learned: Learned
     referee: Referee = field(default_factory=Referee)
     vision_ms: list[float] = field(default_factory=list)
+    language_ms: list[float] = field(default_factory=list)
 
-    @classmethod
-    def enrolled(
-        cls,
-        category: Category,
-        shots: int,
-        seed: int,
-        engine: Engine,
-        bundle_id: str,
-        progress: Progress | None,
-    ) -> _Trial:
-        paths = category.references(shots, seed)
-        images = [read_image(path) for path in paths]
-        try:
-            memory = enroll(engine, images, bundle_id=bundle_id, progress=progress)
-        except FrameError as error:
-            raise FrameError(f"{category.name}: {error.message}", error.remedy) from error
-        return cls(shots, seed, tuple(path.name for path in paths), Inspector(engine, memory))
+    def read(self, finding: Finding, runner: Runner, prompt: Prompt) -> Reading:
+        start = time.perf_counter()
+        reading = read_finding(runner, prompt, finding)
+        self.language_ms.append(_since(start))
+        runner.release(reading.dialogue)
+        return reading
 
     def result(self) -> SeedResult:
-        return SeedResult(self.seed, self.references, self.referee.figures())
+        return SeedResult(self.learned.seed, self.learned.references, self.referee.figures())
 
 
-def _judge(part: TestPart, engine: Engine, trials: Sequence[_Trial], whole_graph: bool) -> None:
+def _judge(
+    part: TestPart,
+    engine: Engine,
+    trials: Sequence[_Trial],
+    whole_graph: bool,
+    runner: Runner | None,
+    prompt: Prompt,
+) -> None:
     image = read_image(part.path)
     mask = read_mask(part, (image.shape[0], image.shape[1]))
     try:
@@ -171,9 +189,10 @@ def _judge(part: TestPart, engine: Engine, trials: Sequence[_Trial], whole_graph
         encode_ms = _since(start)
         for trial in trials:
             start = time.perf_counter()
-            finding = _inspect(trial.inspector, image, encoded)
+            finding = _inspect(trial.learned.inspector, image, encoded)
             trial.vision_ms.append(encode_ms + _since(start))
-            trial.referee.add(finding, part.defective, mask)
+            reading = None if runner is None else trial.read(finding, runner, prompt)
+            trial.referee.add(finding, part.defective, mask, reading)
     except FrameError as error:
         raise FrameError(f"{part.path}: {error.message}", error.remedy) from error
 

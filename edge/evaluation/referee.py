@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge.evaluation.metrics import Decisions, PixelCurves, auroc, mean_known, share
 from edge.inspection import Verdict
+from edge.language import Reading
 from edge.vision.inspector import Finding
 from edge.vision.location import cell_of_words
 
@@ -19,15 +20,18 @@ class Figures:
 
     Attributes:
         image_auroc: of the score.
+        language_auroc: of the difference between the language model's logits of *Yes* and *No*; this and
+            the other figures of the language verdict are None where no language model was asked.
         pixel_auroc: of the map over all pixels of images whose mask is known.
         pro: of the map, per-region overlap up to a false-positive rate of 0.3.
-        accuracy, balanced_accuracy: of the language verdict; None while no language model decides.
+        accuracy, balanced_accuracy: of the language verdict.
         accuracy_calibration, balanced_accuracy_calibration: of the calibrated verdict.
         location_accuracy: share of true alarms on images with a mask whose named cell of the nine
-            holds a defective pixel.
+            holds a defective pixel. The language model's alarms, where it was asked.
     """
 
     image_auroc: float | None = None
+    language_auroc: float | None = None
     pixel_auroc: float | None = None
     pro: float | None = None
     accuracy: float | None = None
@@ -49,39 +53,70 @@ class Referee:
     """Collects the findings of one product, learned from one choice of references."""
 
     def __init__(self) -> None:
-        self._scores: list[float] = []
-        self._outcomes: list[tuple[bool, bool]] = []
+        self._calibration = _Judge()
+        self._language = _Judge()
         self._places: list[bool] = []
         self._pixels = PixelCurves()
 
-    def add(self, finding: Finding, defective: bool, mask: npt.NDArray[np.bool_] | None) -> None:
+    def add(
+        self,
+        finding: Finding,
+        defective: bool,
+        mask: npt.NDArray[np.bool_] | None,
+        reading: Reading | None = None,
+    ) -> None:
         """Take in one part.
 
         Args:
             finding: what the inspector says of it.
             defective: what it is.
             mask: its defective pixels, bool (H, W) at the image's size; None where not known.
+            reading: the language model's verdict on the finding, which then decides; for all parts or none.
         """
-        alarm = finding.verdict is Verdict.NG
-        self._scores.append(finding.score)
-        self._outcomes.append((alarm, defective))
+        self._calibration.add(finding.score, finding.verdict, defective)
+        if reading is not None:
+            self._language.add(reading.yes_logit - reading.no_logit, reading.verdict, defective)
         if mask is None:
             return
         self._pixels.add(_enlarged(finding.map, mask.shape), mask)
-        if alarm and defective:
+        decided = finding.verdict if reading is None else reading.verdict
+        if decided is Verdict.NG and defective:
             self._places.append(names_a_defect(finding.location, mask))
 
     def figures(self) -> Figures:
         """The figures of all parts so far."""
-        decisions = Decisions.count(self._outcomes)
+        calibration, language = self._calibration.decisions, self._language.decisions
         return Figures(
-            image_auroc=auroc(self._scores, [defective for _, defective in self._outcomes]),
+            image_auroc=self._calibration.auroc,
+            language_auroc=self._language.auroc,
             pixel_auroc=self._pixels.auroc,
             pro=self._pixels.pro(),
-            accuracy_calibration=decisions.accuracy,
-            balanced_accuracy_calibration=decisions.balanced_accuracy,
+            accuracy=language.accuracy,
+            balanced_accuracy=language.balanced_accuracy,
+            accuracy_calibration=calibration.accuracy,
+            balanced_accuracy_calibration=calibration.balanced_accuracy,
             location_accuracy=share(self._places),
         )
+
+
+class _Judge:
+    """One judge's numbers and verdicts against the truth."""
+
+    def __init__(self) -> None:
+        self._scores: list[float] = []
+        self._outcomes: list[tuple[bool, bool]] = []
+
+    def add(self, score: float, verdict: Verdict, defective: bool) -> None:
+        self._scores.append(score)
+        self._outcomes.append((verdict is Verdict.NG, defective))
+
+    @property
+    def auroc(self) -> float | None:
+        return auroc(self._scores, [defective for _, defective in self._outcomes])
+
+    @property
+    def decisions(self) -> Decisions:
+        return Decisions.count(self._outcomes)
 
 
 def names_a_defect(location: str, mask: npt.NDArray[np.bool_]) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _TITLES = {
     "image_auroc": "image\nAUROC",
+    "language_auroc": "words\nAUROC",
     "pixel_auroc": "pixel\nAUROC",
     "pro": "\nPRO",
     "accuracy": "words\nacc.",
@@ -39,12 +40,11 @@ def results_json(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def _result_json(result: Result) -> dict[str, Any]:
-    # The language half decides nothing yet, so a part waits for the vision half alone.
-    vision = percentiles(result.vision_ms)
     return {
         "bundle": result.bundle,
         "shots": result.shots,
         "seeds": list(result.seeds),
+        "decided_by": result.decided_by,
         "categories": {
             name: {
                 "images": category.images,
@@ -61,7 +61,11 @@ def _result_json(result: Result) -> dict[str, Any]:
             for name, category in result.categories.items()
         },
         "mean": dataclasses.asdict(result.mean),
-        "latency_ms": {"vision": vision, "language": percentiles([]), "total": vision},
+        "latency_ms": {
+            "vision": percentiles(result.vision_ms),
+            "language": percentiles(result.language_ms),
+            "total": percentiles(result.total_ms),
+        },
     }
 
 
@@ -74,7 +78,7 @@ def result_table(result: Result) -> Group:
     mean = result.mean
     shown = [name for name in FIGURE_NAMES if getattr(mean, name) is not None]
     seeds = ("seed " if len(result.seeds) == 1 else "seeds ") + ", ".join(str(seed) for seed in result.seeds)
-    references = "1 reference" if result.shots == 1 else f"{result.shots} references"
+    references = {0: "no reference", 1: "1 reference"}.get(result.shots, f"{result.shots} references")
     table = Table(box=SIMPLE_HEAD)
     table.add_column("\ncategory")
     table.add_column("\nimages", justify="right")
@@ -85,7 +89,10 @@ def result_table(result: Result) -> Group:
     table.add_section()
     images = sum(judged.images for judged in result.categories.values())
     table.add_row("mean", str(images), *_cells(mean, shown))
-    legend = "Per cent. acc.: accuracy; bal.: balanced accuracy; calib.: calibrated verdict."
+    legend = (
+        "Per cent. acc.: accuracy; bal.: balanced accuracy; words: language verdict; calib.: calibrated "
+        f"verdict; place: of the {result.decided_by} verdict's true alarms."
+    )
     return Group(f"{result.bundle}, {references}, {seeds}", table, legend)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from edge.errors import BundleError
 from edge.language.model import LanguageModel
@@ -26,18 +27,21 @@ def bundled_model(bundle: Bundle) -> LanguageModel:
             "Have the calibrated score decide (verdict.decided_by, or --decided-by), or build the default "
             "bundle: python -m build_engines build dinov2-s",
         )
-    path = bundle.file(language.base_rows)
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise BundleError(
-            f"Bundle {bundle.name}: {path.name}: {error}.", "Build the bundle again."
-        ) from error
     return LanguageModel(
         gguf=bundle.file(language.gguf),
         sha256=bundle.manifest.files[language.gguf].sha256,
         architecture=language.architecture,
         embedding_width=language.embedding_width,
         embedding_scale=language.embedding_scale,
-        base_rows=np.ascontiguousarray(rows, np.float32),
+        base_rows=_rows(bundle, language.base_rows),
+        turn_rows=_rows(bundle, language.turn_rows),
     )
+
+
+def _rows(bundle: Bundle, name: str) -> npt.NDArray[np.float32]:
+    """Learned rows, float32 (rows, width)."""
+    try:
+        rows = np.load(bundle.file(name), allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BundleError(f"Bundle {bundle.name}: {name}: {error}.", "Build the bundle again.") from error
+    return np.ascontiguousarray(rows, np.float32)

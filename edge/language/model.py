@@ -26,6 +26,7 @@ class LanguageModel:
             row that stands in the place of a token needs that factor; 1 for Llama.
         base_rows: float32 (rows, width), the learned rows that follow every prompt's fixed beginning;
             None where there are none.
+        turn_rows: float32 (rows, width), the learned rows at the end of every further question; likewise.
     """
 
     gguf: Path
@@ -34,6 +35,7 @@ class LanguageModel:
     embedding_width: int
     embedding_scale: float = 1.0
     base_rows: npt.NDArray[np.float32] | None = None
+    turn_rows: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

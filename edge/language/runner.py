@@ -1,14 +1,15 @@
 """The language model at work: a verdict on a part from its embedding rows, then words about it.
 
-The prompt's fixed beginning and the learned base rows lie in sequence 0. Each part gets a copy of it, its rows and the end
-of the question; the verdict is read from the next token's logits. The part keeps its sequence, so
-the words and the dialogue go on where the verdict was made. Words are greedy: no sampling, so the
-same part gives the same words.
+The prompt's fixed beginning and the learned base rows lie in sequence 0. Each part gets a copy of it,
+its rows and the end of the question; the verdict is read from the next token's logits. The part keeps
+its sequence, so the words and the dialogue go on where the verdict was made. Words are greedy: no
+sampling, so the same part gives the same words.
 """
 
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import secrets
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ class Runner:
         limits = limits or Limits()
         self._context = Context(model, limits, sequences=1 + limits.dialogues)
         self._base_rows = model.base_rows
+        self._turn_rows = model.turn_rows
         self._free = list(range(limits.dialogues, 0, -1))
         self._dialogues: OrderedDict[int, _Dialogue] = OrderedDict()
         self._prefix: Prompt | None = None
@@ -87,7 +89,7 @@ class Runner:
         except LanguageError:
             self._give_back(sequence)
             raise
-        number = secrets.randbits(63)  # Random, so that none of a restarted worker's is an old one's.
+        number = _new_number()
         reading = _reading(number, logits, yes, no)
         first_token = yes if reading.verdict is Verdict.NG else no
         self._dialogues[number] = _Dialogue(sequence, prompt, first_token)
@@ -119,14 +121,32 @@ class Runner:
         state = self._state(dialogue)
         if state.first_token is not None:
             yield from ("" for _ in self.answer(dialogue))
-        tokens = self._context.tokens
-        turn = [
-            *tokens(state.prompt.turn_before, markup=True),
-            *tokens(question),
-            *tokens(state.prompt.turn_after, markup=True),
-        ]
-        logits = self._context.feed_tokens(self._state(dialogue).sequence, turn)
+        tokens, sequence = self._context.tokens, self._state(dialogue).sequence
+        asked = [*tokens(state.prompt.turn_before, markup=True), *tokens(question)]
+        answering = tokens(state.prompt.turn_after, markup=True)
+        learned = 0 if self._turn_rows is None else len(self._turn_rows)
+        self._context.require_room(sequence, len(asked) + learned + len(answering))
+        self._context.feed_tokens(sequence, asked)
+        if self._turn_rows is not None:
+            self._context.feed_rows(sequence, self._turn_rows)
+        logits = self._context.feed_tokens(sequence, answering)
         yield from self._write(dialogue, int(logits.argmax()), most_tokens)
+
+    def fork(self, dialogue: int) -> int:
+        """A second dialogue about a part, which goes on from here; neither hears the other.
+
+        Raises:
+            LanguageError: the dialogue is over, or there is room for a single one.
+        """
+        state = self._state(dialogue)
+        self._dialogues.move_to_end(dialogue)  # The room that a new one takes is not its own.
+        if not self._free and len(self._dialogues) == 1:
+            raise LanguageError("There is room for one dialogue only.", "Raise dialogues to 2 or more.")
+        sequence = self._take_sequence()
+        self._context.copy(state.sequence, sequence)
+        number = _new_number()
+        self._dialogues[number] = dataclasses.replace(state, sequence=sequence)
+        return number
 
     def release(self, dialogue: int) -> None:
         """Ends a dialogue and frees its room; does nothing where it is over already."""
@@ -193,6 +213,11 @@ class Runner:
     def _give_back(self, sequence: int) -> None:
         self._context.forget(sequence)
         self._free.append(sequence)
+
+
+def _new_number() -> int:
+    """Random, so that no number of a restarted worker is an old one's."""
+    return secrets.randbits(63)
 
 
 def _reading(dialogue: int, logits: Logits, yes: int, no: int) -> Reading:

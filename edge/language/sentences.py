@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.vision.facts import PLACES, PartFacts
+from edge.language.truth import Truth
+from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES, SURENESS, PartFacts
 
 KINDS = (
     "anomaly",
@@ -111,24 +112,30 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 }
 """Wordings by kind; the last one of each is for scoring only."""
 
-_LEVELS = ("upper", "middle", "lower")
+LEVELS = ("upper", "middle", "lower")
+"""The rows of the nine places, as ``half`` names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One question about a part, its right answer, and the words that a right answer must hold.
+    """One question about a part, its right answer, and what every right answer must say.
 
     Attributes:
         kind: of ``KINDS``.
         question: as asked.
         answer: the sentence that training teaches.
-        needed: an answer is right if it holds all of these words, case aside.
+        truth: what any right answer says.
     """
 
     kind: str
     question: str
     answer: str
-    needed: tuple[str, ...]
+    truth: Truth
+
+
+def level_of(place: str) -> str:
+    """Which of ``LEVELS`` a place lies on."""
+    return LEVELS[PLACES.index(place) // 3]
 
 
 def first_answer(facts: PartFacts) -> str:
@@ -153,76 +160,94 @@ def exchange(kind: str, facts: PartFacts, wording: int = 0, place: str = PLACES[
         place: what ``at_place`` asks about.
     """
     question = QUESTIONS[kind][wording].format(place=place)
-    answer, needed = _ANSWERS[kind](facts, place)
-    return Exchange(kind, question, answer, needed)
+    answer, truth = _ANSWERS[kind](facts, place)
+    return Exchange(kind, question, answer, truth)
 
 
 def is_right(said: str, wanted: Exchange) -> bool:
-    """Whether the words that were said hold what the right answer must hold."""
-    words = said.lower().replace(",", " ").replace(".", " ").replace(":", " ").split()
-    text = f" {' '.join(words)} "
-    return all(f" {needed.lower()} " in text for needed in wanted.needed)
+    """Whether the words that were said are a right answer; see :class:`Truth`.
+
+    A place is right where it holds a fair share of the anomalies: one that lies across two places may
+    be named by either.
+    """
+    return wanted.truth.is_in(said)
 
 
-def _anomaly(facts: PartFacts, _: str) -> tuple[str, tuple[str, ...]]:
+def _whether(true: bool) -> Truth:
+    return Truth.one_of({"yes" if true else "no"}, ("yes", "no"))
+
+
+def _places(facts: PartFacts) -> frozenset[str]:
+    return facts.places | {facts.place}
+
+
+def _anomaly(facts: PartFacts, _: str) -> tuple[str, Truth]:
+    truth = _whether(facts.anomalous)
     if not facts.anomalous:
-        return f"No, {_NOTHING[0].lower()}{_NOTHING[1:]}", ("no",)
-    return f"Yes, there is a defect at the {facts.place}.", ("yes",)
+        return f"No, {_NOTHING[0].lower()}{_NOTHING[1:]}", truth
+    return f"Yes, there is a defect at the {facts.place}.", truth
 
 
-def _count(facts: PartFacts, _: str) -> tuple[str, tuple[str, ...]]:
+def _count(facts: PartFacts, _: str) -> tuple[str, Truth]:
+    truth = Truth.one_of({facts.count or "no"}, ("no", *COUNTS))
     if not facts.anomalous:
-        return _NOTHING, ("no",)
+        return _NOTHING, truth
     if facts.count == "one":
-        return "There is one anomaly.", ("one",)
-    return f"There are {facts.count} anomalies.", (facts.count,)
+        return "There is one anomaly.", truth
+    return f"There are {facts.count} anomalies.", truth
 
 
-def _place(facts: PartFacts, _: str) -> tuple[str, tuple[str, ...]]:
+def _place(facts: PartFacts, _: str) -> tuple[str, Truth]:
     if not facts.anomalous:
-        return _NOTHING, ("no",)
-    return f"It is at the {facts.place} of the image.", (f"at the {facts.place} of",)
+        return _NOTHING, Truth.one_of({"no"}, PLACES)
+    return f"It is at the {facts.place} of the image.", Truth.one_of(_places(facts), ("no", *PLACES))
 
 
-def _size(facts: PartFacts, _: str) -> tuple[str, tuple[str, ...]]:
-    return (f"It is {facts.size}.", (facts.size,)) if facts.anomalous else (_NOTHING, ("no",))
+def _size(facts: PartFacts, _: str) -> tuple[str, Truth]:
+    truth = Truth.one_of({facts.size or "no"}, ("no", *SIZES))
+    return (f"It is {facts.size}." if facts.anomalous else _NOTHING), truth
 
 
-def _sureness(facts: PartFacts, _: str) -> tuple[str, tuple[str, ...]]:
-    return f"I am {facts.sureness}.", (facts.sureness,)
+def _sureness(facts: PartFacts, _: str) -> tuple[str, Truth]:
+    return f"I am {facts.sureness}.", Truth.one_of({facts.sureness}, SURENESS)
 
 
-def _shape(facts: PartFacts, _: str) -> tuple[str, tuple[str, ...]]:
+def _shape(facts: PartFacts, _: str) -> tuple[str, Truth]:
+    truth = Truth.one_of({facts.shape or "no"}, ("no", *SHAPES))
     if not facts.anomalous:
-        return _NOTHING, ("no",)
+        return _NOTHING, truth
     if facts.shape == "streak":
-        return "It is a streak, long and thin, such as a scratch or a crack.", ("streak",)
-    return "It is a spot, such as a stain, a hole or a dent.", ("spot",)
+        return "It is a streak, long and thin, such as a scratch or a crack.", truth
+    return "It is a spot, such as a stain, a hole or a dent.", truth
 
 
-def _acceptable(facts: PartFacts, _: str) -> tuple[str, tuple[str, ...]]:
+def _acceptable(facts: PartFacts, _: str) -> tuple[str, Truth]:
+    truth = _whether(not facts.anomalous)
     if not facts.anomalous:
-        return "Yes, the part is acceptable.", ("yes",)
-    return "No, the part is not acceptable.", ("no",)
+        return "Yes, the part is acceptable.", truth
+    return "No, the part is not acceptable.", truth
 
 
-def _action(facts: PartFacts, _: str) -> tuple[str, tuple[str, ...]]:
+def _action(facts: PartFacts, _: str) -> tuple[str, Truth]:
     if not facts.anomalous:
-        return "Nothing, the part is good.", ("nothing",)
-    return f"Reject the part and check it at the {facts.place}.", ("reject", f"at the {facts.place}")
+        return "Nothing, the part is good.", Truth.one_of({"nothing"}, ("reject", *PLACES))
+    places = _places(facts)
+    truth = Truth.one_of({"reject"}, {"nothing", *PLACES} - places, places)
+    return f"Reject the part and check it at the {facts.place}.", truth
 
 
-def _at_place(facts: PartFacts, place: str) -> tuple[str, tuple[str, ...]]:
+def _at_place(facts: PartFacts, place: str) -> tuple[str, Truth]:
+    truth = _whether(place in facts.places)
     if place in facts.places:
-        return f"Yes, there is a defect at the {place}.", ("yes",)
-    return f"No, there is no defect at the {place}.", ("no",)
+        return f"Yes, there is a defect at the {place}.", truth
+    return f"No, there is no defect at the {place}.", truth
 
 
-def _half(facts: PartFacts, _: str) -> tuple[str, tuple[str, ...]]:
+def _half(facts: PartFacts, _: str) -> tuple[str, Truth]:
     if not facts.anomalous:
-        return _NOTHING, ("no",)
-    level = _LEVELS[PLACES.index(facts.place) // 3]
-    return f"It is in the {level} part of the image.", (level,)
+        return _NOTHING, Truth.one_of({"no"}, LEVELS)
+    right = {level_of(place) for place in _places(facts)}
+    return f"It is in the {level_of(facts.place)} part of the image.", Truth.one_of(right, ("no", *LEVELS))
 
 
 _ANSWERS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
@@ -37,13 +38,14 @@ _TURNED_REFERENCES = 2
 _WORTH_TURNING = 0.9
 _RAW_SCALE = as_float32([0, 1])
 _RAW_BOUNDARY = as_float32([1])
-_NO_TEXT = as_float32([1, 0])
 
-TEXT_WEIGHT = 1.0
-"""What the text map counts for beside the reference map; see :func:`enroll`."""
+TEXT_WEIGHT = 2.0
+"""What the text map counts for beside the reference map.
 
-# Where good parts already look abnormal all over, words cannot tell more.
-_MOST_USUAL = 0.95
+A patch that is told as wholly abnormal, where the good patch that it matches is not at all, is worth
+this many times the distance that a good part's places have to each other. Measured on validation
+products of training: image AUROC .920 (1 reference) without words, .934 with a weight of 2.
+"""
 
 
 def enroll(
@@ -90,6 +92,23 @@ def graph_memory(engine: Engine, **arrays: Array) -> dict[str, Array]:
     return {name: arrays[name] for name in engine.memory_shapes}
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Bank:
+    """Good patches: features (rows, width), and the share of *abnormal* that each shows, (rows,)."""
+
+    features: Array
+    text: Array
+
+    def rows(self, chosen: npt.NDArray[np.intp]) -> _Bank:
+        return _Bank(np.ascontiguousarray(self.features[chosen]), np.ascontiguousarray(self.text[chosen]))
+
+
+def _joined(views: Sequence[Encoded]) -> _Bank:
+    """All patches of some views; where the graph has no text decoder, none is told as abnormal."""
+    texts = [np.zeros(len(v.features), np.float32) if v.text is None else v.text for v in views]
+    return _Bank(np.concatenate([v.features for v in views]), np.concatenate(texts))
+
+
 class _Enrollment:
     """One product's enrollment: the features made so far and where they came from."""
 
@@ -100,23 +119,23 @@ class _Enrollment:
         self._seed = seed
         self._progress = progress
         self._encoded = [engine.encode(image) for image in self._counted(self._images, "reading references")]
-        self._text_scale = _NO_TEXT
+        self._text_worth = as_float32([0])
 
     def learn(self, bundle_id: str, rotations: str) -> Memory:
         if rotations == "auto":
             rotations = self._explaining_rotations()
+        self._text_worth = self._worth_of_text()
         bank, owners = self._bank(TURNS_DEG[rotations])
-        if "text_scale" in self._engine.memory_shapes:
-            self._text_scale = self._scale_of_text(bank, owners)
         evidence = self._evidence(bank, owners)
         calibration = calibrate(evidence)
         good = evidence.leave_one_out if evidence.leave_one_out.size else evidence.views
         return Memory(
             arrays=graph_memory(
                 self._engine,
-                bank=bank,
+                bank=bank.features,
+                bank_text=bank.text,
                 scale=calibration.scale,
-                text_scale=self._text_scale,
+                text_worth=self._text_worth,
                 boundary=as_float32([calibration.boundary]),
             ),
             bundle_id=bundle_id,
@@ -141,7 +160,7 @@ class _Enrollment:
         scores = np.empty((len(tried), len(angles)))
         steps = [(i, a) for i in tried for a in range(len(angles))]
         for i, a in self._counted(steps, "trying orientations"):
-            others = np.concatenate([e.features for j, e in enumerate(self._encoded) if j != i])
+            others = _joined([e for j, e in enumerate(self._encoded) if j != i])
             view = self._encoded[i] if a == 0 else self._engine.encode(turned(self._images[i], angles[a]))
             scores[i, a] = self._raw_score(view, others)
         logs = np.log(np.maximum(scores, 1e-4))
@@ -153,20 +172,20 @@ class _Enrollment:
                 best, explained = kind, score
         return best
 
-    def _bank(self, angles_deg: Sequence[float]) -> tuple[Array, npt.NDArray[np.intp]]:
-        """The bank, (rows, width), and the reference that each row came from."""
-        features: list[Array] = []
+    def _bank(self, angles_deg: Sequence[float]) -> tuple[_Bank, npt.NDArray[np.intp]]:
+        """The bank and the reference that each row came from."""
+        views: list[Encoded] = []
         owners: list[int] = []
         turns = [(i, angle) for i in range(len(self._images)) for angle in angles_deg]
         for i, angle in self._counted(turns, "building the bank"):
             view = self._encoded[i] if angle == 0 else self._engine.encode(turned(self._images[i], angle))
-            features.append(view.features)
+            views.append(view)
             owners.extend([i] * len(view.features))
-        joined = np.concatenate(features)
-        kept = coreset(joined, BANK_ROWS, self._seed)
-        return np.ascontiguousarray(joined[kept]), np.array(owners, np.intp)[kept]
+        joined = _joined(views)
+        kept = coreset(joined.features, BANK_ROWS, self._seed)
+        return joined.rows(kept), np.array(owners, np.intp)[kept]
 
-    def _evidence(self, bank: Array, owners: npt.NDArray[np.intp]) -> Evidence:
+    def _evidence(self, bank: _Bank, owners: npt.NDArray[np.intp]) -> Evidence:
         several = len(self._images) > 1
         banks = self._banks(bank, owners)
         rng = np.random.default_rng(self._seed)
@@ -194,31 +213,26 @@ class _Enrollment:
             typical_defects=as_float32(typical or scores),
         )
 
-    def _banks(self, bank: Array, owners: npt.NDArray[np.intp]) -> list[Array]:
+    def _banks(self, bank: _Bank, owners: npt.NDArray[np.intp]) -> list[_Bank]:
         """What each reference is judged by: the others; a lone one by itself."""
         if len(self._images) == 1:
             return [bank]
-        return [np.ascontiguousarray(bank[owners != i]) for i in range(len(self._images))]
+        return [bank.rows(np.flatnonzero(owners != i)) for i in range(len(self._images))]
 
-    def _scale_of_text(self, bank: Array, owners: npt.NDArray[np.intp]) -> Array:
-        """What good parts show of *abnormal*, and what more of it counts for.
+    def _worth_of_text(self) -> Array:
+        """What a share of *abnormal* counts for, so that words and references speak on one scale."""
+        places = [self_similarity_score(e.features, self._engine.grid) for e in self._encoded]
+        return as_float32([TEXT_WEIGHT * float(np.mean(places))])
 
-        A patch that the text decoder is sure of is worth ``TEXT_WEIGHT`` times the distance that
-        good parts show, so that words and references speak on one scale.
-        """
-        if len(self._images) == 1:
-            good = [self_similarity_score(self._encoded[0].features, self._engine.grid)]
-        else:
-            banks = self._banks(bank, owners)
-            good = [self._raw_score(e, banks[i]) for i, e in enumerate(self._encoded)]
-        shares = [float(e.text.max()) for e in self._encoded if e.text is not None]
-        usual = min(max(shares), _MOST_USUAL)
-        return as_float32([usual, TEXT_WEIGHT * float(np.mean(good)) / (1 - usual)])
-
-    def _raw_score(self, encoded: Encoded, bank: Array) -> float:
+    def _raw_score(self, encoded: Encoded, bank: _Bank) -> float:
         """The graph's score before calibration."""
         memory = graph_memory(
-            self._engine, bank=bank, scale=_RAW_SCALE, text_scale=self._text_scale, boundary=_RAW_BOUNDARY
+            self._engine,
+            bank=bank.features,
+            bank_text=bank.text,
+            scale=_RAW_SCALE,
+            text_worth=self._text_worth,
+            boundary=_RAW_BOUNDARY,
         )
         return self._engine.match(encoded, memory).score
 

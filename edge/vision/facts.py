@@ -27,10 +27,15 @@ SIZE_LIMITS = (0.006, 0.03)
 STREAK_ELONGATION = 2.5
 """A streak is at least this many times as long as it is wide."""
 
+SURE_FROM = (1.0, 2.5)
+"""Below the first absolute evidence, in log-odds, a verdict is not sure, from the second on very sure."""
+
 # Parts of one anomaly that lie nearer to each other than this share of the image's side are told as one.
 _JOINED_WITHIN = 0.05
 # A cell holds an anomaly where at least this share of it lies there: not where it only grazes it.
 _SHARE_IN_CELL = 0.15
+# An anomaly that spreads over the whole image has no such share anywhere, and fills cells instead.
+_SHARE_OF_CELL = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class PartFacts:
     Attributes:
         count: of ``COUNTS``; empty for a good part, and so are the following.
         place: of the main anomaly, one of ``PLACES``.
-        places: every place that holds a part of an anomaly.
+        places: every place that holds a fair share of the anomalies, the main one's place among them.
         size, shape: of the main anomaly, of ``SIZES`` and ``SHAPES``.
         sureness: how far the part is from the verdict's boundary, of ``SURENESS``.
     """
@@ -70,14 +75,25 @@ def facts_of_mask(mask: Mask, sureness: str = SURENESS[-1]) -> PartFacts:
         return PartFacts(sureness=sureness)
     pieces = _pieces(on)
     main = max(pieces, key=lambda piece: int(np.count_nonzero(piece)))
+    place = main_place(main)
     return PartFacts(
-        count=COUNTS[min(len(pieces), len(COUNTS)) - 1],
-        place=main_place(main),
-        places=places_of(on),
+        count=count_of(len(pieces)),
+        place=place,
+        places=places_of(on) | {place},
         size=size_of(float(np.count_nonzero(main)) / on.size),
         shape=shape_of(main),
         sureness=sureness,
     )
+
+
+def count_of(number: int) -> str:
+    """The word for this many anomalies; empty for none."""
+    return COUNTS[min(number, len(COUNTS)) - 1] if number else ""
+
+
+def sureness_of(evidence: float) -> str:
+    """The word for this much evidence, in log-odds: its sign is the verdict, its size the sureness."""
+    return SURENESS[int(np.searchsorted(SURE_FROM, abs(evidence), side="right"))]
 
 
 def size_of(share: float) -> str:
@@ -102,9 +118,17 @@ def elongation(piece: Mask) -> float:
 
 
 def places_of(on: Mask) -> frozenset[str]:
-    """The places that hold a fair share of the anomalous pixels or nearly fill with them."""
-    shares = _cell_sums(on) / max(int(np.count_nonzero(on)), 1)
-    return frozenset(PLACES[i] for i in np.flatnonzero(shares >= _SHARE_IN_CELL))
+    """The places that hold a fair share of the anomalous pixels, or are filled with them by half."""
+    sums = _cell_sums(on)
+    shares, filled = sums / max(int(sums.sum()), 1), sums * len(PLACES) / on.size
+    return frozenset(
+        PLACES[i] for i in np.flatnonzero((shares >= _SHARE_IN_CELL) | (filled >= _SHARE_OF_CELL))
+    )
+
+
+def touched_places(on: Mask) -> frozenset[str]:
+    """The places that hold any anomalous pixel."""
+    return frozenset(PLACES[i] for i in np.flatnonzero(_cell_sums(on)))
 
 
 def main_place(piece: Mask) -> str:

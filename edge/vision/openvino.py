@@ -1,8 +1,8 @@
 """The vision graph on CPUs, by OpenVINO.
 
-The graph is cut at ``features`` and ``text`` into the encoder and the matching head. The head always computes in
-float32, where the encoder may compute in bf16 or int8: a distance is a small difference of large
-numbers. And the features that enrollment stores are, to the bit, those that inspection computes.
+The graph is cut at ``features`` and ``text`` into the encoder and the matching head. The head always
+computes in float32, where the encoder may compute in bf16 or int8: a distance is a small difference of
+large numbers. And the features that enrollment stores are, to the bit, those that inspection computes.
 """
 
 from __future__ import annotations

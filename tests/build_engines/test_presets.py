@@ -46,6 +46,29 @@ def test_taps_that_the_source_spoils_or_twice_the_same_are_refused(taps: tuple[i
     assert "6, 7, 8, 9, 10" in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("size", "taps", "talks"),
+    [
+        (None, None, True),
+        ((336, 336), None, True),  # what was trained reads patches, whatever their number
+        (None, (6, 7, 8, 9), True),
+        (None, (6, 7, 8), False),  # each tap has a trained layer of its own
+        (None, (9, 8, 7, 6), False),
+        ((336, 336), (6, 7, 8, 10), False),
+    ],
+)
+def test_other_taps_than_those_that_were_trained_drop_the_language_half(
+    size: tuple[int, int] | None, taps: tuple[int, ...] | None, talks: bool
+) -> None:
+    preset = load_preset("dinov2-s")
+    assert preset.adapted(size, taps).language == (preset.language if talks else None)
+    assert preset.language is not None
+
+
+def test_a_preset_may_only_see(tmp_path: Path) -> None:
+    assert tiny_preset(tmp_path).language is None
+
+
 def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="no preset 'dinov9'") as caught:
         load_preset("dinov9")
@@ -60,6 +83,9 @@ def test_an_unknown_preset_is_answered_with_the_known_ones() -> None:
         ({"precisions": ["fp64"]}, "precisions"),
         ({"source": {"kind": "ftp"}}, "source"),
         ({"surprise": 1}, "surprise"),
+        ({"language": {"weights": "w.safetensors"}}, "language.quantization"),
+        ({"language": {"weights": "w.safetensors", "quantization": "Q2_K"}}, "language.quantization"),
+        ({"language": {"weights": "w.safetensors", "quantization": "Q4_0", "lora": 1}}, "language.lora"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, changes: dict[str, object], words: str) -> None:

@@ -14,10 +14,11 @@ import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 import models
-from build_engines.export import export_bundle
-from build_engines.learned import read_learned
+from build_engines.draft import draft
+from build_engines.export import FP32_FILE, GRAPHS, export_bundle, read_weights, save_onnx, vision_graph
+from build_engines.learned import Learned, read_learned
 from build_engines.presets import Preset, load_preset
-from edge.bundle import Bundle, Manifest, Parity, Precision
+from edge.bundle import Bundle, Encoder, Manifest, Parity, Precision
 from edge.fetch import sha256_of
 from edge.language.library import load
 
@@ -68,6 +69,23 @@ def tiny_bundle(folder: Path, precisions: tuple[Precision, ...] = ("fp32",)) -> 
     """The tiny encoder's bundle in ``folder``, its parity taken as measured."""
     folder.mkdir(parents=True, exist_ok=True)
     return _taken_as_measured(export_bundle(tiny_preset(folder), folder / "bundle", precisions, print))
+
+
+def tiny_learned_bundle(folder: Path, learned: Learned) -> Bundle:
+    """The tiny encoder's bundle with what was learned for its taps in the graph; no language model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    preset = tiny_preset(folder)
+    vit = read_weights(preset, preset.source.fetch())
+    save_onnx(vision_graph(vit, preset.input_size, preset.taps, learned), folder / "bundle" / FP32_FILE)
+    encoder = Encoder(
+        family=preset.family,
+        input_size=preset.input_size,
+        patch=PATCH,
+        taps=preset.taps,
+        width=WIDTH,
+        feature_width=WIDTH,
+    )
+    return _taken_as_measured(draft(folder / "bundle", preset, encoder, {"fp32": GRAPHS["fp32"]}))
 
 
 def speaking_bundle(folder: Path) -> Bundle:

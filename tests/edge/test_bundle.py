@@ -13,6 +13,12 @@ from edge.errors import BundleError
 from edge.fetch import sha256_of
 
 GRAPHS = {"vision.fp32.onnx": b"graph in fp32", "vision.int8.onnx": b"graph in int8"}
+TALKING = {  # A language half whose files are listed, if nothing like what they should be.
+    "gguf": "vision.fp32.onnx",
+    "base_rows": "vision.int8.onnx",
+    "architecture": "llama",
+    "embedding_width": 576,
+}
 
 
 def written(folder: Path, **changes: Any) -> Path:
@@ -52,6 +58,13 @@ def test_an_intact_bundle_is_loaded(tmp_path: Path) -> None:
     assert bundle.name == "small"
     assert bundle.manifest.encoder.grid == (32, 32)
     assert bundle.file(bundle.graph("int8").file).read_bytes() == GRAPHS["vision.int8.onnx"]
+
+
+def test_a_bundle_may_talk_or_only_see(tmp_path: Path) -> None:
+    assert Bundle.load(written(tmp_path / "a")).manifest.language is None
+    language = Bundle.load(written(tmp_path / "b", language=TALKING)).manifest.language
+    assert language is not None
+    assert (language.embedding_width, language.embedding_scale) == (576, 1.0)
 
 
 def test_the_same_files_give_the_same_id_and_others_another(tmp_path: Path) -> None:
@@ -102,6 +115,10 @@ def test_a_file_that_was_cut_short_is_named(tmp_path: Path) -> None:
         ({"files": {"a": {"sha256": "short", "bytes": 1}}}, "sha256"),
         ({"graphs": {"fp32": {"file": "other.onnx", "float_type": "f32"}}}, "not among the files"),
         ({"graphs": {"fp8": {"file": "vision.fp32.onnx", "float_type": "f32"}}}, "graphs"),
+        # a language half whose files nobody checks
+        ({"language": {**TALKING, "gguf": "model.gguf"}}, "language half's 'model.gguf' is not among the"),
+        ({"language": {**TALKING, "base_rows": "rows.npy"}}, "language half's 'rows.npy' is not among the"),
+        ({"language": {**TALKING, "embedding_width": "wide"}}, "embedding_width"),
     ],
 )
 def test_a_manifest_that_cannot_be_trusted_is_refused(

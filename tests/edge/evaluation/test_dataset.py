@@ -195,3 +195,12 @@ def test_a_mask_that_cannot_be_right_is_refused(nut, damage, message):
         read_mask(category.test[0], SIZE)
     assert "0.png" in caught.value.message
     assert caught.value.remedy
+
+
+def test_a_description_is_read_as_one_line(nut):
+    assert find_categories([nut])[0].description == ""
+    (nut / "description.txt").write_text("a hexagonal nut,\n  seen from above\n")
+    assert find_categories([nut])[0].description == "a hexagonal nut, seen from above"
+    (nut / "description.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(DatasetError, match=r"description\.txt"):
+        find_categories([nut])

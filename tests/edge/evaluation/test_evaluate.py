@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.errors import DatasetError, FrameError
+from edge.errors import DatasetError, FrameError, ProductError
 from edge.evaluation.dataset import find_categories
 from edge.evaluation.evaluate import Plan, evaluate
+from edge.language.in_process import opened_runner
 from edge.vision.openvino import OpenVinoEngine
 from tests.edge.evaluation.conftest import write_plates
 
@@ -30,15 +31,15 @@ def figures(results):
     ]
 
 
-def test_encoding_each_image_once_changes_no_figure(engine, plates):
+def test_encoding_each_image_once_changes_no_figure(engine, plates, small_bundle):
     categories = find_categories([plates])
-    once = evaluate(categories, engine, "tiny", Plan((1, 2), (0, 1)))
-    whole = evaluate(categories, engine, "tiny", Plan((1, 2), (0, 1), whole_graph=True))
+    once = evaluate(categories, engine, small_bundle, Plan((1, 2), (0, 1)))
+    whole = evaluate(categories, engine, small_bundle, Plan((1, 2), (0, 1), whole_graph=True))
     assert figures(once) == figures(whole)
 
 
-def test_every_number_of_references_and_every_seed_is_judged(engine, plates):
-    one, three = evaluate(find_categories([plates]), engine, "tiny", Plan((1, 3), (5, 6, 7)))
+def test_every_number_of_references_and_every_seed_is_judged(engine, plates, small_bundle):
+    one, three = evaluate(find_categories([plates]), engine, small_bundle, Plan((1, 3), (5, 6, 7)))
     assert (one.shots, three.shots) == (1, 3)
     for result in (one, three):
         judged = result.categories["plates"]
@@ -52,8 +53,8 @@ def test_every_number_of_references_and_every_seed_is_judged(engine, plates):
     assert list(drawn) == [path.name for path in category.references(3, seed=7)]
 
 
-def test_stains_that_anybody_sees_are_found(engine, plates):
-    (result,) = evaluate(find_categories([plates]), engine, "tiny", Plan((4,), (0,)))
+def test_stains_that_anybody_sees_are_found(engine, plates, small_bundle):
+    (result,) = evaluate(find_categories([plates]), engine, small_bundle, Plan((4,), (0,)))
     mean = result.mean
     assert mean.image_auroc == 1.0
     assert mean.pixel_auroc > 0.8
@@ -61,51 +62,111 @@ def test_stains_that_anybody_sees_are_found(engine, plates):
     assert (mean.accuracy, mean.balanced_accuracy) == (None, None)
 
 
-def test_without_masks_the_pixel_figures_are_missing_and_the_others_stay(engine, plates):
-    with_masks = evaluate(find_categories([plates]), engine, "tiny", Plan())[0].mean
+def test_without_masks_the_pixel_figures_are_missing_and_the_others_stay(engine, plates, small_bundle):
+    with_masks = evaluate(find_categories([plates]), engine, small_bundle, Plan())[0].mean
     shutil.rmtree(plates / "ground_truth")
-    without = evaluate(find_categories([plates]), engine, "tiny", Plan())[0].mean
+    without = evaluate(find_categories([plates]), engine, small_bundle, Plan())[0].mean
     assert (without.pixel_auroc, without.pro, without.location_accuracy) == (None, None, None)
     assert without.image_auroc == with_masks.image_auroc
     assert without.accuracy_calibration == with_masks.accuracy_calibration
 
 
-def test_means_are_over_categories(engine, plates):
+def test_means_are_over_categories(engine, plates, small_bundle):
     write_plates(plates.parent / "more")
-    (result,) = evaluate(find_categories([plates.parent]), engine, "tiny", Plan((1,), (0, 1)))
+    (result,) = evaluate(find_categories([plates.parent]), engine, small_bundle, Plan((1,), (0, 1)))
     assert list(result.categories) == ["more", "plates"]
     each = [category.figures.image_auroc for category in result.categories.values()]
     assert result.mean.image_auroc == pytest.approx(sum(each) / 2)
 
 
-def test_too_many_shots_are_refused_before_any_work(engine, plates):
+def test_too_many_shots_are_refused_before_any_work(engine, plates, small_bundle):
     seen = []
     write_plates(plates.parent / "more")
     shutil.rmtree(plates / "train/good")
     shutil.copytree(plates / "test/good", plates / "train/good")  # 4 in the second category, 5 in the first
     with pytest.raises(DatasetError, match="plates: 5 references"):
         evaluate(
-            find_categories([plates.parent]), engine, "tiny", Plan((1, 5)), lambda *what: seen.append(what)
+            find_categories([plates.parent]),
+            engine,
+            small_bundle,
+            Plan((1, 5)),
+            lambda *what: seen.append(what),
         )
     assert seen == []
 
 
-def test_an_image_that_cannot_be_inspected_is_named(engine, plates):
+def test_an_image_that_cannot_be_inspected_is_named(engine, plates, small_bundle):
     path = plates / "test/stain/2.png"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FrameError, match=r"stain/2\.png"):
-        evaluate(find_categories([plates]), engine, "tiny", Plan())
+        evaluate(find_categories([plates]), engine, small_bundle, Plan())
 
 
-def test_a_reference_that_cannot_be_learned_is_named_with_its_category(engine, plates):
+def test_a_reference_that_cannot_be_learned_is_named_with_its_category(engine, plates, small_bundle):
     for path in (plates / "train/good").iterdir():
         cv2.imwrite(str(path), np.full((20, 20), 90, np.uint8))
     with pytest.raises(FrameError, match="plates: Reference 1: The image is 20x20"):
-        evaluate(find_categories([plates]), engine, "tiny", Plan())
+        evaluate(find_categories([plates]), engine, small_bundle, Plan())
 
 
-def test_progress_names_the_category_and_reaches_its_images(engine, plates):
+def test_progress_names_the_category_and_reaches_its_images(engine, plates, small_bundle):
     seen = []
-    evaluate(find_categories([plates]), engine, "tiny", Plan(), lambda *what: seen.append(what))
+    evaluate(find_categories([plates]), engine, small_bundle, Plan(), lambda *what: seen.append(what))
     inspecting = [(done, total) for what, done, total in seen if what == "plates (1 of 1): inspecting"]
     assert inspecting == [(number, 8) for number in range(8)]
+
+
+@pytest.fixture(scope="module")
+def speaking(speaking_bundle):
+    """An engine with a language half, and its language model."""
+    engine = OpenVinoEngine(speaking_bundle, "fp32")
+    with opened_runner(speaking_bundle) as runner:
+        yield engine, runner
+    engine.close()
+
+
+def test_the_language_model_decides_where_it_is_asked(speaking, speaking_bundle, plates):
+    engine, runner = speaking
+    (plates / "description.txt").write_text("a bright disc\n on a dark plate\n")
+    (category,) = find_categories([plates])
+    assert category.description == "a bright disc on a dark plate"
+    (asked,) = evaluate([category], engine, speaking_bundle, Plan((4,)), runner=runner)
+    (silent,) = evaluate([category], engine, speaking_bundle, Plan((4,)))
+    assert (asked.decided_by, silent.decided_by) == ("language", "calibration")
+    assert (len(asked.language_ms), silent.language_ms) == (8, [])
+    assert min(asked.language_ms) > 0
+    assert silent.total_ms == silent.vision_ms
+    assert asked.total_ms[3] == asked.vision_ms[3] + asked.language_ms[3]
+    told = asked.mean
+    assert (told.language_auroc, told.accuracy, told.balanced_accuracy) == (1.0, 1.0, 1.0)
+    assert told.accuracy_calibration == silent.mean.accuracy_calibration
+    assert told.image_auroc == silent.mean.image_auroc
+    assert (silent.mean.language_auroc, silent.mean.accuracy) == (None, None)
+    assert runner.open_dialogues == 0
+
+
+def test_a_language_model_changes_no_figure_of_the_whole_graph(speaking, speaking_bundle, plates):
+    engine, runner = speaking
+    (category,) = find_categories([plates])
+    few = [category.limited(4)]
+    once = evaluate(few, engine, speaking_bundle, Plan(), runner=runner)
+    whole = evaluate(few, engine, speaking_bundle, Plan(whole_graph=True), runner=runner)
+    assert figures(once) == figures(whole)
+
+
+def test_without_references_a_bundle_must_have_a_text_map(engine, plates, small_bundle):
+    with pytest.raises(ProductError, match="no text map"):
+        evaluate(find_categories([plates]), engine, small_bundle, Plan((0,)))
+
+
+@pytest.mark.slow
+def test_without_references_one_seed_stands_for_all(default_bundle, plates):
+    engine = OpenVinoEngine(default_bundle)
+    few = [find_categories([plates])[0].limited(4)]
+    (result,) = evaluate(few, engine, default_bundle, Plan((0,), (3, 4)))
+    engine.close()
+    assert result.seeds == (3,)
+    (trial,) = result.categories["plates"].by_seed
+    assert trial.references == ()
+    assert trial.figures.image_auroc is not None
+    assert len(result.vision_ms) == 4

@@ -7,6 +7,7 @@ import pytest
 
 from edge.evaluation.referee import Figures, Referee, mean_figures, names_a_defect
 from edge.inspection import Verdict
+from edge.language import Reading
 from edge.vision.inspector import Finding
 
 SHAPE = (30, 60)
@@ -56,6 +57,24 @@ def test_only_the_language_half_can_give_the_language_figures():
     referee = Referee()
     referee.add(finding(Verdict.OK, 0.1), False, GOOD)
     assert (referee.figures().accuracy, referee.figures().balanced_accuracy) == (None, None)
+
+
+def said(yes, no):
+    return Reading(dialogue=1, yes_logit=yes, no_logit=no, p_anomaly=0.5)
+
+
+def test_the_language_verdict_has_figures_of_its_own_and_decides_on_the_place():
+    referee = Referee()
+    referee.add(finding(Verdict.NG, 0.9, "center"), False, GOOD, said(1.0, 3.0))  # rightly ok
+    referee.add(finding(Verdict.OK, 0.1, "top left"), True, TOP_LEFT, said(3.0, 1.0))  # rightly ng
+    referee.add(
+        finding(Verdict.NG, 0.8, "bottom"), True, TOP_LEFT, said(0.0, 0.5)
+    )  # missed: its place is none
+    figures = referee.figures()
+    assert (figures.accuracy, figures.accuracy_calibration) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+    assert (figures.balanced_accuracy, figures.balanced_accuracy_calibration) == (0.75, 0.25)
+    assert (figures.language_auroc, figures.image_auroc) == (1.0, 0.0)
+    assert figures.location_accuracy == 1.0
 
 
 def test_place_counts_true_alarms_with_a_mask_and_nothing_else():

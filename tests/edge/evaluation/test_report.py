@@ -37,8 +37,9 @@ def closed(properties):
 SCHEMA = closed(
     {
         "bundle": {"type": "string"},
-        "shots": {"type": "integer", "minimum": 1},
+        "shots": {"type": "integer", "minimum": 0},
         "seeds": {"type": "array", "items": {"type": "integer"}},
+        "decided_by": {"enum": ["language", "calibration"]},
         "categories": {
             "type": "object",
             "additionalProperties": closed(
@@ -64,12 +65,23 @@ SCHEMA = closed(
 )
 
 
-def result(shots=1):
-    one = Figures(0.9, 0.8, 0.7, None, None, 0.6, 0.5, None)
-    two = Figures(0.7, None, None, None, None, 0.8, 0.7, None)
+def result(shots=1, language=None):
+    """Two categories, judged by the calibrated score, and by a language model where figures are given."""
+    one = Figures(
+        image_auroc=0.9,
+        pixel_auroc=0.8,
+        pro=0.7,
+        accuracy_calibration=0.6,
+        balanced_accuracy_calibration=0.5,
+        **(language or {}),
+    )
+    two = Figures(image_auroc=0.7, accuracy_calibration=0.8, balanced_accuracy_calibration=0.7)
     nut = CategoryResult(7, (SeedResult(0, ("1.png",), one), SeedResult(1, ("2.png",), two)))
     bolt = CategoryResult(5, (SeedResult(0, ("1.png",), one), SeedResult(1, ("3.png",), one)))
-    return Result("tiny-0123abcd", shots, (0, 1), {"nut": nut, "bolt": bolt}, [10.0, 20.0, 30.0])
+    by, language_ms = ("calibration", []) if language is None else ("language", [5.0, 1.0, 3.0])
+    return Result(
+        "tiny-0123abcd", shots, (0, 1), by, {"nut": nut, "bolt": bolt}, [10.0, 20.0, 30.0], language_ms
+    )
 
 
 def test_one_number_of_references_gives_the_promised_json():
@@ -81,6 +93,17 @@ def test_one_number_of_references_gives_the_promised_json():
     assert written["mean"]["accuracy"] is None
     assert written["latency_ms"]["vision"]["p50"] == 20.0
     assert written["latency_ms"]["language"] == {"p50": None, "p99": None}
+    assert written["latency_ms"]["total"]["p50"] == 20.0
+
+
+def test_a_language_verdict_adds_its_figures_and_its_time():
+    written = results_json([result(language={"accuracy": 1.0, "language_auroc": 0.95})])
+    jsonschema.validate(written, SCHEMA)
+    assert written["decided_by"] == "language"
+    assert written["categories"]["bolt"]["accuracy"] == 1.0
+    assert written["categories"]["bolt"]["language_auroc"] == 0.95
+    latency = written["latency_ms"]
+    assert (latency["language"]["p50"], latency["total"]["p50"]) == (3.0, 21.0)
 
 
 def test_several_numbers_of_references_give_one_such_json_each():
@@ -98,7 +121,9 @@ def test_the_table_shows_the_figures_that_there_are():
     assert "4 references" in shown
     for word in ("nut", "bolt", "mean", "AUROC", "85.0", "12"):
         assert word in shown
-    assert "place" not in shown  # no category has it
+    columns = shown.split("Per cent.")[0]
+    assert "PRO" in columns
+    assert "place" not in columns and "words" not in columns  # no category has it
 
 
 def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):

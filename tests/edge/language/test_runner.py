@@ -11,7 +11,7 @@ import pytest
 from edge.errors import LanguageError
 from edge.inspection import Verdict
 from edge.language import LanguageModel, Reading, Runner
-from edge.language.context import Rows
+from edge.language.context import Context, Rows
 from tests.edge.language.conftest import LIMITS
 from tests.edge.language.models import CHATML, Embeddings
 
@@ -127,6 +127,85 @@ class TestWords:
         reading = runner.judge(CHATML, rows)
         with pytest.raises(LanguageError, match="empty"):
             list(runner.ask(reading.dialogue, "  "))
+
+
+class TestBaseRows:
+    """The learned rows that every part of a bundle is read after."""
+
+    @pytest.fixture
+    def learned(self, model: LanguageModel, embeddings: Embeddings, runner: Runner) -> LanguageModel:
+        rows = rows_saying(runner, embeddings, "Look at the bottle closely.")
+        return dataclasses.replace(model, base_rows=rows)
+
+    def test_a_prefix_that_is_reused_gives_the_bits_of_one_read_anew(
+        self, learned: LanguageModel, rows: Rows
+    ) -> None:
+        with Runner(learned, LIMITS) as runner:
+            runner.judge(CHATML, np.ascontiguousarray(rows[::-1]))
+            reused = runner.judge(CHATML, rows)
+            held = runner._context.length(0)
+        with Context(learned, LIMITS) as context:
+            context.feed_tokens(0, context.tokens(CHATML.before, markup=True))
+            context.feed_rows(0, learned.base_rows)
+            assert context.length(0) == held
+            context.feed_rows(0, rows)
+            logits = context.feed_tokens(0, context.tokens(CHATML.after, markup=True))
+            (yes,), (no,) = context.tokens("Yes"), context.tokens("No")
+        assert (reused.yes_logit, reused.no_logit) == (logits[yes], logits[no])
+
+    def test_are_read_with_every_part(self, learned: LanguageModel, runner: Runner, rows: Rows) -> None:
+        without = numbers(runner.judge(CHATML, rows))
+        with Runner(learned, LIMITS) as other:
+            assert numbers(other.judge(CHATML, rows)) != without
+
+    def test_are_read_again_for_another_product(self, learned: LanguageModel, rows: Rows) -> None:
+        pill = dataclasses.replace(CHATML, before=CHATML.before.replace("bottle", "pill"))
+        with Runner(learned, LIMITS) as runner:
+            first = [numbers(runner.judge(prompt, rows)) for prompt in (CHATML, pill)]
+            assert [numbers(runner.judge(prompt, rows)) for prompt in (CHATML, pill)] == first
+            assert first[0] != first[1]
+
+
+class TestFork:
+    def test_goes_on_where_the_dialogue_stands(self, runner: Runner, rows: Rows) -> None:
+        asked = runner.judge(CHATML, rows)
+        list(runner.answer(asked.dialogue, 20))
+        fork = runner.fork(asked.dialogue)
+        in_fork = "".join(runner.ask(fork, "Where is it?", 12))
+        assert in_fork == "".join(runner.ask(asked.dialogue, "Where is it?", 12))
+
+    def test_is_not_heard_by_the_dialogue_that_it_left(self, runner: Runner, rows: Rows) -> None:
+        def asked_about(*forked: str) -> str:
+            reading = runner.judge(CHATML, rows)
+            list(runner.answer(reading.dialogue, 20))
+            for question in forked:
+                fork = runner.fork(reading.dialogue)
+                list(runner.ask(fork, question, 12))
+                runner.release(fork)
+            return "".join(runner.ask(reading.dialogue, "Where is it?", 12))
+
+        assert asked_about() == asked_about("What colour is it?", "Say that it is at the top right.")
+
+    def test_before_the_answer_has_it_to_come_too(self, runner: Runner, rows: Rows) -> None:
+        reading = runner.judge(CHATML, rows)
+        fork = runner.fork(reading.dialogue)
+        assert "".join(runner.answer(fork, 6)) == "".join(runner.answer(reading.dialogue, 6))
+
+    def test_takes_the_room_of_the_oldest_other_dialogue(self, runner: Runner, rows: Rows) -> None:
+        first, second = runner.judge(CHATML, rows), runner.judge(CHATML, rows)
+        fork = runner.fork(first.dialogue)
+        assert runner.open_dialogues == LIMITS.dialogues
+        for dialogue in (first.dialogue, fork):
+            assert "".join(runner.answer(dialogue, 2))
+        with pytest.raises(LanguageError, match="is over"):
+            runner.fork(second.dialogue)
+
+    def test_needs_room_for_two(self, model: LanguageModel, rows: Rows) -> None:
+        with Runner(model, dataclasses.replace(LIMITS, dialogues=1)) as runner:
+            reading = runner.judge(CHATML, rows)
+            with pytest.raises(LanguageError, match="room for one dialogue"):
+                runner.fork(reading.dialogue)
+            assert "".join(runner.answer(reading.dialogue, 2))
 
 
 class TestRoom:

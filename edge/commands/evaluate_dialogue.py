@@ -1,0 +1,97 @@
+"""``evaluate-dialogue``: how good answers are about parts whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.commands._options import bundle_option, precision_option
+from edge.commands._variadic import VariadicCommand
+
+
+@click.command(name="evaluate-dialogue", cls=VariadicCommand)
+@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
+@click.option(
+    "--shots",
+    default=4,
+    show_default=True,
+    metavar="K",
+    type=click.IntRange(min=0),
+    help="Number of references; 0: by the text map alone.",
+)
+@click.option(
+    "--seeds",
+    multiple=True,
+    default=(0,),
+    metavar="S...",
+    type=int,
+    help="Each draws its own references.  [default: 0]",
+)
+@click.option(
+    "--parts",
+    default=6,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(min=2),
+    help="Parts of each category to talk about: half of them good.",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all answers here."
+)
+@precision_option
+@bundle_option
+def command(
+    datasets: tuple[Path, ...],
+    shots: int,
+    seeds: tuple[int, ...],
+    parts: int,
+    json_file: Path | None,
+    precision: str,
+    bundle: str | None,
+) -> None:
+    """Ask about parts whose truth is known, and score the answers.
+
+    A DATASET is what `evaluate` takes; parts without a mask are left out. Each part is inspected, and
+    ten questions are asked about it: whether there is an anomaly, how many, where, how large, how sure,
+    of what shape, whether the part is acceptable, what to do, whether a place has a defect, and in
+    which half. They are asked in a wording that training never used.
+
+    An answer is right if it says what the mask says. How well the answers agree with the inspection
+    itself is counted apart.
+
+    \b
+    Example:
+      anomalygpt-edge evaluate-dialogue mvtec/bottle mvtec/pill --shots 4 --seeds 0 --json out.json
+    """
+    from rich.console import Console
+
+    from edge.commands._engine import opened_engine
+    from edge.evaluation.dataset import find_categories
+    from edge.evaluation.dialogue import interview_parts
+    from edge.evaluation.dialogue_report import dialogue_json, dialogue_table
+    from edge.evaluation.progress import progress_bar
+    from edge.evaluation.report import check_target, write_json
+    from edge.language.in_process import opened_runner
+
+    if json_file is not None:
+        check_target(json_file)
+    categories = find_categories(datasets)
+    with (
+        opened_engine(bundle, precision) as (opened, engine),
+        opened_runner(opened) as runner,
+        progress_bar() as progress,
+    ):
+        result = interview_parts(
+            categories,
+            engine,
+            opened,
+            runner,
+            shots=shots,
+            seeds=tuple(dict.fromkeys(seeds)),
+            parts=parts,
+            progress=progress,
+        )
+    if json_file is not None:
+        write_json(json_file, dialogue_json(result))
+    Console().print(dialogue_table(result))

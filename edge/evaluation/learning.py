@@ -1,0 +1,61 @@
+"""A product of a dataset, learned from one choice of references by the station's enrollment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge.bundle import Bundle
+from edge.cameras import read_image
+from edge.errors import FrameError
+from edge.evaluation.dataset import Category
+from edge.vision.engine import Engine
+from edge.vision.enrollment import enroll
+from edge.vision.inspector import Inspector
+from edge.vision.zero_shot import zero_shot_memory
+
+Progress = Callable[[str, int, int], None]
+"""What is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Learned:
+    """A product's inspector.
+
+    Attributes:
+        shots, seed: how many references were drawn, and by which seed.
+        references: their file names.
+        inspector: judges by them.
+    """
+
+    shots: int
+    seed: int
+    references: tuple[str, ...]
+    inspector: Inspector
+
+
+def learn(
+    category: Category, shots: int, seed: int, engine: Engine, bundle: Bundle, progress: Progress | None
+) -> Learned:
+    """Enrolls the references that a seed draws; without any, the text map judges alone.
+
+    Raises:
+        DatasetError: there are fewer good images.
+        FrameError: a reference cannot be read or inspected.
+        ProductError: the references cannot make a product, or there are none and the bundle has no
+            text map.
+    """
+    if shots == 0:
+        return Learned(0, seed, (), Inspector(engine, zero_shot_memory(engine, bundle)))
+    paths = category.references(shots, seed)
+    images = [read_image(path) for path in paths]
+
+    def told(stage: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(f"{shots} shots, seed {seed}: {stage}", done, total)
+
+    try:
+        memory = enroll(engine, images, bundle_id=bundle.id, progress=told)
+    except FrameError as error:
+        raise FrameError(f"{category.name}: {error.message}", error.remedy) from error
+    return Learned(shots, seed, tuple(path.name for path in paths), Inspector(engine, memory))

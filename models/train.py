@@ -1,0 +1,121 @@
+"""``python -m models.train PRESET [DATA…]``: everything that is learned, from free images.
+
+Four stages, each of which leaves its result in the run's folder and is not repeated there: the text
+decoder's layers, the maps of enrolled products, the reader of such maps, and the dialogue, for which
+the frozen language model is read from the very GGUF that ships.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from edge.errors import EdgeError
+
+STAGES = ("decoder", "maps", "reader", "dialogue")
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything; the defaults made the committed weights.
+
+    Attributes:
+        decoder_products, decoder_steps: of the text decoder.
+        products, validation_products: that are enrolled for maps; validation shares no image with training.
+        reader_steps: of the reader.
+        dialogue_steps, rate: of the dialogue.
+        seed: of everything.
+        threads: of torch and of the encoder; None takes the machine's cores.
+    """
+
+    decoder_products: int = 240
+    decoder_steps: int = 260
+    products: int = 76
+    validation_products: int = 16
+    reader_steps: int = 1500
+    dialogue_steps: int = 440
+    rate: float = 0.013
+    seed: int = 1
+    threads: int | None = None
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.argument("preset")
+@click.argument("data", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--run",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The run's folder.  [default: runs/PRESET]",
+)
+@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Only these stages.")
+@click.option("--seed", default=Plan.seed, show_default=True)
+@click.option("--products", default=Plan.products, show_default=True, help="Enrolled for the maps.")
+@click.option("--decoder-products", default=Plan.decoder_products, show_default=True)
+@click.option("--decoder-steps", default=Plan.decoder_steps, show_default=True)
+@click.option("--validation-products", default=Plan.validation_products, show_default=True)
+@click.option("--reader-steps", default=Plan.reader_steps, show_default=True)
+@click.option("--dialogue-steps", default=Plan.dialogue_steps, show_default=True)
+@click.option("--rate", default=Plan.rate, show_default=True, help="Highest learning rate of the dialogue.")
+@click.option("--threads", type=click.IntRange(min=1), help="Of torch and the encoder.  [default: all cores]")
+@click.option(
+    "--gguf",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The language model to train through.  [default: the bundle's]",
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the weights here when all is done."
+)
+def main(
+    preset: str,
+    data: tuple[Path, ...],
+    run: Path | None,
+    stages: tuple[str, ...],
+    gguf: Path | None,
+    out: Path | None,
+    **plan: int,
+) -> None:
+    """Train the text decoder, the reader and the prompt learner for PRESET's encoder.
+
+    PRESET is a bundle that is built (python -m build_engines build PRESET). Images come from Debian's
+    free packages and from what the project renders; DATA adds folders of good parts of one product
+    each (only images whose licence lets you). Encoder and language model stay as they are.
+
+    A run that was stopped goes on where it was. On two cores all of it takes about an hour and a
+    half; figures and curves are in the run's folder.
+
+    \b
+    Example:
+      python -m models.train dinov2-s --out models/weights/dinov2-s.safetensors
+    """
+    from edge.evaluation.progress import progress_bar
+    from models.stages import Training
+
+    try:
+        with progress_bar() as progress:
+            training = Training(preset, data, run or Path("runs") / preset, Plan(**plan), progress, gguf)
+            for stage in stages or STAGES:
+                getattr(training, stage)()
+            if out is not None:
+                training.export(out, _command())
+        click.echo(training.summary())
+    except EdgeError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def plan_words(plan: Plan) -> str:
+    """The plan on one line."""
+    return ", ".join(f"{name} {value}" for name, value in asdict(plan).items())
+
+
+def _command(arguments: Sequence[str] | None = None) -> str:
+    return " ".join(["python -m models.train", *(sys.argv[1:] if arguments is None else arguments)])
+
+
+if __name__ == "__main__":
+    main()
