@@ -184,7 +184,12 @@ _CAN_FAIL: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 
 @lru_cache(maxsize=1)
-def _library() -> ctypes.CDLL:
+def load_library() -> ctypes.CDLL:
+    """libaravis with every function's signature.
+
+    Raises:
+        CameraError: it is not on this machine.
+    """
     try:
         library = ctypes.CDLL(LIBRARY)
     except OSError as error:
@@ -203,7 +208,7 @@ def _library() -> ctypes.CDLL:
 
 
 def _plain(name: str, *arguments: Any) -> Any:
-    return getattr(_library(), name)(*arguments)
+    return getattr(load_library(), name)(*arguments)
 
 
 def _call(name: str, *arguments: Any) -> Any:
@@ -212,7 +217,7 @@ def _call(name: str, *arguments: Any) -> Any:
     Raises:
         AravisError: it reported one.
     """
-    library = _library()
+    library = load_library()
     error = POINTER(_GError)()
     result = getattr(library, name)(*arguments, byref(error))
     if not error:
@@ -263,9 +268,13 @@ class ArvStream:
         """Ask the camera again for packets that did not arrive, or never."""
         self._set(b"packet-resend", int(wanted))
 
+    def set_frame_retention(self, retention_ms: int) -> None:
+        """How long a frame waits for its next packet before it counts as incomplete."""
+        self._set(b"frame-retention", retention_ms * 1000)
+
     def _set(self, name: bytes, value: int) -> None:
         # A variadic function: each argument's type must be said.
-        _library().g_object_set(c_void_p(self._pointer), c_char_p(name), c_int(value), c_void_p(None))
+        load_library().g_object_set(c_void_p(self._pointer), c_char_p(name), c_int(value), c_void_p(None))
 
     def pop(self, timeout_s: float) -> ArvBuffer | None:
         """The next frame, whole or not; None where none came in time. Give it back with ``push``."""

@@ -91,6 +91,24 @@ class Camera(Protocol):
             CameraError: the camera was never opened, or can never deliver again.
         """
 
+    @property
+    def takes_trigger(self) -> bool:
+        """Whether :meth:`trigger` can make it take an image."""
+
+    def trigger(self, part_id: str) -> None:
+        """Take one image of this part now; it arrives through :meth:`read` under this id.
+
+        Raises:
+            CameraError: it takes no trigger, is away, or still waits for the image of another part.
+        """
+
+    def doubt(self, reason: str, seen_s: float) -> None:
+        """A part stood before the camera and no image came: the camera may be lost.
+
+        A live camera that may be silent, and that has been there for more than ``seen_s`` seconds,
+        is then opened again; of any other, its own watchdog knows better.
+        """
+
     def close(self) -> None:
         """Release the camera. Closing twice is allowed."""
 

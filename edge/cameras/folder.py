@@ -52,6 +52,16 @@ class FolderCamera:
             return replace(self._status, state=CameraState.CLOSED)
         return self._status
 
+    @property
+    def takes_trigger(self) -> bool:
+        return False
+
+    def trigger(self, part_id: str) -> None:
+        raise CameraError(f"Camera {self.name} takes no trigger, also not for part {part_id}.")
+
+    def doubt(self, reason: str, seen_s: float) -> None:
+        """A folder that shows nothing has nothing to show."""
+
     def open(self) -> None:
         """Look the folder through.
 

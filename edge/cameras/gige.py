@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
-import socket
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
@@ -24,7 +22,7 @@ from edge.cameras.aravis import (
 from edge.cameras.camera import CameraState
 from edge.cameras.frame_ids import WRAP, FrameIds
 from edge.cameras.gige_configuration import configure
-from edge.cameras.gige_host import check_raw_sockets, check_receive_buffer
+from edge.cameras.gige_host import check_raw_sockets, check_receive_buffer, is_address, reach
 from edge.cameras.live import LiveCamera
 from edge.cameras.pixel_formats import to_image
 from edge.cameras.session import CameraAwayError, Capture, Report
@@ -68,7 +66,8 @@ def gige_camera(settings: GigESettings) -> LiveCamera:
 
 def _connect(settings: GigESettings, report: Report) -> GigESession:
     report(CameraState.DISCOVERING)
-    name = choose_device(settings.device, find_devices())
+    # An address needs no search, which takes a second and reaches every network of this machine.
+    name = settings.device if is_address(settings.device) else choose_device(settings.device, find_devices())
     report(CameraState.OPENING)
     control_lost = threading.Event()
     try:
@@ -162,6 +161,7 @@ class GigESession:
         self._stream: ArvStream = camera.create_stream(settings.buffers)
         self._stream.set_socket_buffer(settings.socket_buffer_bytes)
         self._stream.set_packet_resend(settings.packet_resend)
+        self._stream.set_frame_retention(settings.frame_retention_ms)
         try:
             camera.call("start_acquisition")
         except AravisError:
@@ -274,18 +274,8 @@ def list_cameras() -> list[Listed]:
     Raises:
         CameraError: the Aravis library is not installed.
     """
-    return [Listed(device, _trouble(device)) for device in find_devices()]
-
-
-def _trouble(device: Device) -> str:
-    import psutil
-
-    for addresses in psutil.net_if_addrs().values():
-        for address in addresses:
-            if address.family is socket.AF_INET and address.netmask:
-                network = ipaddress.ip_interface(f"{address.address}/{address.netmask}").network
-                if ipaddress.ip_address(device.address) in network:
-                    return ""
-    return (
-        f"{device.address} is in no subnet of this machine: give the interface or the camera another address."
-    )
+    listed = []
+    for device in find_devices():
+        route = reach(device.address)
+        listed.append(Listed(device, "" if route.good else f"{route.found}. {route.remedy}"))
+    return listed

@@ -34,6 +34,8 @@ def configure(camera: ArvCamera, settings: GigESettings) -> tuple[str, float | N
         CameraError: a value that the camera does not take, with those that it does.
         AravisError: the camera did not answer, or refused for another reason.
     """
+    # A controller that crashed leaves its camera acquiring, for an address where nobody listens any more.
+    camera.call("stop_acquisition")
     camera.call("set_acquisition_mode", _CONTINUOUS)
     pixel_format = _set_pixel_format(camera, settings.pixel_format)
     if settings.region is not None:

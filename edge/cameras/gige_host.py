@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import ipaddress
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
+
+import psutil
 
 from edge.cameras.aravis import LIBRARY
 
 NEEDED_RMEM_BYTES = 4 << 20
 _JUMBO_MTU = 8000
+_GIGABIT = 1000  # Mbit/s
 _CAP_NET_RAW = 13
 _ARPHRD_ETHER = "1"
 
@@ -38,8 +44,18 @@ def check_host(interface: str | None = None) -> list[HostCheck]:
     Args:
         interface: the network interface towards the cameras; default: every wired one that is up.
     """
+    checks = [_library(), check_receive_buffer(NEEDED_RMEM_BYTES), check_raw_sockets()]
     names = [interface] if interface else _wired_interfaces()
-    return [_library(), check_receive_buffer(NEEDED_RMEM_BYTES), check_raw_sockets(), *map(_mtu, names)]
+    if not names:
+        remedy = "Plug the camera in and look with `ip -br link`; sudo ip link set NAME up"
+        return [*checks, HostCheck("network card", False, "no wired interface is up", remedy)]
+    for name in names:
+        if name in psutil.net_if_stats():
+            checks += [_card(name), _address(name), _mtu(name)]
+        else:
+            remedy = f"Name one of these: {', '.join(sorted(psutil.net_if_stats()))}"
+            checks.append(HostCheck(f"card {name}", False, "there is no such interface", remedy))
+    return checks
 
 
 def _library() -> HostCheck:
@@ -74,12 +90,74 @@ def check_raw_sockets() -> HostCheck:
     return HostCheck("raw sockets", False, f"CAP_NET_RAW is missing (user {os.getuid()})", remedy)
 
 
+def _card(interface: str) -> HostCheck:
+    what = f"card {interface}"
+    stats = psutil.net_if_stats()[interface]
+    if not stats.isup:
+        return HostCheck(what, False, "is down", f"sudo ip link set {interface} up")
+    # A virtual interface has no speed of its own.
+    if 0 < stats.speed < _GIGABIT:
+        remedy = f"Use a Gigabit card and cable; look with: sudo ethtool {interface}"
+        return HostCheck(what, False, f"runs at {stats.speed} Mbit/s", remedy)
+    return HostCheck(what, True, f"{stats.speed} Mbit/s" if stats.speed else "up, of unknown speed")
+
+
+def _address(interface: str) -> HostCheck:
+    """Cameras answer in their own subnet alone; of two interfaces in one subnet only one is answered."""
+    what = f"IP of {interface}"
+    networks = _networks()
+    own = networks.get(interface, [])
+    if not own:
+        remedy = (
+            f"sudo ip addr add 169.254.1.1/16 dev {interface}, for cameras without an address of their own; "
+            "else one in the camera's subnet, which `anomalygpt-edge cameras` shows"
+        )
+        return HostCheck(what, False, "has no IPv4 address", remedy)
+    for other, theirs in networks.items():
+        if other != interface and any(a.network.overlaps(b.network) for a in own for b in theirs):
+            remedy = f"Give {interface} and {other} different subnets: sudo ip addr add ... dev {interface}"
+            return HostCheck(what, False, f"{own[0]} is in the same subnet as {other}", remedy)
+    return HostCheck(what, True, ", ".join(str(address) for address in own))
+
+
+def _networks() -> dict[str, list[ipaddress.IPv4Interface]]:
+    """The IPv4 addresses of each interface, with their networks."""
+    return {
+        interface: [
+            ipaddress.IPv4Interface(f"{address.address}/{address.netmask}")
+            for address in addresses
+            if address.family is socket.AF_INET and address.netmask
+        ]
+        for interface, addresses in psutil.net_if_addrs().items()
+    }
+
+
+def is_address(device: str | None) -> TypeGuard[str]:
+    """Whether a camera is named by its IPv4 address."""
+    try:
+        ipaddress.IPv4Address(device or "")
+    except ValueError:
+        return False
+    return True
+
+
+def reach(address: str) -> HostCheck:
+    """Whether a camera's address is in a subnet of this machine."""
+    wanted = ipaddress.IPv4Address(address)
+    for interface, own in _networks().items():
+        if any(wanted in one.network for one in own):
+            return HostCheck("route", True, f"{address} is reached through {interface}")
+    network = ipaddress.IPv4Interface(f"{address}/24").network
+    spare = next(host for host in network.hosts() if host != wanted)
+    remedy = (
+        f"Give the interface an address there, or the camera another: sudo ip addr add {spare}/24 dev NAME"
+    )
+    return HostCheck("route", False, f"{address} is in no subnet of this machine", remedy)
+
+
 def _mtu(interface: str) -> HostCheck:
     what = f"MTU of {interface}"
-    path = Path("/sys/class/net", interface, "mtu")
-    if not path.exists():
-        return HostCheck(what, False, "there is no such interface", "Name one that `ip link` shows.")
-    mtu = int(path.read_text())
+    mtu = psutil.net_if_stats()[interface].mtu
     if mtu >= _JUMBO_MTU:
         return HostCheck(what, True, str(mtu))
     remedy = f"sudo ip link set {interface} mtu 9000, if camera, switch and card all take it"

@@ -60,6 +60,9 @@ class LiveCamera:
         self._proven = False  # the session has sent an image, or need not
         self._status = CameraStatus(CameraState.CLOSED)
         self._silent_since: float | None = None
+        self._begun_s = 0.0  # when the session was there
+        self._doubt = ""  # why a session that may be silent is taken for lost
+        self._doubted = False  # until an image shows that there was no reason
 
     @property
     def name(self) -> str:
@@ -115,6 +118,18 @@ class LiveCamera:
                 )
             if time.monotonic() >= deadline:
                 return None
+
+    @property
+    def takes_trigger(self) -> bool:
+        return self._open_trigger is not None
+
+    def doubt(self, reason: str, seen_s: float) -> None:
+        with self._changed:
+            session = self._session
+            if session is None or session.no_frame_s is not None:
+                return
+            if time.monotonic() - self._begun_s > seen_s:
+                self._doubt = reason
 
     def trigger(self, part_id: str) -> None:
         """Take one image of this part now; it arrives through :meth:`read` under this id.
@@ -180,6 +195,10 @@ class LiveCamera:
             return self._session
 
     def _read_session(self, session: Session, deadline: float) -> Frame | None:
+        if self._doubt:
+            # The part that no image came of has its error already.
+            self._give_up(session, CameraAwayError(self._doubt))
+            return None
         try:
             with self._using:
                 if self._closing.is_set():
@@ -204,19 +223,25 @@ class LiveCamera:
         elif session.no_frame_s is not None and now - self._silent_since > session.no_frame_s:
             raise CameraAwayError(f"it sent no image for {session.no_frame_s:g} s.")
 
-    def _lose(self, session: Session, error: CameraAwayError) -> Frame | None:
-        """Give the session up; None where the camera was away already and never really back."""
+    def _give_up(self, session: Session, error: CameraAwayError) -> bool:
+        """Let the session go; true where the camera was away already and never really back."""
         with self._changed:
             still_away = self._complained and not self._proven
             self._complained = True
             self._session, self._dropped = None, session
             self._silent_since = None
+            self._doubted, self._doubt = self._doubted or bool(self._doubt), ""
             self._update(CameraState.LOST, str(error), losses=self._status.losses + (not still_away))
             self._changed.notify_all()
-        part = self._open_trigger and self._open_trigger.give_up()
         if not still_away:
             _log.warning("camera %s is lost: %s", self._name, error)
-        elif not part:
+        return still_away
+
+    def _lose(self, session: Session, error: CameraAwayError) -> Frame | None:
+        """Give the session up; None where no part needs another error for it."""
+        still_away = self._give_up(session, error)
+        part = self._open_trigger and self._open_trigger.give_up()
+        if still_away and not part:
             return None
         return self._error_frame(part or f"{_stamp(_now())}-lost", f"Camera {self._name} is lost: {error}")
 
@@ -291,13 +316,14 @@ class LiveCamera:
             self._session = session
             self._proven = False
             self._tried = True
-            if session.no_frame_s is None:
+            self._begun_s = time.monotonic()
+            if session.no_frame_s is None and not self._doubted:
                 self._come_back(session)
             self._changed.notify_all()
 
     def _come_back(self, session: Session) -> None:
         with self._changed:
-            self._proven = True
+            self._proven, self._doubted = True, False
             self._update(CameraState.STREAMING, session.description)
         if self._complained:
             self._complained = False

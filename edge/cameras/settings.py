@@ -186,6 +186,13 @@ class GigESettings(_Settings):
         title="Packet resend",
         description="Ask the camera again for packets that did not arrive.",
     )
+    frame_retention_ms: int = Field(
+        default=100,
+        ge=10,
+        le=10_000,
+        title="Frame retention (ms)",
+        description="A frame of which no packet came for so many milliseconds is incomplete, 10 to 10000.",
+    )
     socket_buffer_bytes: int = Field(
         default=4 << 20,
         ge=1 << 16,

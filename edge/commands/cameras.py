@@ -19,6 +19,7 @@ _station = click.argument("station", metavar="STATION.yaml", type=click.Path(pat
 _wait = click.option(
     "--wait", "wait_s", default=10.0, show_default=True, metavar="SECONDS", help="How long an image may take."
 )
+_camera = click.option("--camera", "name", metavar="NAME", help="Which one, where the station has several.")
 _BAR = " ▁▂▃▄▅▆▇█"
 
 
@@ -70,13 +71,14 @@ def host(ctx: click.Context, interface: str | None) -> None:
 
 @command.command(name="snap")
 @_station
+@_camera
 @click.argument("png", default="snap.png", type=click.Path(path_type=Path, dir_okay=False))
 @_wait
-def snap(station: Path, png: Path, wait_s: float) -> None:
+def snap(station: Path, name: str | None, png: Path, wait_s: float) -> None:
     """Take one picture with a station's camera and write it to PNG (default: snap.png)."""
     import cv2
 
-    with _opened(station) as camera:
+    with _opened(station, name) as camera:
         frame = _good_frame(camera, wait_s)
         detail = camera.status.detail
     assert frame.image is not None
@@ -89,9 +91,10 @@ def snap(station: Path, png: Path, wait_s: float) -> None:
 
 @command.command(name="tune")
 @_station
+@_camera
 @click.option("--count", type=click.IntRange(min=1), help="End after so many pictures.  [default: at Ctrl-C]")
 @_wait
-def tune(station: Path, count: int | None, wait_s: float) -> None:
+def tune(station: Path, name: str | None, count: int | None, wait_s: float) -> None:
     """Show focus, exposure and histogram of picture after picture, while you turn the lens.
 
     Turn until sharpness is highest; keep saturated near 0 % on a good part.
@@ -99,7 +102,7 @@ def tune(station: Path, count: int | None, wait_s: float) -> None:
     from edge.cameras.figures import measure_picture
 
     best = 0.0
-    with _opened(station) as camera:
+    with _opened(station, name) as camera:
         shown = 0
         while count is None or shown < count:
             image = _good_frame(camera, wait_s).image
@@ -118,12 +121,13 @@ def tune(station: Path, count: int | None, wait_s: float) -> None:
 
 @command.command(name="bench")
 @_station
+@_camera
 @click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(min=0.1), help="How long.")
-def bench(station: Path, seconds: float) -> None:
+def bench(station: Path, name: str | None, seconds: float) -> None:
     """Read a station's camera as fast as it sends, and count."""
     from edge.cameras import EndOfStream
 
-    with _opened(station) as camera:
+    with _opened(station, name) as camera:
         _good_frame(camera, 10)
         before, received = camera.status, 0
         began, cpu = time.monotonic(), time.process_time()
@@ -172,11 +176,18 @@ def field(
 
 
 @contextmanager
-def _opened(station: Path) -> Iterator[Camera]:
+def _opened(station: Path, name: str | None) -> Iterator[Camera]:
     from edge.cameras import create_camera
     from edge.config import load_station
 
-    with create_camera(load_station(station).camera) as camera:
+    cameras = {camera.name: camera for camera in load_station(station).all_cameras}
+    known = ", ".join(cameras)
+    if name is None and len(cameras) > 1:
+        raise CameraError(f"{station} has several cameras: {known}.", "Choose one with --camera.")
+    settings = cameras.get(name or known)
+    if settings is None:
+        raise CameraError(f"{station} has no camera {name}.", f"It has {known}.")
+    with create_camera(settings) as camera:
         yield camera
 
 

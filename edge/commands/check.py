@@ -35,11 +35,12 @@ def command(station: Path) -> None:
     if config.product in products.names():
         description = check_description(products.get(config.product).description)
     brokers = ", ".join(str(broker) for broker in config.messaging.brokers) or "none"
+    cameras = ", ".join(f"{camera.name} ({camera.kind})" for camera in config.all_cameras)
     click.echo(
         f"{station}: ok\n"
         f"  station   {config.station.site}/{config.station.line}/{config.station.name}\n"
         f"  product   {config.product}{f' ({description})' if description else ''}\n"
-        f"  camera    {config.camera.name} ({config.camera.kind})\n"
+        f"  camera    {cameras}\n"
         f"  queue     {config.queue.size} images, then {config.queue.policy}\n"
         f"  verdict   {_verdict(config.verdict)}\n"
         f"  data      {config.data_dir}\n"

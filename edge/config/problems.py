@@ -126,6 +126,8 @@ def _reason(schema: type[BaseModel], data: Any, path: KeyPath, error: ErrorDetai
         return _choice(str(error["input"]), re.findall(r"'([^']*)'", str(context["expected"])))
     if kind == "value_error":
         return str(context["error"])
+    if kind == "tuple_type":
+        return "must be a list"
     if kind == "string_type":
         return "must be text; put it in quotes"
     message = error["msg"].replace("Input should", "must").partition(", unable to")[0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from edge import paths
 from edge.cameras.settings import CameraSettings
@@ -48,10 +49,29 @@ class QueueSettings(_Section):
         title="Size, parts",
         description="Captured parts that may wait for inspection; their images are held in memory.",
     )
-    policy: Literal["wait", "skip"] = Field(
+    policy: Literal["wait", "skip", "latest"] = Field(
         default="wait",
         title="When it is full",
-        description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun).",
+        description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun). "
+        "latest: the part that waits longest becomes one.",
+    )
+
+
+class PartIdSettings(_Section):
+    """How parts get their names."""
+
+    source: Literal["camera", "plc"] = Field(
+        default="camera",
+        title="Source",
+        description="camera: the camera names its images. plc: cmd/trigger announces each part before the "
+        "camera sees it; an image without an announcement, or the reverse, is an error.",
+    )
+    window_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        title="Window, seconds",
+        description="With plc: an image must be taken within this time after its announcement.",
     )
 
 
@@ -141,9 +161,21 @@ class StationConfig(_Section):
         title="Data folder",
         description="Products, records, outbox; by default $ANOMALYGPT_EDGE_DATA or the user's data folder.",
     )
-    camera: CameraSettings = Field(title="Camera", description="Where the images come from.")
+    cameras: tuple[CameraSettings, ...] = Field(
+        default=(),
+        max_length=64,
+        title="Cameras",
+        description="Several cameras in place of camera, each with a name of its own; they share one engine "
+        "and are served in turn.",
+    )
+    camera: CameraSettings | None = Field(
+        default=None, validate_default=True, title="Camera", description="Where the images come from."
+    )
     queue: QueueSettings = Field(
         default_factory=QueueSettings, title="Queue", description="The parts between camera and inspection."
+    )
+    part_ids: PartIdSettings = Field(
+        default_factory=PartIdSettings, title="Part ids", description="How parts get their names."
     )
     verdict: VerdictSettings = Field(
         default_factory=VerdictSettings, title="Verdict", description="Who says ok or ng."
@@ -162,3 +194,36 @@ class StationConfig(_Section):
         title="Messaging",
         description="Where verdicts are published; without it, nowhere.",
     )
+
+    @property
+    def all_cameras(self) -> tuple[CameraSettings, ...]:
+        """The station's cameras, one or more."""
+        return self.cameras if self.camera is None else (self.camera,)
+
+    @field_validator("cameras")
+    @classmethod
+    def _names_differ(cls, cameras: tuple[CameraSettings, ...]) -> tuple[CameraSettings, ...]:
+        names = [camera.name for camera in cameras]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"has two cameras with the name {twice[0]}; give each its own")
+        return cameras
+
+    @field_validator("camera")
+    @classmethod
+    def _one_or_several(cls, camera: CameraSettings | None, info: ValidationInfo) -> CameraSettings | None:
+        several = info.data.get("cameras")  # not there where they are wrong, which is said already
+        if camera is None and several == ():
+            raise PydanticCustomError("missing", "is missing")
+        if camera is not None and several:
+            raise ValueError("stands beside cameras; keep one of the two")
+        return camera
+
+    @model_validator(mode="after")
+    def _parts_have_one_name(self) -> StationConfig:
+        triggered = [one for one in self.all_cameras if one.kind == "gige" and one.trigger.is_software]
+        if self.part_ids.source == "plc" and triggered:
+            raise ValueError(
+                "part_ids.source: plc is for a camera that the station does not trigger; a software trigger "
+                "names its image already"
+            )
+        return self

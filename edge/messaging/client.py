@@ -41,11 +41,11 @@ _LOOP_ERRORS = (OSError, ValueError, LookupError, struct.error)
 
 @dataclass(frozen=True)
 class Birth:
-    """One connection's birth number and the last will that is its twin."""
+    """One connection's birth number and the last will that is its twin; without a topic, no will."""
 
     number: int
-    will_topic: str
-    will_payload: bytes
+    will_topic: str = ""
+    will_payload: bytes = b""
     retain: bool = True
 
 
@@ -241,9 +241,9 @@ class Client:
             client.username_pw_set(broker.username, security.password(broker))
         if broker.tls is not None:
             client.tls_set_context(security.tls_context(broker.tls))
-        client.will_set(
-            attempt.birth.will_topic, attempt.birth.will_payload, qos=1, retain=attempt.birth.retain
-        )
+        birth = attempt.birth
+        if birth.will_topic:
+            client.will_set(birth.will_topic, birth.will_payload, qos=1, retain=birth.retain)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish

@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "ack": (),
     "pause": (),
     "resume": (),
-    "enroll": ("count",),
+    "enroll": ("count", "product"),
     "result_ack": ("acquisition",),
 }
 
@@ -48,7 +48,7 @@ class _Payload(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Annotated[str, Field(min_length=1, max_length=64)]
-    expires: Annotated[int, Field(ge=0)] = 0
+    expires: Annotated[int, Field(ge=1)] = 0  # left out: none; 0 is a PLC's variable that nobody set
     product: Annotated[str, Field(max_length=64)] = ""
     part_id: Annotated[str, Field(max_length=64)] = ""
     count: Annotated[int, Field(ge=0)] = 0
@@ -108,10 +108,16 @@ class Memory(Protocol):
 
 @dataclass
 class CommandCounts:
-    """What came in since the start."""
+    """What came in since the start.
+
+    Attributes:
+        answered: answers sent; a command that takes effect later has two.
+        unanswerable: payloads without an id that can be read: nobody waits for an answer.
+        overflowed: more at one time than can wait.
+    """
 
     answered: int = 0
-    unreadable: int = 0
+    unanswerable: int = 0
     overflowed: int = 0
 
 
@@ -226,10 +232,11 @@ class CommandRouter:
         return None
 
     def _answer_unreadable(self, name: str, payload: bytes, error: MessagingError) -> None:
-        self.counts.unreadable += 1
         command_id = _readable_id(payload)
-        if command_id:  # without an id nobody waits for an answer
+        if command_id:
             self._send(payloads.reply(command_id, name, ReplyCode.MALFORMED, str(error)))
+        else:
+            self.counts.unanswerable += 1
 
     def _send(self, answer: bytes) -> None:
         self.counts.answered += 1

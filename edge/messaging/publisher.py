@@ -6,6 +6,7 @@ station's writer thread; everything else only puts something into a queue.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import logging
@@ -290,6 +291,7 @@ class Publisher:
             dropped={stream.name.lower(): n for stream, n in pump.counts.dropped.items()},
             expired=pump.counts.expired,
             forbidden=pump.forbidden,
+            commands={} if self._router is None else dataclasses.asdict(self._router.counts),
             sparkplug=LinkStatus(LinkState.DISABLED) if self._sparkplug is None else self._sparkplug.status,
             fault=pump.fault,
         )

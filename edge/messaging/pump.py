@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from edge.errors import EdgeError, MessagingError
@@ -108,6 +109,7 @@ class Pump:
         self._acked_at = 0.0
         self._refused_until: dict[Stream, float] = {}
         self._forbidden: dict[str, str] = {}
+        self._told_forbidden: set[str] = set()
         self._delivered = 0
         self._fault = ""
         self._next_housekeeping = 0.0
@@ -168,7 +170,8 @@ class Pump:
     def subscribed(self, session: Session, refusals: dict[str, str]) -> None:
         """The broker answered the subscriptions."""
         del session
-        self._requests.put(lambda: self._forbidden.update(refusals))
+        for topic, reason in refusals.items():
+            self._requests.put(partial(self.note_forbidden, topic, reason))
 
     def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
         """A message came in."""
@@ -190,8 +193,12 @@ class Pump:
         """Show that the broker keeps a topic from the station; an empty reason takes it back."""
         if reason:
             self._forbidden[topic] = reason
-        else:
-            self._forbidden.pop(topic, None)
+            if topic not in self._told_forbidden:
+                self._told_forbidden.add(topic)
+                log.warning("MQTT: the broker forbids %s: %s", topic, reason)
+        elif self._forbidden.pop(topic, ""):
+            self._told_forbidden.discard(topic)
+            log.info("MQTT: the broker allows %s again", topic)
 
     def send_live(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         """Publish soon, past the outbox and before it; nothing happens without a connection."""
@@ -227,14 +234,14 @@ class Pump:
         sent = self._in_flight.pop(mid)
         if isinstance(sent, str):
             if refusal:
-                self._forbidden[sent] = refusal
+                self.note_forbidden(sent, refusal)
             return
         if refusal:
-            self._forbidden[sent.topic] = refusal
+            self.note_forbidden(sent.topic, refusal)
             self._refused_until[sent.stream] = time.monotonic() + _REFUSED_PAUSE_S
             self._outbox.release(sent)
             return
-        self._forbidden.pop(sent.topic, None)
+        self.note_forbidden(sent.topic, "")
         self._delivered += 1
         if not self._acked:
             self._acked_at = time.monotonic()

@@ -51,6 +51,7 @@ class MessagingStatus:
         delivered: acknowledged since the start.
         dropped, expired: given up for lack of room, or stale, since the outbox was made.
         forbidden: topic to reason, where the broker does not let the station write or read.
+        commands: what came in on ``cmd/#`` since the start: ``answered``, ``unanswerable``, ``overflowed``.
         sparkplug: the edge node's own connection; disabled where it is not used.
         fault: why the outbox cannot be written; empty when it can.
     """
@@ -62,6 +63,7 @@ class MessagingStatus:
     dropped: Mapping[str, int] = field(default_factory=dict)
     expired: int = 0
     forbidden: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, int] = field(default_factory=dict)
     sparkplug: LinkStatus = LinkStatus(LinkState.DISABLED)
     fault: str = ""
 
@@ -77,7 +79,8 @@ class MessagingStatus:
         flat["state"] = self.link.state.value
         rest = {name: value for name, value in vars(self).items() if name != "link"}
         rest["sparkplug"] = self.sparkplug.state.value
-        return {**flat, **rest, "dropped": dict(self.dropped), "forbidden": dict(self.forbidden)}
+        counters = {name: dict(getattr(self, name)) for name in ("dropped", "forbidden", "commands")}
+        return {**flat, **rest, **counters}
 
     def __str__(self) -> str:
         parts = [self.link.state.value.replace("_", " ")]

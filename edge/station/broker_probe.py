@@ -1,62 +1,110 @@
-"""Whether a broker lets this station in, found out beside the station that may be running."""
+"""Whether a broker lets this station in and lets it write, found out beside the station that may run.
+
+Nothing is published but one answer on ``cmd/reply`` to a command that nobody gave.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ulid import ULID
 
+from edge.messaging import ReplyCode, payloads
+from edge.messaging.reading import readable
+
 if TYPE_CHECKING:
+    from edge.messaging import Topics
     from edge.messaging.client import Session
     from edge.messaging.settings import BrokerSettings, MessagingSettings
     from edge.messaging.status import LinkStatus
 
 _POLL_S = 0.05
 
+#: A broker answers within milliseconds; an ACL that forbids by silence is waited for so long.
+_ANSWER_S = 2.0
 
-class _Deaf:
-    """Nobody has to be told: only the status counts."""
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a visit showed.
+
+    Attributes:
+        link: the connection; ``birth`` is 1 where the broker let us in.
+        forbidden: topic to reason, of those that the account may not read or write.
+        state: the ``state`` that the broker keeps of the station, in words; empty for none.
+    """
+
+    link: LinkStatus
+    forbidden: dict[str, str] = field(default_factory=dict)
+    state: str = ""
+
+
+class _Visitor:
+    """The connection's listener; writes its answer, and down what comes back."""
+
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
+        self._name = f"doctor-{str(ULID())[-10:]}"
+        self.forbidden: dict[str, str] = {}
+        self.state = ""
+        self.echoed = threading.Event()
 
     def link_up(self, session: Session) -> None:
-        """Connected."""
+        """Let in: answer nobody."""
+        text = "The doctor looked whether this topic can be written."
+        session.publish(self._topics.reply, payloads.reply(self._name, "doctor", ReplyCode.DONE, text))
 
     def link_down(self, session: Session) -> None:
-        """Not connected any more."""
+        """The status says why."""
 
     def acknowledged(self, session: Session, mid: int, refusal: str) -> None:
-        """Never called: nothing is published."""
+        """MQTT 5 says whether the topic may be written."""
+        del session, mid
+        if refusal:
+            self.forbidden[self._topics.reply] = refusal
+            self.echoed.set()
 
     def subscribed(self, session: Session, refusals: dict[str, str]) -> None:
-        """Never called: nothing is subscribed."""
+        """What may not be read."""
+        del session
+        self.forbidden.update(refusals)
 
     def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
-        """Never called: nothing is subscribed."""
+        """The station's state, and our own answer back."""
+        del session, retained
+        if topic == self._topics.state:
+            self.state = readable(topic, payload)
+        elif topic == self._topics.reply and self._name.encode() in payload:
+            self.echoed.set()
 
 
-def probe(settings: MessagingSettings, broker: BrokerSettings) -> LinkStatus:
-    """Connect once with the station's account and leave again; nothing is published.
-
-    Returns:
-        The first status that says something: connected (``birth`` is 1), or why not.
-    """
+def probe(settings: MessagingSettings, broker: BrokerSettings, topics: Topics) -> Probed:
+    """Connect once with the station's account, look whether it may write, and leave again."""
     from edge.messaging.client import Birth, Client
     from edge.messaging.status import LinkState
 
-    prefix = f"{settings.site}/{settings.line}/{settings.station or 'station'}"
+    visitor = _Visitor(topics)
     client = Client(
         settings.model_copy(update={"brokers": (broker,), "session_expiry_s": 0}),
         # A name of its own: with the station's, the broker would throw the running station out.
         client_id=f"doctor-{str(ULID())[-10:]}",
-        subscriptions=[],
-        prepare=lambda: Birth(1, f"{prefix}/doctor", b""),
-        listener=_Deaf(),
+        subscriptions=[topics.state, topics.commands],
+        prepare=lambda: Birth(1),
+        listener=visitor,
     )
     client.start()
     try:
         deadline = time.monotonic() + 3 * settings.connect_timeout_s
         while client.status.state is LinkState.CONNECTING and time.monotonic() < deadline:
             time.sleep(_POLL_S)
-        return client.status
+        link = client.status
+        if not link.birth:
+            return Probed(link)
+        if not visitor.echoed.wait(_ANSWER_S):
+            visitor.forbidden[topics.reply] = "It does not come back: the broker's ACL forbids it."
+        return Probed(link, dict(visitor.forbidden), visitor.state)
     finally:
         client.stop()

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
@@ -24,6 +24,7 @@ from edge.station.products import Products
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
+    from edge.cameras import CameraSettings, GigESettings
     from edge.config import StationConfig
 
 PYTHONS = ((3, 10), (3, 13))
@@ -102,7 +103,7 @@ def examine(
         yield _told("products", lambda: ", ".join(Products(data_dir).names()) or "none is enrolled yet")
         return
     yield _told("product", lambda: _product(data_dir, config.product, bundle))
-    yield from _camera(config)
+    yield from _cameras(config.all_cameras)
     yield from _brokers(config)
 
 
@@ -272,29 +273,37 @@ def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
     return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
 
 
-def _camera(config: StationConfig) -> Iterator[Finding]:
-    if config.camera.kind == "gige":
-        from edge.cameras.gige_host import check_host
-
-        for check in check_host():
-            mark = Mark.OK if check.good else Mark.WRONG
-            yield Finding(check.what, mark, check.found, check.remedy)
-    try:
-        yield _picture(config)
-    except EdgeError as error:
-        yield _wrong("camera", error)
+def _cameras(cameras: Sequence[CameraSettings]) -> Iterator[Finding]:
+    yield from _gige_host([camera for camera in cameras if camera.kind == "gige"])
+    for camera in cameras:
+        try:
+            yield _picture(camera)
+        except EdgeError as error:
+            yield _wrong("camera", error)
 
 
-def _picture(config: StationConfig) -> Finding:
+def _gige_host(cameras: Sequence[GigESettings]) -> Iterator[Finding]:
+    """Whether this machine is fit to receive these cameras."""
+    if not cameras:
+        return
+    from edge.cameras.gige_host import check_host, is_address, reach
+
+    routes = [reach(camera.device) for camera in cameras if is_address(camera.device)]
+    for check in [*check_host(), *routes]:
+        mark = Mark.OK if check.good else Mark.WRONG
+        yield Finding(check.what, mark, check.found, check.remedy)
+
+
+def _picture(settings: CameraSettings) -> Finding:
     """What the camera shows. One that waits for its trigger, or for a file, is not wrong."""
     from edge.cameras import EndOfStream, create_camera
 
-    with create_camera(config.camera) as camera:
+    with create_camera(settings) as camera:
         try:
             frame = camera.read(_FRAME_WAIT_S)
         except EndOfStream:
             frame = None
-        status = f"{camera.name} ({config.camera.kind}): {camera.status.detail}".removesuffix(": ")
+        status = f"{camera.name} ({settings.kind}): {camera.status.detail}".removesuffix(": ")
         if frame is None:
             return Finding(
                 "camera",
@@ -309,15 +318,31 @@ def _picture(config: StationConfig) -> Finding:
 
 
 def _brokers(config: StationConfig) -> Iterator[Finding]:
+    from edge.messaging import Topics
     from edge.station.broker_probe import probe
 
     if not config.messaging.enabled:
         yield Finding("broker", Mark.WARNING, "none: verdicts are not published", "Add messaging.brokers.")
-    for broker in config.messaging.brokers:
-        status = probe(config.messaging, broker)
-        if status.birth:
-            yield Finding("broker", Mark.OK, f"{broker} lets us in")
-        else:
+    settings = config.messaging
+    topics = Topics(settings.site, settings.line, settings.station or config.station.name)
+    for broker in settings.brokers:
+        probed = probe(settings, broker, topics)
+        link = probed.link
+        if not link.birth:
+            yield Finding("broker", Mark.WRONG, f"{broker} {link.state.value}: {link.reason}", link.remedy)
+        elif probed.forbidden:
+            forbidden = "; ".join(f"{topic}: {reason}" for topic, reason in probed.forbidden.items())
             yield Finding(
-                "broker", Mark.WRONG, f"{broker} {status.state.value}: {status.reason}", status.remedy
+                "broker",
+                Mark.WRONG,
+                f"{broker} lets us in and forbids {forbidden}",
+                f"Let the account write and read {topics.prefix}/#; configs/mosquitto/acl shows how.",
             )
+        else:
+            yield Finding("broker", Mark.OK, f"{broker} lets us in")
+        if probed.state:
+            wrong = any(word in probed.state for word in ("degraded", "fault"))
+            remedy = (
+                "It says so itself; what it names is in docs/station.md and docs/plc.md." if wrong else ""
+            )
+            yield Finding("station", Mark.WRONG if wrong else Mark.OK, probed.state, remedy)

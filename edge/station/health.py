@@ -40,13 +40,19 @@ class Health:
         self._lock = threading.Lock()
         self._conditions: dict[str, Condition] = {}
 
-    def set(self, component: str, level: Level, detail: str = "") -> bool:
-        """Note a component's condition; true where its level changed."""
+    def set(self, component: str, level: Level, detail: str = "", *, logged: bool = False) -> bool:
+        """Note a component's condition; true where its level changed.
+
+        Args:
+            logged: the component has said it in the log itself, in its own words.
+        """
         with self._lock:
             before = self._conditions.get(component, Condition())
             self._conditions[component] = Condition(level, detail)
         if before.level is level:
             return False
+        if logged:
+            return True
         if level is Level.OK:
             log.info("%s: ok again", component)
         else:

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 from edge.cameras import create_camera
 from edge.language import Limits
-from edge.messaging import Publisher
+from edge.messaging import EventCode, Publisher
 from edge.records import Records
+from edge.station.commands import Orders, obey
 from edge.station.deciding import Decider, opened_decider
 from edge.station.judging import Judge
+from edge.station.line_enrollment import LineEnrollment, new_version
+from edge.station.pause import Pause
 from edge.station.pipeline import Rooms, Station
 from edge.station.product import Product, check_learned_by
 from edge.station.product_switch import ProductSwitch
 from edge.station.products import Products
+from edge.station.triggers import Triggers
 from edge.station.writer import Hearer, Listener
 
 if TYPE_CHECKING:
@@ -45,12 +49,14 @@ def opened_station(
     product = products.get(config.product)
     bundle = Bundle.resolve(None if config.bundle is None else str(config.bundle))
     check_learned_by(bundle.id, product)
-    switch = ProductSwitch(products, bundle.id)
+    cameras = [create_camera(settings) for settings in config.all_cameras]
     with ExitStack() as rooms:
         records = rooms.enter_context(Records(config.data_dir, config.records))
         publisher = Publisher(config.messaging, config.data_dir, station=config.station.name)
-        publisher.handle("product", switch.ask)
+        orders = _orders(config, products, bundle, publisher)
+        obey(publisher, orders, cameras)
         rooms.enter_context(publisher)
+        rooms.callback(orders.enrollment.close)
         engine = OpenVinoEngine(bundle, config.engine.precision, config.engine.threads)
         rooms.callback(engine.close)
         decider = rooms.enter_context(_decider(config, bundle, product))
@@ -58,11 +64,11 @@ def opened_station(
         judge.warm_up()
         yield Station(
             Rooms(
-                camera=create_camera(config.camera),
+                cameras=cameras,
                 judge=judge,
                 records=records,
                 publisher=publisher,
-                switch=switch,
+                orders=orders,
             ),
             bundle=bundle.id,
             queue_size=config.queue.size,
@@ -84,6 +90,23 @@ def _decider(
         limits=Limits(threads=language.threads, wait_policy=language.wait_policy),
         calibration_stands_in=verdict.on_language_error == "calibration",
         timeout_s=verdict.timeout_s,
+    )
+
+
+def _orders(config: StationConfig, products: Products, bundle: Bundle, publisher: Publisher) -> Orders:
+    switch = ProductSwitch(products, bundle.id)
+
+    def enrolled(product: Product) -> None:
+        switch.renew(product)
+        publisher.event(EventCode.ENROLLED, new_version(product), product=product.name)
+
+    part_ids = config.part_ids
+    named = config.all_cameras if part_ids.source == "plc" else ()
+    return Orders(
+        switch=switch,
+        pause=Pause(),
+        enrollment=LineEnrollment(products, bundle.path, config.engine.precision, enrolled),
+        triggers={camera.name: Triggers(camera.name, part_ids.window_s) for camera in named},
     )
 
 

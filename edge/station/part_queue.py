@@ -1,4 +1,4 @@
-"""The bounded queue between the camera and the inspector, and what it does when it is full."""
+"""The bounded queue between the cameras and the inspector, and what it does when it is full."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import dataclasses
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from edge.cameras import Frame
 
-Policy = Literal["wait", "skip"]
-"""``wait``: the camera waits for room. ``skip``: the part is not inspected and becomes an error."""
+Policy = Literal["wait", "skip", "latest"]
+"""``wait``: the camera waits for room. ``skip``: the newest part is not inspected and becomes an error.
+``latest``: the oldest part that waits gives way to the newest and becomes an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,29 @@ class Part:
     overrun: bool = False
 
 
-class PartQueue:
-    """First in, first out, with room for so many images; one thread puts, one thread takes.
+@dataclass(slots=True)
+class _Lane:
+    """What waits of one camera, the oldest first."""
 
-    A skipped part keeps its place in the order but not its image, so it takes no room.
+    parts: deque[Part] = field(default_factory=deque)
+    images: int = 0
+
+
+class PartQueue:
+    """First in, first out, with room for so many images of each camera; one thread takes.
+
+    Cameras are served in turn, so that a fast one cannot keep the others from the inspector. A
+    skipped part keeps its place in the order but not its image, so it takes no room.
+
+    Args:
+        capacity: images that may wait, for each camera.
+        policy: what happens to a part that finds no room.
     """
 
     def __init__(self, capacity: int, policy: Policy) -> None:
         self._capacity = capacity
         self._policy = policy
-        self._parts: deque[Part] = deque()
-        self._images = 0
+        self._lanes: dict[str, _Lane] = {}  # by camera, whose turn it is first
         self._ended = False
         self._changed = threading.Condition()
 
@@ -48,27 +61,33 @@ class PartQueue:
         """Add a frame; with the policy ``wait`` this waits for room. Nothing is added after the end."""
         arrived_s = time.monotonic()
         with self._changed:
+            lane = self._lanes.setdefault(frame.camera, _Lane())
             if frame.image is not None and self._policy == "wait":
-                self._changed.wait_for(lambda: self._images < self._capacity or self._ended)
+                self._changed.wait_for(lambda: lane.images < self._capacity or self._ended)
             if self._ended:
                 return
             part = Part(frame, arrived_s)
-            if frame.image is not None and self._images >= self._capacity:
-                part = self._skipped(part)
-            self._images += part.frame.image is not None
-            self._parts.append(part)
+            if frame.image is not None and lane.images >= self._capacity:
+                if self._policy == "latest":
+                    self._skip_oldest(lane)
+                else:
+                    part = self._skipped(part)
+            lane.images += part.frame.image is not None
+            lane.parts.append(part)
             self._changed.notify_all()
 
     def take(self, timeout_s: float) -> Part | None:
         """The next part, or None where none came in time; look at :attr:`drained` then."""
         with self._changed:
-            self._changed.wait_for(lambda: self._parts or self._ended, timeout_s)
-            if not self._parts:
-                return None
-            part = self._parts.popleft()
-            self._images -= part.frame.image is not None
-            self._changed.notify_all()
-            return part
+            self._changed.wait_for(lambda: not self._empty or self._ended, timeout_s)
+            for camera, lane in self._lanes.items():
+                if lane.parts:
+                    self._lanes[camera] = self._lanes.pop(camera)  # to the end: the others come first now
+                    part = lane.parts.popleft()
+                    lane.images -= part.frame.image is not None
+                    self._changed.notify_all()
+                    return part
+            return None
 
     def end(self) -> None:
         """No part comes after this; those that wait can still be taken."""
@@ -80,11 +99,21 @@ class PartQueue:
     def drained(self) -> bool:
         """Whether the end has come and every part was taken."""
         with self._changed:
-            return self._ended and not self._parts
+            return self._ended and self._empty
+
+    @property
+    def _empty(self) -> bool:
+        return not any(lane.parts for lane in self._lanes.values())
+
+    def _skip_oldest(self, lane: _Lane) -> None:
+        """Take the image of the part that waits longest; its place in the order stays."""
+        oldest = next(i for i, part in enumerate(lane.parts) if part.frame.image is not None)
+        lane.parts[oldest] = self._skipped(lane.parts[oldest])
+        lane.images -= 1
 
     def _skipped(self, part: Part) -> Part:
         error = (
-            f"overrun: not inspected, {self._images} parts were waiting already. "
+            f"overrun: not inspected, {self._capacity} parts were waiting already. "
             "Slow the line down, or choose a faster bundle or machine."
         )
         return dataclasses.replace(

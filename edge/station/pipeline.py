@@ -1,8 +1,8 @@
-"""The station at work: camera thread, inspector, writer thread, and a pulse beside them.
+"""The station at work: camera threads, inspector, writer thread, and a pulse beside them.
 
 ::
 
-    camera thread ── PartQueue ── inspector (the calling thread) ── Writer ── records, outbox
+    camera threads ─ PartQueue ── inspector (the calling thread) ── Writer ── records, outbox
                                    └── Narrator ── words, after the verdict ──┘
                                                                       pulse ── state, heartbeat, events
 
@@ -12,19 +12,22 @@ one inspection, numbered without gaps from where the records and the outbox ende
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from edge.cameras import Camera, EndOfStream
+from edge.errors import CameraError
 from edge.messaging import Publisher
 from edge.records import Records
+from edge.station.commands import Orders
 from edge.station.health import Health, Level
+from edge.station.joint_opening import JointOpening
 from edge.station.judging import Judge
 from edge.station.narrator import Narrator, Words
-from edge.station.part_queue import PartQueue, Policy
-from edge.station.product_switch import ProductSwitch
+from edge.station.part_queue import Part, PartQueue, Policy
 from edge.station.pulse import Pulse
 from edge.station.tally import Tally
 from edge.station.writer import Hearer, Listener, Writer
@@ -43,27 +46,27 @@ class Rooms:
     """What a station is made of, each opened by the caller and closed by it.
 
     Attributes:
-        camera: not yet open; the station opens and closes it.
+        cameras: not yet open; the station opens and closes them.
         judge: with the product's memory.
         records: open for writing.
         publisher: started.
-        switch: gives the judge another product when the PLC asks for it.
+        orders: what the PLC asks for.
     """
 
-    camera: Camera
+    cameras: Sequence[Camera]
     judge: Judge
     records: Records
     publisher: Publisher
-    switch: ProductSwitch
+    orders: Orders
 
 
 class Station:
-    """One camera, one product at a time, until the camera ends or :meth:`stop` is called.
+    """Its cameras, one product at a time, until the cameras end or :meth:`stop` is called.
 
     Args:
         rooms: what it is made of.
         bundle: its id, for ``state``.
-        queue_size: images that may wait for the inspector.
+        queue_size: images of each camera that may wait for the inspector.
         policy: what happens to a part that finds the queue full.
         words: which parts get a sentence, where the language model decides.
         listeners: told of every inspection once it is kept.
@@ -88,7 +91,7 @@ class Station:
         self._narrator = Narrator(rooms.judge.decider, words, self._writer.put_words)
         self._tally = Tally()
         self._pulse = Pulse(
-            rooms.camera,
+            rooms.cameras,
             rooms.publisher,
             self.health,
             lambda: self._tally,
@@ -117,38 +120,53 @@ class Station:
         self._stopping = True
 
     def run(self) -> Tally:
-        """Inspect until the camera ends or :meth:`stop` is called.
+        """Inspect until the cameras have ended or :meth:`stop` is called.
 
         Raises:
-            CameraError: the camera cannot be opened or can never deliver again; what it showed
+            CameraError: a camera cannot be opened or can never deliver again; what was shown
                 before is inspected and kept.
         """
-        seq = self._next_seq()
-        self._rooms.camera.open()
-        with ThreadPoolExecutor(4, thread_name_prefix="station") as threads:
+        seq, cameras = self._next_seq(), self._rooms.cameras
+        with ThreadPoolExecutor(3 + len(cameras), thread_name_prefix="station") as threads:
+            opening = JointOpening(len(cameras))
+            capturing = [threads.submit(self._capture, camera, opening) for camera in cameras]
+            try:
+                opening.wait()
+            except CameraError:
+                self._end_capture()
+                raise
             writing = threads.submit(self._writer.run)
             writing.add_done_callback(lambda _: self.stop())
             pulsing = threads.submit(self._pulse.run)
             pulsing.add_done_callback(lambda _: self.stop())
             narrating = threads.submit(self._narrator.run)
             narrating.add_done_callback(lambda _: self.stop())
-            capturing = threads.submit(self._capture)
-            capturing.add_done_callback(lambda _: self._queue.end())
+            for thread in capturing:
+                thread.add_done_callback(lambda ended: self._capture_ended(ended, capturing))
             try:
                 self._inspect(seq)
             finally:
-                self.stop()
-                self._queue.end()
-                self._rooms.camera.close()
+                self._end_capture()
                 self._narrator.finish()
                 wait([narrating])
                 self._writer.finish()
                 # The pulse has the last word, so that it can tell of what the writer could not keep.
                 wait([writing])
                 self._pulse.finish()
-        for thread in (capturing, narrating, writing, pulsing):
+        for thread in (*capturing, narrating, writing, pulsing):
             thread.result()
         return self._tally
+
+    def _capture_ended(self, ended: Future[None], capturing: Sequence[Future[None]]) -> None:
+        """A camera has shown its last part, or failed, so that parts go by unseen: the station ends."""
+        if ended.exception() is not None or all(thread.done() for thread in capturing):
+            self._queue.end()
+
+    def _end_capture(self) -> None:
+        self.stop()
+        self._queue.end()
+        for camera in self._rooms.cameras:
+            camera.close()
 
     def _next_seq(self) -> int:
         """The number of the next inspection; gives the outbox again what a crash kept from it."""
@@ -161,25 +179,37 @@ class Station:
             publisher.publish_inspections(missing)
         return max(recorded, published) + 1
 
-    def _capture(self) -> None:
-        """The camera's thread: every frame goes into the queue."""
+    def _capture(self, camera: Camera, opening: JointOpening) -> None:
+        """A camera's thread: every frame goes into the queue, under the name of its part."""
+        with opening.of_one():
+            camera.open()
+        triggers = self._rooms.orders.triggers.get(camera.name)
         while not self._stopping:
             try:
-                frame = self._rooms.camera.read(timeout_s=_POLL_S)
+                frame = camera.read(timeout_s=_POLL_S)
             except EndOfStream:
                 return
-            if frame is not None:
-                self._queue.put(frame)
+            if triggers is None:
+                frames = [] if frame is None else [frame]
+            elif frame is not None:
+                frames = triggers.match(frame)
+            elif frames := triggers.overdue():
+                camera.doubt("it took no image of a part that was announced.", triggers.window_s + _POLL_S)
+            for each in frames:
+                self._queue.put(each)
 
     def _inspect(self, seq: int) -> None:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""
-        judge = self._rooms.judge
+        judge, orders = self._rooms.judge, self._rooms.orders
         while not self._queue.drained:
-            if product := self._rooms.switch.apply(judge):
+            if product := orders.switch.apply(judge):
                 self._pulse.product_changed(product)
+            if orders.pause.apply():
+                self._pulse.paused(bool(orders.pause.error))
             part = self._queue.take(timeout_s=_POLL_S)
             if part is None:
                 continue
+            part = self._unless_ordered_otherwise(part)
             judged = judge.judge(part.frame, seq, part.arrived_s)
             if judged.inspection.score is not None or judged.engine_error:
                 self.health.set(
@@ -189,3 +219,13 @@ class Station:
             self._writer.put(judged)
             self._narrator.offer(judged)
             seq += 1
+
+    def _unless_ordered_otherwise(self, part: Part) -> Part:
+        """The part, as an error where the PLC wants it not to be inspected."""
+        image, orders = part.frame.image, self._rooms.orders
+        if image is None:
+            return part
+        error = orders.pause.error or orders.enrollment.take(image)
+        if not error:
+            return part
+        return dataclasses.replace(part, frame=dataclasses.replace(part.frame, image=None, error=error))

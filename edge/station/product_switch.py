@@ -14,15 +14,18 @@ from edge.station.products import Products
 
 if TYPE_CHECKING:
     from edge.messaging.commands import Command
+    from edge.station.product import Product
     from edge.vision.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
+    """To a product, or (without a command) to the new version of the one that is inspected."""
+
     product: str
     memory: Memory
     description: str
-    command: Command
+    command: Command | None
     done: Future[str]
 
 
@@ -50,6 +53,15 @@ class ProductSwitch:
         self._changes.put(change)
         return change.done
 
+    def renew(self, product: Product) -> None:
+        """A product was learned anew: where it is the one that is inspected, use what it learned.
+
+        Raises:
+            ProductError: its memory is damaged, or another bundle learned it.
+        """
+        check_learned_by(self._bundle_id, product)
+        self._changes.put(_Change(product.name, product.memory(), product.description, None, Future()))
+
     def apply(self, judge: Judge) -> str:
         """Do what was asked for; the inspector's thread, between two parts.
 
@@ -59,6 +71,10 @@ class ProductSwitch:
         used = ""
         while not self._changes.empty():
             change = self._changes.get()
+            if change.command is None:
+                if change.product == judge.product:
+                    judge.use(change.product, change.memory, change.description)
+                continue
             if change.command.expired():
                 change.done.set_exception(
                     ProductError("Its time was over before the part before it was done.")

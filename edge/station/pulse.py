@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from edge.cameras import Camera, CameraState
 from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationState
@@ -16,7 +16,12 @@ _PERIOD_S = 0.5
 
 #: After so many seconds without a further overrun the line is no longer called too fast.
 _OVERRUN_LASTS_S = 10.0
+#: Messages are given up for lack of room one by one for as long as a broker is away: told so often.
+_DROPPED_PERIOD_S = 60.0
+
 _OVERRUN = "Parts come faster than verdicts: some are not inspected."
+
+_PAUSED = "Paused: every part is an error until cmd/resume."
 
 _STORAGE = ("records", "outbox")
 
@@ -39,7 +44,7 @@ class Pulse:
 
     def __init__(
         self,
-        camera: Camera,
+        cameras: Sequence[Camera],
         publisher: Publisher,
         health: Health,
         tally: Callable[[], Tally],
@@ -51,7 +56,7 @@ class Pulse:
         self._decider = decider
         self._decided_by = "calibration" if decider is None else decider.decided_by
         self._worker_restarts = 0
-        self._camera = camera
+        self._cameras = {"camera" if len(cameras) == 1 else f"camera {one.name}": one for one in cameras}
         self._publisher = publisher
         self._health = health
         self._tally = tally
@@ -60,9 +65,12 @@ class Pulse:
         self._finished = threading.Event()
         self._told = Tally()
         self._overrun_until_s = 0.0
-        self._camera_well_s = time.monotonic()
+        self._camera_well_s = dict.fromkeys(self._cameras, time.monotonic())
+        self._dropped = -1  # before the first look
+        self._dropped_told_s = -_DROPPED_PERIOD_S
         self._levels: dict[str, Level] = {}
-        self._told_state: tuple[str, str] | None = None
+        self._paused = False
+        self._told_state: tuple[StationState, str, str] | None = None
 
     def run(self) -> None:
         """Watch until :meth:`finish`; for a thread of its own."""
@@ -78,32 +86,39 @@ class Pulse:
         self._product = product
         self._event(EventCode.PRODUCT_CHANGED, product)
 
+    def paused(self, paused: bool) -> None:
+        """The station is paused from the next part on, or inspects again."""
+        self._paused = paused
+        self._event(EventCode.PAUSED if paused else EventCode.RESUMED, _PAUSED if paused else "")
+
     def finish(self) -> None:
         """The run is over: look once more, say so, end."""
         self._finished.set()
 
     def _beat(self) -> None:
-        self._watch_camera()
+        for component, camera in self._cameras.items():
+            self._watch_camera(component, camera)
         self._watch_line()
         self._watch_language()
         self._watch_link()
         self._tell_changes()
-        told = (self._product, str(self._health))
+        fault = self._health.level is Level.FAULT
+        doing = StationState.PAUSED if self._paused else StationState.RUNNING
+        state = StationState.FAULT if fault else doing
+        told = (state, self._product, str(self._health) or (_PAUSED if self._paused else ""))
         if told != self._told_state:
             self._told_state = told
-            fault = self._health.level is Level.FAULT
-            state = StationState.FAULT if fault else StationState.RUNNING
             self._publisher.set_state(
-                state, product=told[0], bundle=self._bundle, text=told[1], decided_by=self._decided_by
+                state, product=told[1], bundle=self._bundle, text=told[2], decided_by=self._decided_by
             )
         self._publisher.heartbeat()
 
-    def _watch_camera(self) -> None:
-        status, now = self._camera.status, time.monotonic()
+    def _watch_camera(self, component: str, camera: Camera) -> None:
+        status, now = camera.status, time.monotonic()
         if status.state in _WELL:
-            self._camera_well_s = now
-        lost = status.state in _LOST or now - self._camera_well_s > _OPENING_S
-        self._health.set("camera", Level.FAULT if lost else Level.OK, status.detail if lost else "")
+            self._camera_well_s[component] = now
+        lost = status.state in _LOST or now - self._camera_well_s[component] > _OPENING_S
+        self._health.set(component, Level.FAULT if lost else Level.OK, status.detail if lost else "")
 
     def _watch_line(self) -> None:
         """Overruns and missed parts: one event when a burst begins, not one for each part."""
@@ -134,7 +149,19 @@ class Pulse:
     def _watch_link(self) -> None:
         status = self._publisher.status()
         well = status.link.state in _LINK_IS_WELL and not status.forbidden
-        self._health.set("broker", Level.OK if well else Level.DEGRADED, "" if well else str(status))
+        level = Level.OK if well else Level.DEGRADED
+        self._health.set("broker", level, "" if well else str(status), logged=True)
+        self._watch_dropped(sum(status.dropped.values()))
+
+    def _watch_dropped(self, dropped: int) -> None:
+        """An event for what the outbox gave up; its counter goes on over restarts."""
+        now = time.monotonic()
+        if self._dropped < 0:
+            self._dropped = dropped
+        elif dropped > self._dropped and now >= self._dropped_told_s + _DROPPED_PERIOD_S:
+            text = f"{dropped - self._dropped} messages were given up for lack of room, {dropped} in all."
+            self._event(EventCode.OUTBOX_DROPPED, text)
+            self._dropped, self._dropped_told_s = dropped, now
 
     def _tell_changes(self) -> None:
         """An event for what broke or came back since the last beat, whoever noticed it."""
@@ -144,14 +171,18 @@ class Pulse:
             if condition.level is before:
                 continue
             broken = condition.level is not Level.OK
-            if component == "camera":
-                self._event(EventCode.CAMERA_LOST if broken else EventCode.CAMERA_BACK, condition.detail)
-                self._publisher.alarm(AlarmCode.CAMERA, active=broken, text=condition.detail)
+            if component in self._cameras:
+                text = condition.detail if component == "camera" else f"{component}: {condition.detail}"
+                self._event(EventCode.CAMERA_LOST if broken else EventCode.CAMERA_BACK, text)
+                self._publisher.alarm(AlarmCode.CAMERA, active=self._any_broken(self._cameras), text=text)
             elif component in _STORAGE:
-                still = any(self._levels.get(one, Level.OK) is not Level.OK for one in _STORAGE)
+                still = self._any_broken(_STORAGE)
                 self._publisher.alarm(AlarmCode.STORAGE, active=still, text=condition.detail)
                 if broken:
                     self._event(EventCode.STORAGE_FAULT, f"{component}: {condition.detail}")
+
+    def _any_broken(self, components: Iterable[str]) -> bool:
+        return any(self._levels.get(one, Level.OK) is not Level.OK for one in components)
 
     def _event(self, code: EventCode, text: str) -> None:
         self._publisher.event(code, text, product=self._product)

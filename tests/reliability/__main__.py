@@ -5,20 +5,42 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tests.reliability import load
-from tests.reliability.scenarios import SCENARIOS
+from edge.bundle import Bundle
+from tests.build_engines.tiny import tiny_bundle
+from tests.reliability.fuzz import fuzzed_commands
+from tests.reliability.inspection_path import inspection_path
+from tests.reliability.load import DAY_S, day_without_broker, throughput
+from tests.reliability.scenarios import FULL, SCENARIOS
 
-LOADS = {"throughput": load.throughput, "inspection_path": load.inspection_path}
-NAMES = [*SCENARIOS, *LOADS, "day_without_broker"]
+MEASUREMENTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+    "throughput": throughput,
+    "day_without_broker": lambda folder, events: day_without_broker(
+        folder, DAY_S * events // FULL, seconds=DAY_S * events // FULL
+    ),
+    # More than the outbox takes: what it gives up, and what it keeps.
+    "fast_day_without_broker": lambda folder, events: day_without_broker(
+        folder, 5 * DAY_S * events // FULL, seconds=DAY_S * events // FULL
+    ),
+    "fuzzed_commands": lambda folder, events: fuzzed_commands(folder, 10 * events),
+    "inspection_path": lambda folder, events: inspection_path(
+        folder, Bundle.default(), rate_hz=2.0, turn_s=15.0, rounds=max(1, 2 * events // FULL)
+    ),
+    # An inspection of 2 ms shows delays that one of 100 ms hides.
+    "fast_inspection_path": lambda folder, events: inspection_path(
+        folder, tiny_bundle(folder), rate_hz=40.0, turn_s=6.0, rounds=max(1, 4 * events // FULL)
+    ),
+}
+NAMES = [*SCENARIOS, *MEASUREMENTS]
 
 
 @click.command()
-@click.option("--events", default=10_000, show_default=True, help="Results of each scenario.")
+@click.option("--events", default=FULL, show_default=True, help="Results of each scenario.")
 @click.option("--only", multiple=True, type=click.Choice(NAMES), help="Run these alone.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(events: int, only: tuple[str, ...], json_path: Path | None) -> None:
@@ -28,10 +50,8 @@ def main(events: int, only: tuple[str, ...], json_path: Path | None) -> None:
         with tempfile.TemporaryDirectory(prefix=f"reliability-{name}-") as folder:
             if name in SCENARIOS:
                 figures[name] = dataclasses.asdict(SCENARIOS[name](Path(folder), events))
-            elif name in LOADS:
-                figures[name] = LOADS[name](Path(folder), events)
             else:
-                figures[name] = load.day_without_broker(Path(folder), min(load.DAY_S, events * 9))
+                figures[name] = MEASUREMENTS[name](Path(folder), events)
         click.echo(f"{name}: {json.dumps(figures[name])}")
         if json_path is not None:
             json_path.write_text(json.dumps(figures, indent=2) + "\n")

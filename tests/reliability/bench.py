@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -20,9 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge.messaging.certificates import issue
 from tests.edge.messaging.brokers import wait_until
 from tests.edge.messaging.test_tls import SECRET, Shipped
-
-#: The addresses of the cable that the scenario *link cut* pulls out.
-BROKER_ADDRESS, STATION_ADDRESS = "10.231.7.1", "10.231.7.2"
+from tests.reliability.faults import BROKER_ADDRESS, Cable
 
 
 @dataclass
@@ -41,7 +39,6 @@ class Figures:
     faults: int
     seconds: float
     notes: str = ""
-    more: dict[str, Any] = field(default_factory=dict)
 
 
 class Consumer:
@@ -92,18 +89,25 @@ def kept(numbers: Sequence[int]) -> list[int]:
 
 
 class Bench:
-    """One scenario's broker, consumer and station, in a folder of its own."""
+    """One scenario's broker, consumer and station, in a folder of its own.
 
-    def __init__(self, folder: Path, total: int, rate: float) -> None:
+    Args:
+        total: results that the station makes.
+        rate: of them, per second.
+        saves_changes: whether the broker saves every change: SIGKILL then takes nothing along that
+            it has acknowledged. Slow where much waits in it.
+    """
+
+    def __init__(self, folder: Path, total: int, rate: float, *, saves_changes: bool = True) -> None:
         self.folder, self.total, self.rate = folder, total, rate
         self.pki = folder / "pki"
         issue(self.pki, "broker", ["localhost", "127.0.0.1", BROKER_ADDRESS])
-        # As shipped, but saving every change and handing everything to a connected consumer at once:
-        # SIGKILL then takes nothing along that the broker has acknowledged.
+        # As shipped, but handing everything to a connected consumer at once.
+        saves = 1 if saves_changes else 100
         self.broker = Shipped(
             folder / "broker",
             self.pki,
-            **{"autosave_interval 100": "autosave_interval 1\nmax_inflight_messages 0"},
+            **{"autosave_interval 100": f"autosave_interval {saves}\nmax_inflight_messages 0"},
         )
         self.data = folder / "data"
         self.host = "127.0.0.1"
@@ -128,12 +132,23 @@ class Bench:
         finally:
             self.kill_station()
 
+    def listen_on(self, cable: Cable) -> None:
+        """Have the broker listen at its end of a cable too; stations then run at the other end."""
+        configuration = self.broker.folder / "mosquitto.conf"
+        text = configuration.read_text()
+        here = f"listener {self.broker.port} 127.0.0.1\n"
+        listener = text[text.index(here) : text.index("tls_version")] + "tls_version tlsv1.2\n"
+        configuration.write_text(text + "\n" + listener.replace("127.0.0.1", BROKER_ADDRESS))
+        self.broker.kill(signal.SIGTERM)
+        self.broker.start()
+        assert self.consumer.ready.wait(20)
+        self.host, self.prefix = BROKER_ADDRESS, cable.prefix
+
     def start_station(self) -> None:
         command = [
             *(*self.prefix, sys.executable, "-m", "tests.reliability.station", str(self.data), self.host),
             *(str(self.broker.port), str(self.pki / "ca.crt"), str(self.broker.folder / "secret")),
             *("--last", str(self.total), "--rate", str(self.rate)),
-            *("--latencies", str(self.folder / "latencies.txt")),
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)

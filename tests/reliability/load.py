@@ -1,9 +1,7 @@
-"""How fast, how much: throughput, the inspection path while brokers come and go, and a day without one."""
+"""How fast, how much: throughput, and a day without a broker."""
 
 from __future__ import annotations
 
-import signal
-import statistics
 import threading
 import time
 from pathlib import Path
@@ -15,8 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge.messaging import AlarmCode, MessagingSettings, Publisher, payloads
 from edge.messaging.outbox import Outbox
 from edge.messaging.streams import Entry, Stream
-from tests.edge.messaging.brokers import Mosquitto, wait_until
-from tests.reliability.bench import Bench
+from tests.edge.messaging.brokers import Mosquitto, Subscriber, wait_until
 from tests.reliability.station import make_inspection
 
 DAY_S = 86_400
@@ -68,69 +65,46 @@ def throughput(folder: Path, total: int) -> dict[str, Any]:
     }
 
 
-def inspection_path(folder: Path, total: int) -> dict[str, Any]:
-    """The p99 from frame to hand-over, in turns with the broker healthy and dead, in one run."""
-    total = max(total, 4000)
-    turn_s = total / 200 / 10
-    turns: list[tuple[str, float, float]] = []
-    with Bench(folder, total, 200.0).running() as bench:
-        bench.start_station()
-        bench.wait_durable(200)
-        while bench.durable < total - 200 * turn_s and not bench.station_ended:
-            for state in ("healthy", "broken"):
-                if state == "broken":
-                    bench.broker.kill(signal.SIGKILL)
-                began = time.time()
-                time.sleep(turn_s)
-                turns.append((state, began, time.time()))
-                if state == "broken":
-                    bench.broker.start()
-                    bench.consumer.ready.wait(20)
-                    wait_until(lambda: bench.consumer.count() >= bench.durable - 20, 30)
-        bench.finish("inspection path")
-    lines = (line.split() for line in (folder / "latencies.txt").read_text().splitlines())
-    latencies = [(float(at), float(ms)) for at, ms in lines]
-    figures: dict[str, Any] = {"parts": len(latencies), "turns": len(turns)}
-    for state in ("healthy", "broken"):
-        spans = [(began, ended) for name, began, ended in turns if name == state]
-        chosen = [ms for at, ms in latencies if any(began <= at <= ended for began, ended in spans)]
-        cuts = statistics.quantiles(chosen, n=100)
-        figures[f"{state}: parts, p50 ms, p99 ms"] = (len(chosen), round(cuts[49], 3), round(cuts[98], 3))
-    healthy, broken = (figures[f"{state}: parts, p50 ms, p99 ms"][2] for state in ("healthy", "broken"))
-    figures["p99 broken / healthy"] = round(broken / healthy, 3)
-    return figures
+def day_without_broker(folder: Path, parts: int = DAY_S, *, seconds: int = DAY_S) -> dict[str, Any]:
+    """A simulated day with nobody there, in the default bounds, minute by minute; then catching up.
 
-
-def day_without_broker(folder: Path, parts: int = DAY_S) -> dict[str, Any]:
-    """A simulated day at one part per second with nobody there, in the default bounds; then catching up."""
+    Args:
+        parts: in this time, at a steady rate.
+        seconds: of simulated time; a day, or a part of one.
+    """
     path = folder / "data" / "outbox.db"
     now = 1_700_000_000.0
     outbox = Outbox(path, clock=lambda: now)
-    for first in range(1, parts + 1, 60):
+    minutes = seconds // 60
+    for minute in range(minutes):
         now += 60
+        made = range(parts * minute // minutes + 1, parts * (minute + 1) // minutes + 1)
         results = [
-            Entry(Stream.RESULT, "plant/a/cell-3/result", payloads.result(make_inspection(first + n, "top")))
-            for n in range(min(60, parts + 1 - first))
+            Entry(Stream.RESULT, "plant/a/cell-3/result", payloads.result(make_inspection(seq, "top")))
+            for seq in made
         ]
-        # An alarm comes and is acknowledged every ten minutes.
+        # An alarm comes or is acknowledged every ten minutes.
         alarm = Entry(Stream.ALARM, "plant/a/cell-3/alarm", {"code": AlarmCode.CAMERA}, retain=True)
-        outbox.commit([*results, *([alarm] if first % 600 == 1 else [])])
+        outbox.commit([*results, *([alarm] if minute % 10 == 0 else [])])
     counts = outbox.counts()
     alarms = outbox.last_seq(Stream.ALARM)
     outbox.close()
     size_mb = sum(file.stat().st_size for file in path.parent.iterdir()) / 1e6
-    with Mosquitto(folder / "broker") as broker:
+    with Mosquitto(folder / "broker") as broker, Subscriber(broker.port, "plant/a/cell-3/alarm") as plc:
         settings = MessagingSettings(site="plant", line="a", brokers=(broker.settings(),))
         began = time.perf_counter()
         with Publisher(settings, path.parent, station="cell-3") as station:
             assert wait_until(lambda: station.status().link.birth)
             assert wait_until(lambda: station.flush(60), 900)
-            seconds = time.perf_counter() - began
+            took_s = time.perf_counter() - began
+        assert wait_until(lambda: len(set(plc.seqs("alarm"))) == alarms), "not every alarm arrived"
     return {
         "parts": parts,
+        "simulated hours": seconds / 3600,
         "alarms raised, kept": (alarms, counts.rows[Stream.ALARM]),
+        "results kept": counts.rows[Stream.RESULT],
         "dropped": sum(counts.dropped.values()),
         "on the disk, MB": round(size_mb, 1),
-        "catch-up, s": round(seconds, 1),
-        "catch-up, messages per second": round((parts + alarms) / seconds),
+        "catch-up, s": round(took_s, 1),
+        "catch-up, messages per second": round(counts.total_rows / took_s),
     }

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.reliability.bench import BROKER_ADDRESS, STATION_ADDRESS, Bench, Figures
+from tests.edge.messaging.brokers import wait_until
+from tests.reliability.bench import Bench, Figures
+from tests.reliability.faults import Cable, fill, small_disk
 
 RATE = 200.0
+
+#: With so many results the scenarios are as long as their names say; with fewer, in proportion.
+FULL = 10_000
 
 
 def healthy(folder: Path, total: int) -> Figures:
@@ -30,6 +32,8 @@ def _broker_dies(folder: Path, total: int, number: signal.Signals) -> Figures:
         for n in range(1, times + 1):
             bench.wait_durable(total * n // (times + 1))
             bench.consumer.ready.wait(20)
+            # What the broker has acknowledged and not saved, a consumer that lags behind never gets.
+            wait_until(lambda: bench.consumer.count() >= bench.durable - RATE / 10, 30)
             bench.broker.kill(number)
             bench.faults += 1
             time.sleep(0.5)
@@ -49,7 +53,7 @@ def broker_sigkill(folder: Path, total: int) -> Figures:
 
 def broker_down(folder: Path, total: int) -> Figures:
     """The broker is away for long."""
-    away_s = min(60.0, total / RATE)
+    away_s = 60.0 * total / FULL
     with Bench(folder, total, RATE).running() as bench:
         bench.start_station()
         bench.wait_durable(total // 4)
@@ -74,6 +78,19 @@ def broker_flaps(folder: Path, total: int) -> Figures:
         return bench.finish("broker flaps", "up for 2 s, away for 0.2 s, over and over")
 
 
+def consumer_away(folder: Path, total: int) -> Figures:
+    """The consumer itself is away, and the broker keeps its session."""
+    with Bench(folder, total, RATE, saves_changes=False).running() as bench:
+        bench.start_station()
+        bench.wait_durable(total // 4)
+        bench.consumer.client.disconnect()
+        bench.faults += 1
+        bench.wait_durable(total * 3 // 4)
+        bench.consumer.client.reconnect()
+        bench.consumer.client.loop_start()
+        return bench.finish("consumer away", "for half of the run; the broker keeps its session")
+
+
 def broker_freezes(folder: Path, total: int) -> Figures:
     """The broker stops answering and its connections stay open."""
     with Bench(folder, total, RATE).running() as bench:
@@ -89,50 +106,23 @@ def broker_freezes(folder: Path, total: int) -> Figures:
 
 def link_cut(folder: Path, total: int) -> Figures:
     """The cable is pulled: no reset, no answer, nothing (needs root)."""
-    with Bench(folder, total, RATE).running() as bench, _cable() as (namespace, cable):
-        bench.broker.kill()
-        configuration = bench.broker.folder / "mosquitto.conf"
-        configuration.write_text(
-            configuration.read_text().replace(f"{bench.broker.port} 127.0.0.1", str(bench.broker.port))
-        )
-        bench.broker.start()
-        bench.consumer.ready.wait(20)
-        bench.host, bench.prefix = BROKER_ADDRESS, ["ip", "netns", "exec", namespace]
+    with Bench(folder, total, RATE).running() as bench, Cable() as cable:
+        bench.listen_on(cable)
         bench.start_station()
-        for n in range(1, 5):
-            bench.wait_durable(total * n // 5)
-            _ip("link", "set", cable, "down")
+        times = max(1, 4 * total // FULL)
+        for n in range(1, times + 1):
+            bench.wait_durable(total * n // (times + 1))
+            cable.pull()
             bench.faults += 1
-            time.sleep(8)
-            _ip("link", "set", cable, "up")
-        return bench.finish("link cut", "4 times for 8 s, in a network namespace")
+            time.sleep(8)  # longer than 1.5 times the station's keep-alive of 3 s
+            cable.plug()
+        return bench.finish("link cut", f"{times} times for 8 s, in a network namespace")
 
 
-@contextlib.contextmanager
-def _cable() -> Iterator[tuple[str, str]]:
-    """A network namespace for the station, and the broker's end of a cable to it."""
-    namespace, here, there = f"cell{os.getpid()}", f"vb{os.getpid()}", f"vs{os.getpid()}"
-    _ip("netns", "add", namespace)
-    try:
-        _ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", namespace)
-        _ip("addr", "add", f"{BROKER_ADDRESS}/30", "dev", here)
-        _ip("link", "set", here, "up")
-        _ip("-n", namespace, "link", "set", "lo", "up")
-        _ip("-n", namespace, "addr", "add", f"{STATION_ADDRESS}/30", "dev", there)
-        _ip("-n", namespace, "link", "set", there, "up")
-        yield namespace, here
-    finally:
-        _ip("netns", "del", namespace)
-
-
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True)
-
-
-def station_sigkill(folder: Path, total: int, kills: int = 200) -> Figures:
+def station_sigkill(folder: Path, total: int) -> Figures:
     """The station dies at random points, and goes on from what was durable."""
     rng = random.Random(1)
-    kills = min(kills, total // 10)
+    kills = max(1, 200 * total // FULL)
     with Bench(folder, total, RATE).running() as bench:
         for n in range(1, kills + 1):
             bench.start_station()
@@ -146,11 +136,11 @@ def station_sigkill(folder: Path, total: int, kills: int = 200) -> Figures:
 
 def disk_full(folder: Path, total: int) -> Figures:
     """Others fill the station's disk to the last block, and the broker is there."""
-    with Bench(folder, total, RATE).running() as bench, _small_disk(folder / "disk") as disk:
+    with Bench(folder, total, RATE).running() as bench, small_disk(folder / "disk") as disk:
         bench.data = disk
         bench.start_station()
         bench.wait_durable(total // 4)
-        _fill(disk)
+        fill(disk)
         bench.faults += 1
         bench.wait_durable(total * 3 // 4)
         (disk / "filler").unlink()
@@ -159,12 +149,12 @@ def disk_full(folder: Path, total: int) -> Figures:
 
 def disk_full_broker_away(folder: Path, total: int) -> Figures:
     """The same without a broker: now something must go, and it is the oldest results, counted."""
-    with Bench(folder, total, RATE).running() as bench, _small_disk(folder / "disk") as disk:
+    with Bench(folder, total, RATE).running() as bench, small_disk(folder / "disk") as disk:
         bench.data = disk
         bench.start_station()
         bench.wait_durable(total // 4)
         bench.broker.kill(signal.SIGTERM)
-        _fill(disk)
+        fill(disk)
         bench.faults += 2
         bench.wait_durable(total * 3 // 4)
         bench.broker.start()
@@ -172,22 +162,6 @@ def disk_full_broker_away(folder: Path, total: int) -> Figures:
         # Given up by rule, and counted; some of them had arrived and were not acknowledged yet.
         figures.lost = max(0, figures.lost - figures.dropped)
         return figures
-
-
-@contextlib.contextmanager
-def _small_disk(folder: Path) -> Iterator[Path]:
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
-def _fill(folder: Path) -> None:
-    with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
 
 
 SCENARIOS: dict[str, Callable[[Path, int], Figures]] = {
@@ -199,6 +173,7 @@ SCENARIOS: dict[str, Callable[[Path, int], Figures]] = {
         broker_down,
         broker_flaps,
         broker_freezes,
+        consumer_away,
         link_cut,
         station_sigkill,
         disk_full,

@@ -96,6 +96,7 @@ class GigENetwork:
     def build(self) -> None:
         for name in (self.station, self.cameras):
             _ip("netns", "add", name)
+            _ip("-n", name, "link", "set", "lo", "up")
         _ip("link", "add", "eth0", "mtu", "9000", "netns", self.station, "type", "veth",
             "peer", "name", "eth0", "mtu", "9000", "netns", self.cameras)  # fmt: skip
         _ip("-n", self.station, "addr", "add", f"{OWN_ADDRESS}/24", "dev", "eth0")

@@ -94,14 +94,15 @@ def mosquitto_with_password(tmp_path: Path) -> Mosquitto:
         yield broker
 
 
-def test_it_leaves_no_trace_at_the_broker(
+def test_it_leaves_nothing_at_the_broker_but_an_answer_that_nobody_waits_for(
     command: Command, make_station: MakeStation, tmp_path: Path
 ) -> None:
     write_parts(tmp_path / "parts")
     with EmbeddedBroker() as broker, Subscriber(broker.port_v311) as plc:
         brokers = [{"host": broker.host, "port": broker.port}]
         assert command("doctor", make_station(tmp_path / "parts", messaging={"brokers": brokers})).code == 0
-        assert plc.messages == []
+        assert [reply["cmd"] for reply in plc.of("reply")] == ["doctor"]
+        assert len(plc.messages) == 1
 
 
 def test_a_flipped_byte_in_the_bundle_is_found(command: Command, tmp_path: Path, tiny_bundle: Bundle) -> None:

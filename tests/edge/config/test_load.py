@@ -94,7 +94,14 @@ def test_the_stations_names_are_the_topics_names(load: Load) -> None:
         # A misspelt key: its line, and what was meant. Never its value.
         ("queue:\n  sise: 3\n", 5, 3, "queue.sise", "", "did you mean size?"),
         ("whatever: 3\n", 4, 1, "whatever", "", "which has station, product"),
-        ("queue:\n  policy: skpi\n", 5, 11, "queue.policy", "skpi", "one of wait, skip; did you mean skip?"),
+        (
+            "queue:\n  policy: skpi\n",
+            5,
+            11,
+            "queue.policy",
+            "skpi",
+            "one of wait, skip, latest; did you mean skip?",
+        ),
         ("queue:\n  size: four\n", 5, 9, "queue.size", "four", "must be a valid integer"),
         ("queue:\n  size: 0\n", 5, 9, "queue.size", "0", "greater than or equal to 1"),
         ("queue:\n", 4, 7, "queue", "", "a section with the keys size, policy"),
@@ -149,6 +156,47 @@ def test_a_cameras_problems_are_those_of_its_kind(
 ) -> None:
     (problem,) = problems_of(load, f"station: {{name: s}}\nproduct: p\ncamera: {camera}\n")
     assert (problem.line, problem.column, problem.key) == (3, column, key)
+    assert says in problem.reason
+
+
+def test_several_cameras_stand_in_a_list(load: Load, tmp_path: Path) -> None:
+    config = load(SEVERAL)
+    assert config.camera is None
+    assert [(camera.name, camera.kind) for camera in config.all_cameras] == [
+        ("top", "folder"),
+        ("side", "gige"),
+    ]
+    assert isinstance(config.all_cameras[0], FolderSettings)
+    assert config.all_cameras[0].path == tmp_path / "images"
+    one = load(HEAD)
+    assert one.all_cameras == (one.camera,)
+
+
+SEVERAL = """\
+station: {name: s}
+product: bottle
+cameras:
+  - {name: top, kind: folder, path: images}
+  - {name: side, kind: gige}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "says"),
+    [
+        (SEVERAL.replace("side", "top"), 3, "cameras", "two cameras with the name top"),
+        (SEVERAL.replace("gige", "gigi"), 5, "cameras[1].kind", "did you mean gige?"),
+        (SEVERAL.replace("path", "pats"), 4, "cameras[0].path", "is missing"),
+        (SEVERAL + "camera: {kind: gige}\n", 6, "camera", "keep one of the two"),
+        ("station: {name: s}\nproduct: b\ncameras: []\n", 1, "camera", "is missing"),
+        ("station: {name: s}\nproduct: b\ncameras: 3\n", 3, "cameras", "must be a list"),
+    ],
+)
+def test_the_problems_of_several_cameras_are_told_at_theirs(
+    load: Load, text: str, line: int, key: str, says: str
+) -> None:
+    problem = problems_of(load, text)[0]
+    assert (problem.line, problem.key) == (line, key)
     assert says in problem.reason
 
 

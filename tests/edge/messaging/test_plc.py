@@ -145,6 +145,29 @@ def test_a_retained_command_is_never_done(station, mosquitto: Mosquitto):
         assert line.commands == []
 
 
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_broker_that_keeps_commands_has_those_done_that_are_in_time(
+    station, mosquitto: Mosquitto, protocol: str
+):
+    settings = {"session_expiry_s": 60, "protocol": protocol}
+    station(**settings).publisher.stop()
+    now_ms = int(time.time() * 1000)
+    with Plc(mosquitto.port) as plc:
+        for name, expires in (("old", now_ms - 1), ("good", now_ms + 60_000), ("endless", 0)):
+            fields = {"id": name, "part_id": name} | ({"expires": expires} if expires else {})
+            plc.client.publish("plant/a/cell-3/cmd/trigger", json.dumps(fields), qos=1)
+        assert wait_until(lambda: len(plc.of("trigger")) == 3)
+        line = station(**settings)
+        assert wait_until(lambda: all(plc._replies(name) for name in ("old", "good", "endless")))
+        assert [command.part_id for command in line.commands] == ["good"]
+        codes = {name: plc._replies(name)[-1]["code"] for name in ("old", "good", "endless")}
+        assert codes == {
+            "old": ReplyCode.EXPIRED,
+            "good": ReplyCode.DONE,
+            "endless": ReplyCode.REFUSED,
+        }
+
+
 def test_alarms_stand_until_the_plc_acknowledges_them_also_over_a_restart(station, mosquitto: Mosquitto):
     with Plc(mosquitto.port) as plc:
         line = station(alarms={"ng_count": 2, "ng_window": 5})

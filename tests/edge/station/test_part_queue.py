@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.cameras import Frame
-from edge.station.part_queue import Part, PartQueue
+from edge.station.part_queue import Part, PartQueue, Policy
 
 
-def frame(number: int, error: str = "") -> Frame:
+def frame(number: int, error: str = "", camera: str = "camera") -> Frame:
     image = None if error else np.zeros((32, 32), np.uint8)
-    return Frame(image, f"part-{number}", "camera", datetime.now(timezone.utc), number, error)
+    return Frame(image, f"part-{number}", camera, datetime.now(timezone.utc), number, error)
 
 
 def drain(queue: PartQueue) -> list[Part]:
@@ -36,6 +36,27 @@ def test_skip_says_which_parts_were_not_inspected_and_keeps_their_order() -> Non
     assert [part.frame.frame_id for part in parts] == [1, 2, 3, 4]
     assert [part.overrun for part in parts] == [False, True, True, False]
     assert all(part.frame.image is None and part.frame.error.startswith("overrun:") for part in parts[1:3])
+
+
+def test_latest_keeps_the_newest_images_and_says_which_parts_gave_way_in_their_place() -> None:
+    queue = PartQueue(2, "latest")
+    for number, error in enumerate(["", "damaged", "", "", ""]):
+        queue.put(frame(number, error))
+    parts = drain(queue)
+    assert [part.frame.part_id for part in parts] == [f"part-{number}" for number in range(5)]
+    assert [part.overrun for part in parts] == [True, False, True, False, False]
+    assert [part.frame.image is None for part in parts] == [True, True, True, False, False]
+    assert parts[0].frame.error.startswith("overrun:")
+
+
+def test_cameras_are_served_in_turn_and_each_has_its_own_room() -> None:
+    queue = PartQueue(2, "skip")
+    for number in range(4):
+        queue.put(frame(number, camera="fast"))
+    queue.put(frame(10, camera="slow"))
+    parts = drain(queue)
+    assert [part.frame.camera for part in parts] == ["fast", "slow", "fast", "fast", "fast"]
+    assert [part.overrun for part in parts] == [False, False, False, True, True]
 
 
 def test_wait_holds_the_camera_until_there_is_room() -> None:
@@ -77,10 +98,13 @@ def test_the_end_frees_a_camera_that_waits() -> None:
     assert not waiting.is_alive()
 
 
+@pytest.mark.parametrize("policy", ["skip", "latest"])
 @pytest.mark.parametrize("capacity", [1, 3])
 @given(steps=st.lists(st.sampled_from(["image", "error", "take"]), max_size=60))
-def test_every_part_that_is_put_is_taken_once_in_order(capacity: int, steps: list[str]) -> None:
-    queue = PartQueue(capacity, "skip")
+def test_every_part_that_is_put_is_taken_once_in_order(
+    capacity: int, policy: Policy, steps: list[str]
+) -> None:
+    queue = PartQueue(capacity, policy)
     taken: list[Part] = []
     put = 0
     for step in steps:

@@ -106,9 +106,12 @@ def test_bad_files_are_errors_and_odd_ones_are_judged(station: MakeConfig, tmp_p
     assert tally.error == 4
 
 
-def test_too_many_parts_are_errors_each_with_its_name(station: MakeConfig, tmp_path: Path) -> None:
+@pytest.mark.parametrize("policy", ["skip", "latest"])
+def test_too_many_parts_are_errors_each_with_its_name(
+    station: MakeConfig, tmp_path: Path, policy: str
+) -> None:
     paths = write_parts(tmp_path / "parts", good=60)
-    config = station(tmp_path / "parts", queue={"size": 1, "policy": "skip"})
+    config = station(tmp_path / "parts", queue={"size": 1, "policy": policy})
     with opened_station(config) as opened:
         tally = opened.run()
     kept = recorded(config)
@@ -116,6 +119,7 @@ def test_too_many_parts_are_errors_each_with_its_name(station: MakeConfig, tmp_p
     assert seqs(kept) == list(range(1, 61))
     overrun = [inspection for inspection in kept if inspection.error.startswith("overrun:")]
     assert len(overrun) == tally.overrun == tally.error > 0
+    assert policy == "skip" or kept[-1] not in overrun
 
 
 def test_numbers_go_on_after_a_restart(station: MakeConfig, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from edge.messaging import EmbeddedBroker, MessagingSettings, Publisher
 from edge.station.health import Health, Level
 from edge.station.pulse import Pulse
 from edge.station.tally import Tally
-from tests.edge.messaging.brokers import Subscriber, wait_until
+from tests.edge.messaging.brokers import Subscriber, inspection, wait_until
 from tests.edge.parts import write_parts
 
 
@@ -23,8 +23,11 @@ class Beating:
     def __init__(self, publisher: Publisher, parts: Path) -> None:
         self.health = Health()
         self.tally = Tally()
+        self.publisher = publisher
         camera = create_camera(FolderSettings(kind="folder", path=parts))
-        self._pulse = Pulse(camera, publisher, self.health, lambda: self.tally, product="plate", bundle="b-1")
+        self._pulse = Pulse(
+            [camera], publisher, self.health, lambda: self.tally, product="plate", bundle="b-1"
+        )
         self._thread = threading.Thread(target=self._pulse.run)
         self._thread.start()
 
@@ -43,7 +46,13 @@ def plc() -> Iterator[Subscriber]:
 @pytest.fixture
 def beating(plc: Subscriber, tmp_path: Path) -> Iterator[Beating]:
     write_parts(tmp_path / "parts", good=1)
-    settings = MessagingSettings(site="plant", line="a", brokers=(plc.broker,), heartbeat_s=0.2)  # type: ignore[attr-defined]
+    settings = MessagingSettings(
+        site="plant",
+        line="a",
+        brokers=(plc.broker,),  # type: ignore[attr-defined]
+        heartbeat_s=0.2,
+        outbox={"max_rows": 100},
+    )
     with Publisher(settings, tmp_path, station="cell-3") as publisher:
         beating = Beating(publisher, tmp_path / "parts")
         yield beating
@@ -89,3 +98,11 @@ def test_a_burst_of_overruns_is_one_event(beating: Beating, plc: Subscriber) -> 
 def test_missed_parts_are_told(beating: Beating, plc: Subscriber) -> None:
     beating.tally = Tally(missed=2)
     assert has(plc, "event", "text")("2 parts missed by the camera so far")
+
+
+def test_messages_that_are_given_up_are_told(beating: Beating, plc: Subscriber) -> None:
+    assert has(plc, "state", "state")("running")
+    beating.publisher.publish_inspections([inspection(seq) for seq in range(1, 151)])
+    assert has(plc, "event", "event")("outbox_dropped")
+    text = next(event["text"] for event in plc.of("event") if event["event"] == "outbox_dropped")
+    assert text.startswith("50 messages were given up")

@@ -1,0 +1,83 @@
+"""What each command of the PLC does at this station."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge.cameras import Camera
+from edge.errors import CameraError
+from edge.messaging.commands import CommandRefusedError
+from edge.station.line_enrollment import LineEnrollment
+from edge.station.pause import Pause
+from edge.station.product_switch import ProductSwitch
+from edge.station.triggers import Triggers
+
+if TYPE_CHECKING:
+    from edge.messaging import Publisher
+    from edge.messaging.commands import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the PLC has asked for, as the station's threads look at it between two parts.
+
+    Attributes:
+        switch: another product.
+        pause: no inspection.
+        enrollment: images for a product instead of verdicts.
+        triggers: for each camera, the names of the parts that come to it; empty where cameras name them.
+    """
+
+    switch: ProductSwitch
+    pause: Pause
+    enrollment: LineEnrollment
+    triggers: Mapping[str, Triggers] = field(default_factory=dict)
+
+
+def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> None:
+    """Have a publisher's commands done; before it starts.
+
+    A trigger announces its part to every camera where parts are named by the PLC; else every
+    software-triggered camera takes an image of it.
+    """
+    triggered = [camera for camera in cameras if camera.takes_trigger]
+
+    def trigger(command: Command) -> str:
+        if orders.pause.error:
+            raise CommandRefusedError("The station is paused.", "Send cmd/resume first.")
+        part_id = command.part_id or command.id
+        if orders.triggers:
+            for expected in orders.triggers.values():
+                expected.expect(part_id)
+            return f"The next image is of part {part_id}."
+        if not triggered:
+            raise CommandRefusedError(
+                f"Camera {', '.join(camera.name for camera in cameras)} takes no trigger.",
+                "Set part_ids.source to plc to name its images.",
+            )
+        refusals = [error for camera in triggered if (error := _refusal(camera, part_id))]
+        if refusals:
+            raise refusals[0]
+        return f"An image of part {part_id} is taken."
+
+    def pause(command: Command) -> Future[str]:
+        orders.enrollment.cancel("The station was paused.")
+        return orders.pause.ask(command)
+
+    publisher.handle("trigger", trigger)
+    publisher.handle("product", orders.switch.ask)
+    publisher.handle("pause", pause)
+    publisher.handle("resume", orders.pause.ask)
+    publisher.handle("enroll", orders.enrollment.ask)
+
+
+def _refusal(camera: Camera, part_id: str) -> CameraError | None:
+    """Why a camera takes no image of a part; the others shall take theirs all the same."""
+    try:
+        camera.trigger(part_id)
+    except CameraError as error:
+        return error
+    return None

@@ -1,0 +1,180 @@
+"""Enrollment from the line: the next N parts are good ones to learn from.
+
+Those parts are not inspected: each is an error, so that none passes unseen. Their images go to the
+disk as they come; when the last one is there, a process of its own and of low priority learns from
+them (``anomalygpt-edge enroll``), and the inspection goes on beside it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.cameras import Image
+from edge.errors import EdgeError, ProductError
+from edge.messaging.commands import CommandRefusedError
+from edge.station.product import Product, check_name
+from edge.station.products import Products
+
+if TYPE_CHECKING:
+    from edge.messaging.commands import Command
+
+#: References beyond this teach nothing that the bank could still hold.
+MAX_PARTS = 100
+
+
+class _Batch:
+    """The parts of one enrollment."""
+
+    def __init__(self, product: str, count: int) -> None:
+        self.product = product
+        self.count = count
+        self.taken = 0
+        self.done: Future[str] = Future()
+
+    @property
+    def collects(self) -> bool:
+        return self.taken < self.count
+
+
+class LineEnrollment:
+    """One enrollment at a time: it collects images, then it learns. Closed by its owner.
+
+    Args:
+        products: where the product is made, or gets the images beside its references.
+        bundle: the bundle's folder.
+        precision: as the station's engine computes.
+        enrolled: told of a product's new version, in the enrollment's own thread.
+    """
+
+    def __init__(
+        self, products: Products, bundle: Path, precision: str, enrolled: Callable[[Product], None]
+    ) -> None:
+        self._products = products
+        self._bundle = bundle
+        self._precision = precision
+        self._enrolled = enrolled
+        self._folder = products.folder.parent / "enrolling"
+        self._lock = threading.Lock()  # never held while anything is waited for
+        self._batch: _Batch | None = None
+        self._learning: subprocess.Popen[str] | None = None
+        self._closed = False
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="line-enrollment")
+
+    def ask(self, command: Command) -> Future[str]:
+        """``cmd/enroll``: take the next ``count`` images for ``product``; the future ends when it is learned.
+
+        Raises:
+            CommandRefusedError: another enrollment is under way, or the count is out of range.
+            ProductError: a name that cannot be one.
+        """
+        batch = _Batch(check_name(command.product), command.count)
+        if not 1 <= batch.count <= MAX_PARTS:
+            raise CommandRefusedError(f"'count' is {batch.count}.", f"Give 1 to {MAX_PARTS}.")
+        with self._lock:
+            if self._batch is not None:
+                raise CommandRefusedError(
+                    f"An enrollment of {self._batch.product} is under way.", "Wait for its reply."
+                )
+            self._batch = batch
+        return batch.done
+
+    def take(self, image: Image) -> str:
+        """Give a part's image to the enrollment that collects; for the inspector's thread.
+
+        Returns:
+            Why the part is not inspected; empty where no enrollment wants it.
+        """
+        with self._lock:
+            batch = self._batch
+            if batch is None or not batch.collects or self._closed:
+                return ""
+            batch.taken += 1
+            self._worker.submit(self._keep, batch, batch.taken, image)
+            return f"Not inspected: used to enroll {batch.product}, {batch.taken} of {batch.count}."
+
+    def cancel(self, reason: str) -> None:
+        """Take back an enrollment that still collects; one that learns goes on."""
+        with self._lock:
+            batch = self._batch if self._batch is not None and self._batch.collects else None
+        if batch is not None:
+            self._end(batch, CommandRefusedError(reason))
+
+    def close(self) -> None:
+        """End what is under way, whether it collects or learns."""
+        with self._lock:
+            self._closed = True
+            if self._learning is not None:
+                self._learning.terminate()
+        self.cancel("The station has stopped.")
+        self._worker.shutdown()
+
+    def _end(self, batch: _Batch, outcome: EdgeError | str) -> None:
+        with self._lock:
+            if self._batch is not batch:
+                return
+            self._batch = None
+        if isinstance(outcome, EdgeError):
+            batch.done.set_exception(outcome)
+        else:
+            batch.done.set_result(outcome)
+
+    # -- the enrollment's own thread -------------------------------------------------------------
+
+    def _keep(self, batch: _Batch, number: int, image: Image) -> None:
+        if self._batch is not batch:
+            return
+        try:
+            if number == 1:
+                shutil.rmtree(self._folder, ignore_errors=True)  # of an enrollment that was not finished
+                self._folder.mkdir(parents=True)
+            _write_png(self._folder / f"part-{number:03d}.png", image)
+            if number == batch.count:
+                self._end(batch, self._learn(batch))
+                shutil.rmtree(self._folder)
+        except OSError as error:
+            self._end(batch, ProductError(f"The images cannot be kept: {error}.", "Free some space."))
+        except EdgeError as error:
+            self._end(batch, error)
+
+    def _learn(self, batch: _Batch) -> str:
+        known = batch.product in self._products.names()
+        command = [
+            *("nice", "-n", "19", sys.executable, "-m", "edge", "enroll", "--product", batch.product),
+            *(("--add",) if known else ()),
+            *(str(self._folder), "--data-dir", str(self._products.folder.parent)),
+            *("--bundle", str(self._bundle), "--precision", self._precision),
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        with self._lock:
+            self._learning = process
+            if self._closed:
+                process.terminate()
+        _, said = process.communicate()
+        if process.returncode != 0:
+            last = (said.strip().splitlines() or ["The enrollment was ended."])[-1]
+            raise ProductError(last.removeprefix("error: "))
+        product = self._products.get(batch.product)
+        self._enrolled(product)
+        return new_version(product)
+
+
+def new_version(product: Product) -> str:
+    """A product's version in use, in one sentence."""
+    references = len(product.version.references)
+    return f"{product.name}: version {product.version.number}, {references} references."
+
+
+def _write_png(path: Path, image: Image) -> None:
+    import cv2
+
+    done, encoded = cv2.imencode(".png", image)
+    if not done:
+        raise ProductError(f"An image of shape {image.shape} cannot be kept as PNG.")
+    path.write_bytes(encoded.tobytes())

@@ -1,0 +1,57 @@
+"""Pause and resume: the line goes on, the station does not inspect, and every part is an error."""
+
+from __future__ import annotations
+
+import queue
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.messaging.commands import CommandRefusedError
+
+if TYPE_CHECKING:
+    from edge.messaging.commands import Command
+
+_ERROR = "Not inspected: the station is paused. Send cmd/resume."
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    command: Command
+    done: Future[str]
+
+
+class Pause:
+    """Whether parts are inspected; changes between two parts. A station begins without a pause.
+
+    Attributes:
+        error: what a part of the pause is told; empty where parts are inspected.
+    """
+
+    def __init__(self) -> None:
+        self.error = ""
+        self._wishes: queue.SimpleQueue[_Wish] = queue.SimpleQueue()
+
+    def ask(self, command: Command) -> Future[str]:
+        """``cmd/pause`` or ``cmd/resume``: done from the next part on."""
+        wish = _Wish(command, Future())
+        self._wishes.put(wish)
+        return wish.done
+
+    def apply(self) -> bool:
+        """Do what was asked for; the inspector's thread, between two parts. True where it changed."""
+        before = self.error
+        while not self._wishes.empty():
+            wish = self._wishes.get()
+            if wish.command.expired():
+                late = CommandRefusedError("Its time was over before the part before it was done.")
+                wish.done.set_exception(late)
+                continue
+            paused = wish.command.name == "pause"
+            self.error = _ERROR if paused else ""
+            wish.done.set_result(
+                "Paused: from the next part on every part is an error."
+                if paused
+                else "Parts are inspected from the next one on."
+            )
+        return self.error != before

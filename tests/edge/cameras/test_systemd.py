@@ -1,0 +1,51 @@
+"""The station's systemd unit: valid, and with just the capability that a GigE Vision camera needs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.edge.cameras.gige_network import GigENetwork
+
+ROOT = Path(__file__).parents[3]
+UNIT = ROOT / "configs" / "systemd" / "anomalygpt-edge@.service"
+PROGRAM = "/opt/anomalygpt-edge/.venv/bin/anomalygpt-edge"
+
+
+def values(key: str) -> list[str]:
+    return [line.partition("=")[2] for line in UNIT.read_text().splitlines() if line.startswith(f"{key}=")]
+
+
+def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    assert values("ExecStart")[0].startswith(PROGRAM)
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
+    done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
+    assert (done.returncode, str(tmp_path) in done.stderr) == (0, False), done.stderr
+
+
+STREAM = """
+from edge.cameras import GigESettings, create_camera
+from edge.cameras.gige_host import check_raw_sockets
+with create_camera(GigESettings(kind="gige", frame_rate_hz=20, socket_buffer_bytes=65536)) as camera:
+    frames = [camera.read(5) for _ in range(20)]
+print(check_raw_sockets().good, sum(frame is not None and not frame.error for frame in frames))
+"""
+
+
+@pytest.mark.netns
+def test_its_one_capability_is_enough_even_with_a_small_socket_buffer(network: GigENetwork) -> None:
+    assert values("AmbientCapabilities") == values("CapabilityBoundingSet") == ["CAP_NET_RAW"]
+    network.camera()
+    only = "-all,+net_raw"
+    command = ["setpriv", "--bounding-set", only, "--inh-caps", only, "--no-new-privs"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", STREAM], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert done.stdout == "True 20\n"

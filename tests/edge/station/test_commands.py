@@ -1,0 +1,213 @@
+"""The PLC commands a whole station: pause and resume, enroll from the line, announce parts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from edge.config import StationConfig
+from edge.inspection import Inspection, Verdict
+from edge.messaging import EmbeddedBroker, ReplyCode
+from edge.station.opening import opened_station
+from edge.station.products import Products
+from tests.edge.messaging.brokers import wait_until
+from tests.edge.messaging.test_plc import Plc
+from tests.edge.parts import good_part
+from tests.edge.station.test_pipeline import recorded
+
+MakeConfig = Callable[..., StationConfig]
+
+
+class Commander(Plc):
+    """A PLC that waits for the last word on what it commanded."""
+
+    broker: dict[str, Any]
+
+    def done(self, name: str, **fields: Any) -> dict[str, Any]:
+        reply = self.command(name, **fields)
+        assert wait_until(lambda: self._replies(reply["id"])[-1]["code"] != ReplyCode.ACCEPTED, 60)
+        return self._replies(reply["id"])[-1]
+
+    def result_of(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait for a result that is wanted; the first one."""
+        found: list[dict[str, Any]] = []
+        assert wait_until(lambda: found.extend(filter(wanted, self.of("result"))) or found)
+        return found[0]
+
+
+@pytest.fixture
+def plc() -> Iterator[Commander]:
+    with EmbeddedBroker() as broker, Commander(broker.port_v311) as plc:
+        plc.broker = {"host": broker.host, "port": broker.port}
+        yield plc
+
+
+@pytest.fixture
+def looping(station: MakeConfig, tmp_path: Path, plc: Commander) -> StationConfig:
+    """A station whose line never ends; its product was learned from other parts."""
+    (tmp_path / "parts").mkdir()
+    for number in range(50, 53):
+        assert cv2.imwrite(str(tmp_path / "parts" / f"{number}.png"), good_part(number))
+    return station(
+        tmp_path / "parts", camera={"loop": True, "rate_hz": 50}, messaging={"brokers": [plc.broker]}
+    )
+
+
+def commanded(config: StationConfig, talk: Callable[[], None]) -> list[Inspection]:
+    """Run a station while the PLC talks to it; all that it inspected."""
+
+    with opened_station(config) as opened, ThreadPoolExecutor(1) as plc_side:
+        talking = plc_side.submit(talk)
+        talking.add_done_callback(lambda _: opened.stop())
+        opened.run()
+        talking.result()
+    kept = recorded(config)
+    assert [one.seq for one in kept] == list(range(1, len(kept) + 1))
+    return kept
+
+
+def test_while_paused_every_part_is_an_error_and_none_is_unseen(
+    looping: StationConfig, plc: Commander
+) -> None:
+    def talk() -> None:
+        plc.result_of(lambda result: result["code"] != 3)
+        assert plc.done("pause")["code"] == ReplyCode.DONE
+        assert "cmd/resume" in plc.result_of(lambda result: result["code"] == 3)["error"]
+        assert wait_until(lambda: plc.of("state")[-1]["state"] == "paused")
+        refused = plc.done("trigger", part_id="p")
+        assert refused["code"] == ReplyCode.REFUSED and "paused" in refused["text"]
+        assert plc.done("resume")["code"] == ReplyCode.DONE
+        last = plc.of("result")[-1]["seq"]
+        plc.result_of(lambda result: result["seq"] > last and result["code"] != 3)
+        assert wait_until(lambda: plc.of("state")[-1]["state"] == "running")
+
+    kept = commanded(looping, talk)
+    codes = "".join(str(one.code) for one in kept)
+    assert codes.strip("12") == codes.count("3") * "3", "one pause, and every part of it an error"
+    assert wait_until(lambda: plc.of("event")[-1]["event"] == "stopped")
+    assert [event["event"] for event in plc.of("event")] == ["started", "paused", "resumed", "stopped"]
+
+
+def test_a_pause_that_comes_too_late_is_not_done(looping: StationConfig, plc: Commander) -> None:
+    def talk() -> None:
+        plc.result_of(bool)
+        assert plc.command("pause", expires=int(time.time() * 1000) - 1)["code"] == ReplyCode.EXPIRED
+
+    assert all(one.verdict is not Verdict.ERROR for one in commanded(looping, talk))
+
+
+@pytest.mark.parametrize("product", ["cup", "plate"])
+def test_the_next_parts_are_learned_from_and_not_inspected(
+    looping: StationConfig, plc: Commander, product: str
+) -> None:
+    before = Products(looping.data_dir).get("plate").version
+
+    def talk() -> None:
+        plc.result_of(bool)
+        reply = plc.done("enroll", product=product, count=2)
+        assert reply["code"] == ReplyCode.DONE, reply
+        assert f"{product}: version" in reply["text"]
+        assert wait_until(lambda: "enrolled" in [event["event"] for event in plc.of("event")])
+        last = plc.of("result")[-1]["seq"]
+        plc.result_of(lambda result: result["seq"] > last + 1)  # it goes on, with what it learned
+
+    kept = commanded(looping, talk)
+    used = [one for one in kept if one.verdict is Verdict.ERROR]
+    assert [one.error for one in used] == [
+        f"Not inspected: used to enroll {product}, {number} of 2." for number in (1, 2)
+    ]
+    learned = Products(looping.data_dir).get(product)
+    assert len(learned.version.references) == (2 if product == "cup" else len(before.references) + 2)
+    assert not (looping.data_dir / "enrolling").exists()
+    if product == "plate":  # the product on the line: what it learned is used at once
+        assert kept[-1].references == len(learned.version.references)
+
+
+def test_an_enrollment_that_cannot_be_is_refused_and_one_that_waits_ends_with_a_pause(
+    station: MakeConfig, tmp_path: Path, plc: Commander
+) -> None:
+    (tmp_path / "parts").mkdir()
+    config = station(tmp_path / "parts", camera={"watch": True}, messaging={"brokers": [plc.broker]})
+
+    def talk() -> None:
+        assert wait_until(lambda: plc.of("state"))
+        for fields, said in (
+            ({"product": "a/b", "count": 2}, "cannot be the name"),
+            ({"product": "cup", "count": 101}, "1 to 100"),
+        ):
+            refused = plc.done("enroll", **fields)
+            assert refused["code"] == ReplyCode.REFUSED and said in refused["text"]
+        assert plc.command("enroll", id="waits", product="cup", count=2)["code"] == ReplyCode.ACCEPTED
+        assert "under way" in plc.done("enroll", product="cup", count=2)["text"]
+        plc.done("pause")
+        assert wait_until(lambda: plc._replies("waits")[-1]["code"] == ReplyCode.REFUSED)
+        assert "paused" in plc._replies("waits")[-1]["text"]
+
+    commanded(config, talk)
+    assert Products(config.data_dir).names() == ["plate"]
+
+
+def test_a_station_that_stops_ends_its_enrollment(
+    station: MakeConfig, tmp_path: Path, plc: Commander
+) -> None:
+    (tmp_path / "parts").mkdir()
+    config = station(tmp_path / "parts", camera={"watch": True}, messaging={"brokers": [plc.broker]})
+
+    def talk() -> None:
+        assert wait_until(lambda: plc.of("state"))
+        plc.command("enroll", id="waits", product="cup", count=2)
+
+    commanded(config, talk)
+    assert wait_until(lambda: plc._replies("waits")[-1]["code"] == ReplyCode.REFUSED)
+    assert "stopped" in plc._replies("waits")[-1]["text"]
+
+
+def test_announced_parts_and_images_are_matched_and_what_is_left_over_is_an_error(
+    station: MakeConfig, tmp_path: Path, plc: Commander
+) -> None:
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    config = station(
+        parts,
+        camera={"watch": True, "settle_s": 0},
+        part_ids={"source": "plc", "window_s": 3},
+        messaging={"brokers": [plc.broker], "handshake": {"enabled": True}},
+    )
+
+    def show(name: str) -> None:
+        assert cv2.imwrite(str(tmp_path / f"{name}.png"), good_part())
+        (tmp_path / f"{name}.png").rename(parts / f"{name}.png")
+
+    def talk() -> None:
+        assert plc.sees(ready=1)
+        assert plc.done("trigger", part_id="p-1")["code"] == ReplyCode.DONE
+        show("first")
+        assert plc.sees(valid=1, part_id="p-1", code=plc.result_of(bool)["code"])
+        assert plc.result_of(bool)["part_id"] == "p-1"
+        plc.done("result_ack", acquisition=1)
+        show("stray")
+        assert "no trigger" in plc.result_of(lambda result: result["part_id"] == "stray")["error"]
+        plc.done("trigger", part_id="p-2")  # and the camera sees nothing
+        assert plc.sees(valid=1, part_id="p-2", code=3)
+        assert "after the trigger" in plc.result_of(lambda result: result["part_id"] == "p-2")["error"]
+
+    kept = commanded(config, talk)
+    assert [(one.part_id, one.verdict is Verdict.ERROR) for one in kept] == [
+        ("p-1", False),
+        ("stray", True),
+        ("p-2", True),
+    ]
+
+
+def test_a_camera_that_takes_no_trigger_says_so(looping: StationConfig, plc: Commander) -> None:
+    def talk() -> None:
+        refused = plc.done("trigger", part_id="p")
+        assert refused["code"] == ReplyCode.REFUSED and "part_ids.source" in refused["text"]
+
+    commanded(looping, talk)
