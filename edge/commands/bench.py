@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Parts to inspect: the number of samples of each figure.",
 )
+@click.option(
+    "--decided-by",
+    type=click.Choice(["language", "calibration"]),
+    help="Who says ok or ng.  [default: language, where the bundle has a language model]",
+)
 @precision_option
 @bundle_option
 @click.option(
@@ -49,6 +54,7 @@ def command(
     images: Path | None,
     references: int,
     parts: int,
+    decided_by: Literal["language", "calibration"] | None,
     precision: Precision | Literal["auto"],
     bundle: str | None,
     threads: int | None,
@@ -56,9 +62,10 @@ def command(
     """Time every stage on this machine, and each precision.
 
     First a station's work on one part after the other: decode, preprocess, graph, calibration,
-    regions, record (row, image and overlay on the disk), publish (the outbox on the disk, towards an
-    embedded broker). Then the precisions of the bundle side by side, image by image, each with the
-    bare encoder of the same graph: what the rest of the vision path costs on top of it.
+    regions, language (the verdict), record (row, image and overlay on the disk), publish (the outbox on
+    the disk, towards an embedded broker). Then each image without and with the language model's verdict,
+    and with its sentence after it. Then the precisions of the bundle side by side, image by image, each
+    with the bare encoder of the same graph: what the rest of the vision path costs on top of it.
 
     Other programs that run meanwhile are part of what is measured.
     """
@@ -76,13 +83,23 @@ def command(
     if json_file is not None:
         check_target(json_file)
     chosen = Bundle.resolve(bundle)
+    decided_by = decided_by or ("calibration" if chosen.manifest.language is None else "language")
     with TemporaryDirectory(prefix="anomalygpt-edge-bench-") as drawn, progress_bar() as progress:
         if images is None:
             progress("drawing parts", 0, 1)
             good, shown = drawn_parts(Path(drawn), references, min(parts, 10))
         else:
             good, shown = given_parts(images, references)
-        measured = bench(chosen, good, shown, parts, progress, precision=precision, threads=threads)
+        measured = bench(
+            chosen,
+            good,
+            shown,
+            parts,
+            progress,
+            precision=precision,
+            threads=threads,
+            decided_by=decided_by,
+        )
     if json_file is not None:
         write_json(json_file, measured.to_json())
     Console().print(bench_tables(measured))

@@ -12,13 +12,17 @@ from typing import Any, Literal
 from edge.bundle import Bundle, Precision
 from edge.cameras import Image, read_image
 from edge.evaluation.bare_encoder import BareEncoder
+from edge.evaluation.language_run import LanguageRun, run_language
 from edge.evaluation.precision_run import PrecisionRun, run_precisions
 from edge.evaluation.station_run import StationRun, run_station
 from edge.evaluation.timing import percentiles
+from edge.station.deciding import DecidedBy, opened_decider
 from edge.station.judging import Judge
 from edge.vision.enrollment import enroll
 from edge.vision.inspector import Inspector
 from edge.vision.openvino import OpenVinoEngine, cpu_precisions
+
+_PATIENCE_S = 60.0  # What is measured is how long a verdict takes, not whether it comes in time.
 
 Progress = Callable[[str, int, int], None]
 
@@ -35,6 +39,7 @@ class Measured:
         image_size: (H, W) of the first image that was inspected, in pixels.
         station: the work of a station, part by part.
         precisions: all precisions that the bundle and this CPU have, side by side.
+        language: what the language model's verdict adds; None where it does not decide.
     """
 
     bundle: str
@@ -44,6 +49,7 @@ class Measured:
     image_size: tuple[int, int]
     station: StationRun
     precisions: dict[Precision, PrecisionRun]
+    language: LanguageRun | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; milliseconds, MB of 10^6 bytes, and ratios."""
@@ -59,6 +65,7 @@ class Measured:
             "stages_ms": {stage: percentiles(samples) for stage, samples in station.stages_ms.items()},
             "vision_ms": percentiles(station.vision_ms),
             "total_ms": percentiles(station.total_ms),
+            "language": None if self.language is None else _language_json(self.language),
             "frames_per_second": {
                 "vision": _per_second(station.vision_ms),
                 "all_stages": _per_second(station.total_ms),
@@ -88,20 +95,28 @@ def bench(
     *,
     precision: Precision | Literal["auto"] = "auto",
     threads: int | None = None,
+    decided_by: DecidedBy = "calibration",
 ) -> Measured:
     """Learn a product from ``references``, then measure ``parts`` inspections of ``images``.
 
-    First one engine works as a station does, alone in memory. Then all precisions that the bundle
+    First one engine works as a station does, alone in memory but for its language model. With that, each
+    image is then judged without and with it. Then all precisions that the bundle
     and this CPU have take turns, each with its bare encoder. One memory serves them all: what
     matching costs hangs on its size, not on the precision that it was made in.
 
     Raises:
-        EngineError, FrameError, MessagingError, ProductError, RecordsError: as at a station.
+        EngineError, FrameError, LanguageError, MessagingError, ProductError, RecordsError: as at a station.
     """
     engine = OpenVinoEngine(bundle, precision, threads)
     memory = enroll(engine, [read_image(path) for path in references], bundle_id=bundle.id, progress=progress)
-    judge = Judge(Inspector(engine, memory), station="bench", product="bench", bundle=bundle.id)
-    station = run_station(judge, images, parts, progress)
+    inspector = Inspector(engine, memory)
+    pictures: list[Image] = [read_image(path) for path in images]
+    language = None
+    with opened_decider(bundle, decided_by, timeout_s=_PATIENCE_S) as decider:
+        judge = Judge(inspector, station="bench", product="bench", bundle=bundle.id, decider=decider)
+        station = run_station(judge, images, parts, progress)
+        if decider is not None:
+            language = run_language(inspector, decider, pictures, parts, progress)
     engine.close()
 
     available = [name for name in bundle.manifest.graphs if name in cpu_precisions()]
@@ -109,14 +124,24 @@ def bench(
     contestants = {
         name: (Inspector(one, memory), BareEncoder(bundle, name, threads)) for name, one in engines.items()
     }
-    pictures: list[Image] = [read_image(path) for path in images]
     precisions = run_precisions(contestants, pictures, parts, progress)
     for one in engines.values():
         one.close()
     height, width = pictures[0].shape[:2]
     return Measured(
-        bundle.id, engine.precision, threads, len(references), (height, width), station, precisions
+        bundle.id, engine.precision, threads, len(references), (height, width), station, precisions, language
     )
+
+
+def _language_json(run: LanguageRun) -> dict[str, Any]:
+    return {
+        "rounds": len(run.vision_ms),
+        "vision_ms": percentiles(run.vision_ms),
+        "verdict_ms": percentiles(run.verdict_ms),
+        "verdict_adds_ms": percentiles(run.added_ms),
+        "sentence_ms": percentiles(run.sentence_ms),
+        "words_per_second": run.words_per_second,
+    }
 
 
 def _per_second(samples_ms: Sequence[float]) -> float:

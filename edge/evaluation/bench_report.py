@@ -23,6 +23,7 @@ def bench_tables(measured: Measured) -> Group:
     return Group(
         f"{measured.bundle}, {measured.precision}, {references}, {parts}",
         _stages(measured),
+        *_language(measured),
         f"Memory: {max(station.rss_mb):.0f} MB while inspecting, {station.peak_rss_mb:.0f} MB at most.",
         "",
         "Precisions in turn on each image; ratio: vision path over bare encoder; times: as fast as fp32.",
@@ -44,6 +45,18 @@ def _stages(measured: Measured) -> Table:
     for name, samples in (("vision path", station.vision_ms), ("all stages", station.total_ms)):
         table.add_row(name, *_p50_p99(samples), f"{1e3 * len(samples) / sum(samples):.2f}")
     return table
+
+
+def _language(measured: Measured) -> list[str]:
+    run = measured.language
+    if run is None:
+        return []
+    added = percentiles(run.added_ms)
+    return [
+        f"The language model's verdict adds {added['p50']:.1f} ms to the vision path "
+        f"(p99 {added['p99']:.1f} ms; {len(run.added_ms)} images without and with it).",
+        f"After the verdict it writes {run.words_per_second:.1f} words per second.",
+    ]
 
 
 def _precisions(measured: Measured) -> Table:

@@ -21,7 +21,8 @@ from edge.records import Records, RecordsSettings
 from edge.station.judging import Judge
 
 VISION_STAGES = ("preprocess", "graph", "calibration", "regions")
-STAGES = ("decode", *VISION_STAGES, "record", "publish")
+STAGES = ("decode", *VISION_STAGES, "language", "record", "publish")
+"""``language`` only where a language model decides."""
 
 WARM_UP_PARTS = 3
 """Inspected before the first sample: buffers grow and caches fill then."""
@@ -34,7 +35,7 @@ class StationRun:
     """What the work took.
 
     Attributes:
-        stages_ms: for each of ``STAGES`` one sample per part.
+        stages_ms: for each stage one sample per part.
         rss_mb: resident memory after each part, in MB of 10^6 bytes.
         peak_rss_mb: the most that the process ever had, enrollment included.
         acknowledged: whether a broker took all results; False where there is no broker.
@@ -53,7 +54,7 @@ class StationRun:
     @property
     def total_ms(self) -> list[float]:
         """All stages of each part."""
-        return self._summed(STAGES)
+        return self._summed(tuple(self.stages_ms))
 
     def _summed(self, stages: Sequence[str]) -> list[float]:
         return [sum(samples) for samples in zip(*(self.stages_ms[stage] for stage in stages), strict=True)]
@@ -75,6 +76,8 @@ def run_station(
     import psutil
 
     run = StationRun()
+    if judge.decider is None:
+        del run.stages_ms["language"]
     process = psutil.Process()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="anomalygpt-edge-bench-")))
@@ -113,6 +116,8 @@ def _work(number: int, path: Path, judge: Judge, records: Records, publisher: Pu
     frame = Frame(image, path.stem, "bench", datetime.now(timezone.utc), number)
     judged = judge.judge(frame, number)
     inspection = judged.inspection
+    if judge.decider is not None and judged.dialogue is not None:
+        judge.decider.release(judged.dialogue)
     if inspection.verdict is Verdict.ERROR:
         raise FrameError(f"{path}: {inspection.error}", "Measure with images that can be inspected.")
     found = time.perf_counter()
@@ -123,6 +128,7 @@ def _work(number: int, path: Path, judge: Judge, records: Records, publisher: Pu
     return {
         "decode": (decoded - start) * 1e3,
         **{stage: inspection.latency_ms[stage] for stage in VISION_STAGES},
+        **({"language": inspection.latency_ms["language"]} if judge.decider is not None else {}),
         "record": (recorded - found) * 1e3,
         "publish": (published - recorded) * 1e3,
     }

@@ -22,8 +22,6 @@ TIMEOUT_S = 5.0
 """For a verdict, by default: a worker that was killed is back within it on most machines."""
 
 _WARM_UP_S = 60.0
-_SENTENCE_S = 10.0
-_SENTENCE_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ class Decider:
         Raises:
             LanguageError: the dialogue is over, or the words are not there in time.
         """
-        return self.worker.answer(dialogue, _SENTENCE_TOKENS, _SENTENCE_S).strip()
+        return self.worker.answer(dialogue).strip()
 
     def release(self, dialogue: int) -> None:
         """Nothing more will be asked about a part; waits for nothing."""

@@ -188,6 +188,7 @@ def _station_file(folder: Path, data: Path, bundle: Bundle, bench: Bench, rate_h
         "bundle": str(bundle.path),
         "data_dir": str(data),
         "camera": {"kind": "folder", "path": str(folder / "parts"), "loop": True, "rate_hz": rate_hz},
+        "verdict": {"decided_by": "calibration"},
         "records": {"min_free_gb": 0, "keep_images": "none"},
         "messaging": {
             "keepalive_s": 3,

@@ -11,6 +11,7 @@ from rich.console import Console
 from edge.errors import FrameError
 from edge.evaluation.bench import Measured, bench
 from edge.evaluation.bench_report import bench_tables
+from edge.evaluation.language_run import LanguageRun
 from edge.evaluation.parts import given_parts
 from edge.evaluation.precision_run import PrecisionRun
 from edge.evaluation.station_run import STAGES, StationRun
@@ -30,7 +31,8 @@ def measured(small_bundle, tmp_path_factory):
 
 
 def test_every_stage_of_every_part_has_its_sample(measured):
-    assert set(measured.station.stages_ms) == set(STAGES)
+    assert set(measured.station.stages_ms) == set(STAGES) - {"language"}, "nobody measured a language model"
+    assert measured.language is None
     for stage, samples in measured.station.stages_ms.items():
         assert len(samples) == PARTS, stage
         assert min(samples) >= 0, stage
@@ -70,6 +72,7 @@ def by_hand():
             "fp32": PrecisionRun([110.0, 230.0, 330.0], [100.0, 200.0, 300.0]),
             "int8": PrecisionRun([55.0, 92.0, 110.0], [50.0, 80.0, 100.0]),
         },
+        language=LanguageRun([60.0, 90.0, 70.0], [100.0, 150.0, 120.0], [100.0, 200.0, 300.0], [4, 6, 8]),
     )
 
 
@@ -94,6 +97,7 @@ def test_the_json_holds_what_its_samples_say():
         "stages_ms",
         "vision_ms",
         "total_ms",
+        "language",
         "frames_per_second",
         "memory_mb",
         "broker_acknowledged",
@@ -103,6 +107,9 @@ def test_the_json_holds_what_its_samples_say():
     assert written["stages_ms"]["decode"] == {"p50": 2.0, "p99": pytest.approx(2.98)}
     # preprocess to regions are the stages 1 to 4: 2+3+4+5 = 14, and 22 for the second part
     assert written["vision_ms"]["p50"] == 18.0
+    # Differences within a round: 40, 60 and 50 ms; 18 words in 0.6 s.
+    assert written["language"]["verdict_adds_ms"]["p50"] == 50.0
+    assert written["language"]["words_per_second"] == pytest.approx(30.0)
     assert written["frames_per_second"]["vision"] == pytest.approx(2000 / (14 + 22))
     assert written["memory_mb"] == {"inspecting": 120.0, "peak": 150.0}
     int8 = written["precisions"]["int8"]
@@ -123,8 +130,25 @@ def test_the_tables_name_stages_and_precisions(measured):
     console = Console(file=io.StringIO(), width=140)
     console.print(bench_tables(measured))
     shown = console.file.getvalue()
-    for word in (*STAGES, "vision path", "fp32", "tiny-"):
+    for word in (*measured.station.stages_ms, "vision path", "fp32", "tiny-"):
         assert word in shown
+
+
+def test_a_language_model_is_timed_in_pairs_and_in_words(speaking_bundle, tmp_path):
+    from tests.edge.evaluation.conftest import write_plates
+
+    folder = write_plates(tmp_path / "plates")
+    references, _ = given_parts(folder / "train/good", 2)
+    images, _ = given_parts(folder / "test/stain", 3)
+    measured = bench(speaking_bundle, references, images, 2, lambda *_: None, decided_by="language")
+    assert list(measured.station.stages_ms) == list(STAGES)
+    assert min(measured.station.stages_ms["language"]) > 0
+    run = measured.language
+    assert run is not None and len(run.added_ms) == len(run.sentence_words) == 2
+    assert min(run.sentence_words) > 2
+    console = Console(file=io.StringIO(), width=140)
+    console.print(bench_tables(measured))
+    assert "verdict adds" in console.file.getvalue() and "words per second" in console.file.getvalue()
 
 
 def test_an_image_that_cannot_be_inspected_stops_the_measuring(small_bundle, plates):
