@@ -80,8 +80,8 @@ def command(
         reading = read_finding(runner, prompt_for(found.description), finding)
         inspection = _inspection(finding, reading, image.stem, found)
         if as_json:
-            words = "".join(runner.answer(reading.dialogue))
-            answers = [{"question": q, "answer": "".join(runner.ask(reading.dialogue, q))} for q in questions]
+            words = _joined(runner.answer(reading.dialogue))
+            answers = [{"question": q, "answer": _joined(runner.ask(reading.dialogue, q))} for q in questions]
             content = dataclasses.replace(inspection, words=words).to_dict() | {"answers": answers}
             click.echo(json.dumps(content, ensure_ascii=False))
             return
@@ -109,6 +109,10 @@ def _read_lines(prompt: str) -> Iterator[str]:
         if line.lower() in _FAREWELLS:
             return
         yield line
+
+
+def _joined(pieces: Iterable[str]) -> str:
+    return "".join(pieces).strip()
 
 
 def _say(pieces: Iterable[str]) -> None:

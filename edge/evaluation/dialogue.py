@@ -106,7 +106,7 @@ def _interview(part: TestPart, inspector: Inspector, runner: Runner, prompt: Pro
     facts = facts_of_mask(mask, sureness_of(_evidence(finding)))
     asked_place = _place_to_ask_about(facts, mask, random.Random(f"{draw} {name}"))
     reading = read_finding(runner, prompt, finding)
-    sentence = "".join(runner.answer(reading.dialogue))
+    sentence = "".join(runner.answer(reading.dialogue)).strip()
     answers = tuple(_ask(runner, reading.dialogue, kind, facts, asked_place) for kind in KINDS)
     runner.release(reading.dialogue)
     is_ng = reading.verdict is Verdict.NG
@@ -124,7 +124,7 @@ def _interview(part: TestPart, inspector: Inspector, runner: Runner, prompt: Pro
 def _ask(runner: Runner, dialogue: int, kind: str, facts: PartFacts, place: str) -> Answer:
     wanted = exchange(kind, facts, UNSEEN, place)
     fork = runner.fork(dialogue)
-    said = "".join(runner.ask(fork, wanted.question))
+    said = "".join(runner.ask(fork, wanted.question)).strip()
     runner.release(fork)
     return Answer(kind, wanted.question, wanted.answer, said, is_right(said, wanted))
 

@@ -166,6 +166,25 @@ class TestBaseRows:
             assert first[0] != first[1]
 
 
+class TestTurnRows:
+    """The learned rows that end every further question."""
+
+    def test_stand_before_the_answer_to_a_question_and_nowhere_else(
+        self, model: LanguageModel, embeddings: Embeddings, runner: Runner, rows: Rows
+    ) -> None:
+        turn_rows = rows_saying(runner, embeddings, " Answer with the place only.")
+        with Runner(dataclasses.replace(model, turn_rows=turn_rows), LIMITS) as learned:
+            held = []
+            for each in (runner, learned):
+                reading = each.judge(CHATML, rows)
+                held.append((numbers(reading), "".join(each.answer(reading.dialogue, 6))))
+                before = each._context.length(each._dialogues[reading.dialogue].sequence)
+                list(each.ask(reading.dialogue, "Where is it?", 1))
+                held.append(each._context.length(each._dialogues[reading.dialogue].sequence) - before)
+        assert held[0] == held[2]
+        assert held[3] - held[1] == len(turn_rows)
+
+
 class TestFork:
     def test_goes_on_where_the_dialogue_stands(self, runner: Runner, rows: Rows) -> None:
         asked = runner.judge(CHATML, rows)

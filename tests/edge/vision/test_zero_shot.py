@@ -24,7 +24,14 @@ __all__ = ["command"]
 
 def saying(bundle: Bundle, **trained: str) -> Bundle:
     """The bundle, whose training left these words."""
-    language = Language(gguf="a", base_rows="b", architecture="llama", embedding_width=576, trained=trained)
+    language = Language(
+        gguf="a",
+        base_rows="b",
+        turn_rows="c",
+        architecture="llama",
+        embedding_width=576,
+        trained=trained,
+    )
     return Bundle(bundle.path, bundle.manifest.model_copy(update={"language": language}))
 
 
