@@ -122,10 +122,17 @@ TROUBLES: dict[str, Callable[[Rig, float], None]] = {
 
 
 def inspection_path(
-    folder: Path, bundle: Bundle, *, rate_hz: float, turn_s: float, rounds: int
+    folder: Path, bundle: Bundle, *, rate_hz: float, turn_s: float, rounds: int, **sections: Any
 ) -> dict[str, Any]:
-    """The p99 from camera to verdict in each trouble and without any, in turns, in one run."""
-    with rigged(folder, bundle, rate_hz) as rig:
+    """The p99 from camera to verdict in each trouble and without any, in turns, in one run.
+
+    Args:
+        rate_hz: parts per second.
+        turn_s: how long each trouble, and each time without any, lasts.
+        rounds: how often each comes.
+        sections: of the station file, beside those that the rig needs.
+    """
+    with rigged(folder, bundle, rate_hz, **sections) as rig:
         rig.healthy(turn_s)  # not counted: the first parts find caches empty
         rig.turns.clear()
         for _ in range(rounds):
@@ -155,11 +162,11 @@ def inspection_path(
 
 
 @contextlib.contextmanager
-def rigged(folder: Path, bundle: Bundle, rate_hz: float) -> Iterator[Rig]:
+def rigged(folder: Path, bundle: Bundle, rate_hz: float, **sections: Any) -> Iterator[Rig]:
     """A broker, a consumer, a small disk, a cable, and a station at work on them."""
     with Bench(folder, 0, rate_hz).running() as bench, Cable() as cable, small_disk(folder / "disk") as disk:
         bench.listen_on(cable)
-        station = _station_file(folder, disk / "data", bundle, bench, rate_hz)
+        station = _station_file(folder, disk / "data", bundle, bench, rate_hz, sections)
         process = subprocess.Popen(
             [*cable.prefix, sys.executable, "-m", "edge", "run", str(station), "--plain"],
             stdout=subprocess.PIPE,
@@ -176,7 +183,9 @@ def rigged(folder: Path, bundle: Bundle, rate_hz: float) -> Iterator[Rig]:
             process.communicate()
 
 
-def _station_file(folder: Path, data: Path, bundle: Bundle, bench: Bench, rate_hz: float) -> Path:
+def _station_file(
+    folder: Path, data: Path, bundle: Bundle, bench: Bench, rate_hz: float, sections: dict[str, Any]
+) -> Path:
     engine = OpenVinoEngine(bundle)
     references = [good_part(number) for number in range(3)]
     Products(data).enroll("plate", references, lambda images: enroll(engine, images, bundle_id=bundle.id))
@@ -205,7 +214,7 @@ def _station_file(folder: Path, data: Path, bundle: Bundle, bench: Bench, rate_h
         },
     }
     path = folder / "station.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content | sections))
     return path
 
 
