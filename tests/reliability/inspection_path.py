@@ -24,11 +24,8 @@ import yaml
 
 from edge.bundle import Bundle
 from edge.records import History
-from edge.station.products import Products
-from edge.vision.enrollment import enroll
-from edge.vision.openvino import OpenVinoEngine
 from tests.edge.messaging.brokers import wait_until
-from tests.edge.parts import good_part, write_parts
+from tests.edge.parts import write_parts
 from tests.reliability.bench import Bench
 from tests.reliability.faults import Cable, fill, small_disk
 
@@ -186,10 +183,15 @@ def rigged(folder: Path, bundle: Bundle, rate_hz: float, **sections: Any) -> Ite
 def _station_file(
     folder: Path, data: Path, bundle: Bundle, bench: Bench, rate_hz: float, sections: dict[str, Any]
 ) -> Path:
-    engine = OpenVinoEngine(bundle)
-    references = [good_part(number) for number in range(3)]
-    Products(data).enroll("plate", references, lambda images: enroll(engine, images, bundle_id=bundle.id))
-    engine.close()
+    references = write_parts(folder / "references", good=3)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "edge", "enroll", "--product", "plate", *map(str, references)),
+            *("--bundle", str(bundle.path), "--data-dir", str(data)),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     write_parts(folder / "parts", good=6, stained=2)
     content = {
         "station": {"site": "plant", "line": "a", "name": "cell-3"},
