@@ -24,6 +24,7 @@ from edge.cameras.session import CameraAwayError, Report, Session
 from edge.errors import CameraError
 from tests.edge.cameras.gige_network import ADDRESSES, GigENetwork
 from tests.edge.cameras.gige_reading import camera_with, is_streaming, take, wait_for
+from tests.edge.cameras.richer_camera import write_description
 
 pytestmark = pytest.mark.netns
 
@@ -83,6 +84,9 @@ def test_settings_reach_the_camera_and_are_read_back(network: GigENetwork) -> No
             {"trigger": {"source": "Line0"}, "frame_rate_hz": 5},
             "frame_rate_hz is for a camera that runs free",
         ),
+        ({"trigger": {"source": "Line0", "delay_us": 5}}, "trigger.delay_us: the camera has no such setting"),
+        ({"ptp": True}, "camera.ptp: the camera has no such setting"),
+        ({"strobe_line": "Line2"}, "no feature LineSelector"),
         ({"features": {"Flux": 1}}, "no feature Flux"),
         ({"features": {"GainRaw": 77}}, "refuses GainRaw 77: .* maximum '10'"),
     ],
@@ -93,6 +97,30 @@ def test_a_setting_that_the_camera_does_not_take_is_refused_with_what_it_takes(
     network.camera()
     with pytest.raises(CameraError, match=message):
         camera_with(**settings).open()
+
+
+def test_edge_delay_strobe_and_ptp_reach_a_camera_that_has_them(network: GigENetwork, tmp_path: Path) -> None:
+    network.camera(genicam=write_description(tmp_path / "richer.xml"))
+    trigger = {"source": "Line0", "activation": "FallingEdge", "delay_us": 250}
+    with camera_with(trigger=trigger, strobe_line="Line2", ptp=True) as camera:
+        session = camera._session
+        assert isinstance(session, GigESession)
+        made = {name: session._camera.get_feature(name) for name in RICHER}
+    assert made == RICHER
+    with pytest.raises(CameraError, match="TriggerDelay 2e"):
+        camera_with(trigger=trigger | {"delay_us": 2e6}).open()
+
+
+RICHER = {
+    "TriggerMode": "On",
+    "TriggerSource": "Line0",
+    "TriggerActivation": "FallingEdge",
+    "TriggerDelay": "250",
+    "LineSelector": "Line2",
+    "LineMode": "Output",
+    "LineSource": "ExposureActive",
+    "PtpEnable": "true",
+}
 
 
 def test_frames_arrive_in_order_across_the_wrap_of_their_ids_and_none_is_lost_unnoticed(
