@@ -233,6 +233,7 @@ def test_a_camera_that_goes_is_one_error_frame_and_comes_back_by_itself(
     leave, return_ = go[how]
     with camera_with(exposure_us=4000, no_frame_s=1.0) as camera, caplog.at_level(logging.INFO, "edge"):
         take(camera, 3)
+        caplog.clear()  # a busy machine's fake may not have answered the first search
         leave()
         frames = wait_for(camera, lambda status: status.losses == 1)
         lost = [frame for frame in frames if frame.error]
