@@ -96,19 +96,27 @@ def test_a_setting_that_the_camera_does_not_take_is_refused_with_what_it_takes(
 ) -> None:
     network.camera()
     with pytest.raises(CameraError, match=message):
-        camera_with(**settings).open()
+        open_until_it_answers(settings)
 
 
 def test_edge_delay_strobe_and_ptp_reach_a_camera_that_has_them(network: GigENetwork, tmp_path: Path) -> None:
     network.camera(genicam=write_description(tmp_path / "richer.xml"))
     trigger = {"source": "Line0", "activation": "FallingEdge", "delay_us": 250}
     with camera_with(trigger=trigger, strobe_line="Line2", ptp=True) as camera:
+        wait_for(camera, is_streaming)
         session = camera._session
         assert isinstance(session, GigESession)
         made = {name: session._camera.get_feature(name) for name in RICHER}
     assert made == RICHER
-    with pytest.raises(CameraError, match="TriggerDelay 2e"):
-        camera_with(trigger=trigger | {"delay_us": 2e6}).open()
+    with pytest.raises(CameraError, match=r"TriggerDelay 2000000\.0: .* maximum"):
+        open_until_it_answers({"trigger": trigger | {"delay_us": 2e6}})
+
+
+def open_until_it_answers(settings: dict[str, Any]) -> None:
+    """A fake that shares a busy machine does not always answer a search in its second."""
+    for _ in range(5):
+        with camera_with(**settings):
+            pass
 
 
 RICHER = {
@@ -225,6 +233,7 @@ def test_a_camera_that_goes_is_one_error_frame_and_comes_back_by_itself(
     leave, return_ = go[how]
     with camera_with(exposure_us=4000, no_frame_s=1.0) as camera, caplog.at_level(logging.INFO, "edge"):
         take(camera, 3)
+        caplog.clear()  # a busy machine's fake may not have answered the first search
         leave()
         frames = wait_for(camera, lambda status: status.losses == 1)
         lost = [frame for frame in frames if frame.error]

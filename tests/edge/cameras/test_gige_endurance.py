@@ -40,8 +40,8 @@ def test_at_the_fakes_best_rate_nothing_is_lost_and_nothing_grows(network: GigEN
     """
     network.camera()
     received, ids = 0, []
-    region = {"width": 1024, "height": 1024}
-    with camera_with(frame_rate_hz=1000, region=region, buffers=64, frame_retention_ms=2000) as camera:
+    region, patient = {"width": 1024, "height": 1024}, {"frame_retention_ms": 2000, "no_frame_s": 30}
+    with camera_with(frame_rate_hz=1000, region=region, buffers=64, **patient) as camera:
         take(camera, 100, timeout_s=120)
         before, memory_mb, files = camera.status, resident_mb(), open_files()
         began_s, cpu_s = time.monotonic(), time.process_time()
