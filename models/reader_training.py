@@ -26,16 +26,16 @@ class Figures:
 
     Attributes:
         balanced: of the verdicts; ``plain`` that of the score alone.
-        count, place, places, size, shape: of the anomalies that stand out.
+        count, place, places, size, shape: of the anomalies that stand out; None where none does.
     """
 
     balanced: float
     plain: float
-    count: float
-    place: float
-    places: float
-    size: float
-    shape: float
+    count: float | None
+    place: float | None
+    places: float | None
+    size: float | None
+    shape: float | None
 
 
 def train_reader(reader: Reader, maps: Maps, steps: int, seed: int, progress: Progress) -> list[float]:
@@ -76,9 +76,11 @@ def reader_figures(reader: Reader, maps: Maps) -> Figures:
     readings = reader(_tensor(maps.maps), _tensor(maps.scores))
     seen = maps.seen
 
-    def right(name: str) -> float:
-        said = getattr(readings, name).argmax(1).numpy()
-        return float((said == getattr(maps, name))[seen].mean())
+    def share(right: npt.NDArray[np.bool_]) -> float | None:
+        return float(right[seen].mean()) if seen.any() else None
+
+    def right(name: str) -> float | None:
+        return share(getattr(readings, name).argmax(1).numpy() == getattr(maps, name))
 
     held = (readings.places > 0).numpy() == maps.places
     return Figures(
@@ -86,7 +88,7 @@ def reader_figures(reader: Reader, maps: Maps) -> Figures:
         plain=_balanced(maps.scores > 1, maps.anomalous),
         count=right("count"),
         place=right("place"),
-        places=float(held[seen].mean()),
+        places=share(held),
         size=right("size"),
         shape=right("shape"),
     )

@@ -100,7 +100,7 @@ class Training:
         figures = reader_figures(reader, validation)
         self._run.save_curve("reader", losses)
         self._run.save_tensors("reader.safetensors", reader.state_dict())
-        self._run.note(reader={name: round(value, 4) for name, value in asdict(figures).items()})
+        self._run.note(reader={name: value and round(value, 4) for name, value in asdict(figures).items()})
 
     def dialogue(self) -> None:
         """Learns the rows through the frozen language model."""

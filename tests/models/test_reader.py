@@ -16,6 +16,7 @@ from models.reader import (  # noqa: E402
     SLOTS,
     Reader,
     Readings,
+    extent,
     plain_evidence,
     slots,
     sureness_index,
@@ -55,6 +56,31 @@ def test_even_untrained_it_reads_the_place_of_the_highest_peak(reader: Reader, p
 )
 def test_the_scores_own_evidence(score: float, evidence: float) -> None:
     assert plain_evidence(torch.tensor([score])).item() == pytest.approx(evidence, abs=1e-5)
+
+
+def rectangle(rows: slice, columns: slice) -> torch.Tensor:
+    shown = torch.zeros(1, MAP_SIDE, MAP_SIDE)
+    shown[:, rows, columns] = 1
+    return shown
+
+
+EXTENTS = [
+    # what stands out, its share of the map, the limits of how many times as long as wide it reads
+    (rectangle(slice(10, 20), slice(10, 20)), 100 / 2304, (1, 1.1)),
+    (rectangle(slice(10, 14), slice(4, 44)), 160 / 2304, (6, 10)),
+    (rectangle(slice(4, 44), slice(30, 34)), 160 / 2304, (6, 10)),  # which way it lies says nothing
+    (rectangle(slice(0, 48), slice(0, 48)), 1, (1, 1.1)),  # all of the map
+]
+
+
+@pytest.mark.parametrize(("relative", "share", "longer"), EXTENTS)
+def test_how_much_of_a_map_stands_out_and_how_long_that_is(
+    relative: torch.Tensor, share: float, longer: tuple[float, float]
+) -> None:
+    """By second moments, to which what hardly stands out adds: a streak reads a little shorter."""
+    found = extent(relative)[0]
+    assert found[0].exp().item() == pytest.approx(share, rel=0.03)
+    assert longer[0] <= (found[1] / 2).exp().item() <= longer[1]
 
 
 def test_a_new_reader_decides_by_the_score_and_a_trained_one_moves_that_by_less_than_one() -> None:

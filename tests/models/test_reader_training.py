@@ -84,6 +84,15 @@ def test_training_lowers_the_loss_and_the_verdict_is_better_than_the_scores_alon
     assert figures.balanced > 0.9 and figures.place == 1.0
 
 
+def test_figures_of_nothing_that_stands_out_are_none() -> None:
+    torch.manual_seed(0)
+    maps = bright_maps(6)
+    maps.seen[:] = False
+    figures = reader_figures(Reader(), maps)
+    assert 0 <= figures.balanced <= 1
+    assert (figures.count, figures.place, figures.places, figures.size, figures.shape) == (None,) * 5
+
+
 def test_the_same_seed_learns_the_same() -> None:
     readers = []
     for _ in range(2):
