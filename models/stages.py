@@ -119,7 +119,7 @@ class Training:
         if losses:
             self._run.save_curve("dialogue", losses)
         self._run.save_tensors("learner.safetensors", learner.state_dict())
-        self._run.note(dialogue=_dialogue_figures(teacher, learner, self._progress))
+        self._run.note(dialogue=_dialogue_figures(teacher, learner, self._progress, reads))
 
     def export(self, out: Path, command: str) -> None:
         """Writes all that was learned as one file, in 16 bits where that is enough.
@@ -226,7 +226,9 @@ class Training:
         return teacher, learner
 
 
-def _dialogue_figures(teacher: Teacher, learner: PromptLearner, progress: Progress) -> dict[str, float]:
+def _dialogue_figures(
+    teacher: Teacher, learner: PromptLearner, progress: Progress, reads: Reads | None
+) -> dict[str, float]:
     """Of imagined parts: how many verdicts follow the evidence, and answers are right to the word."""
     from edge.language.sentences import KINDS
     from models.descriptions import DESCRIPTIONS
@@ -240,7 +242,7 @@ def _dialogue_figures(teacher: Teacher, learner: PromptLearner, progress: Progre
         progress("scoring the dialogue", first, _SCORED_PARTS)
         some = slice(first, first + 4)
         dialogues = [teacher.scored_dialogue(part.facts, rng) for part in parts[some]]
-        images = torch.zeros(len(dialogues), learner.image.in_features)
+        images = _images(len(dialogues), learner.image.in_features, reads)
         said, difference = teacher.score(learner, DESCRIPTIONS[3], dialogues, all_slots[some], images)
         right.append(said)
         differences.append(difference)
@@ -250,6 +252,13 @@ def _dialogue_figures(teacher: Teacher, learner: PromptLearner, progress: Progre
     return {"verdict": round(float(agree), 4)} | {
         name: round(share, 4) for name, share in zip(names, shares, strict=True)
     }
+
+
+def _images(count: int, width: int, reads: Reads | None) -> torch.Tensor:
+    """Embeddings of real images where there are some: (count, width)."""
+    if reads is None:
+        return torch.zeros(count, width)
+    return torch.from_numpy(reads.maps.images[:count])
 
 
 def _best_middle(good: Array, bad: Array) -> float:
