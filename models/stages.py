@@ -19,7 +19,7 @@ from edge.vision.engine import Array
 from models.decoder import TextDecoder
 from models.decoder_training import encoded_parts, train_decoder
 from models.dialogue import Teacher
-from models.dialogue_training import Reads, train_dialogue
+from models.dialogue_training import Course, Reads, train_dialogue
 from models.folder_products import folder_products
 from models.general_answers import own_answers
 from models.llm import FrozenLlama
@@ -104,20 +104,35 @@ class Training:
 
     def dialogue(self) -> None:
         """Learns the rows through the frozen language model."""
+        plan = self._plan
+        self._learn(Course("dialogue", plan.dialogue_steps, plan.rate, plan.seed))
+
+    def turns(self) -> None:
+        """Learns the rows that end a question some more; verdicts and first sentences stay as they are.
+
+        Raises:
+            ConfigError: there is no dialogue yet.
+        """
+        if self._run.load_tensors("learner.safetensors") is None:
+            raise ConfigError("The run has no dialogue yet.", "Run its stage first: --stage dialogue")
+        plan = self._plan
+        self._learn(Course("turns", plan.turn_steps, plan.rate, plan.seed + 10, only_turns=True))
+
+    def _learn(self, course: Course) -> None:
         teacher, learner = self._teacher()
+        if course.only_turns:
+            learner.load_state_dict(self._run.load_tensors("learner.safetensors") or {})
         reads = self._reads()
         losses = train_dialogue(
             teacher,
             learner,
             self._run,
-            self._plan.dialogue_steps,
-            self._plan.rate,
-            self._plan.seed,
+            course,
             self._progress,
             reads,
         )
         if losses:
-            self._run.save_curve("dialogue", losses)
+            self._run.save_curve(course.name, losses)
         self._run.save_tensors("learner.safetensors", learner.state_dict())
         self._run.note(dialogue=_dialogue_figures(teacher, learner, self._progress, reads))
 

@@ -18,7 +18,7 @@ from edge.language.context import Context  # noqa: E402
 from models import dialogue_training  # noqa: E402
 from models.descriptions import DESCRIPTIONS  # noqa: E402
 from models.dialogue import Teacher  # noqa: E402
-from models.dialogue_training import train_dialogue  # noqa: E402
+from models.dialogue_training import Course, train_dialogue  # noqa: E402
 from models.llm import FrozenLlama  # noqa: E402
 from models.packing import Dialogue, Turn  # noqa: E402
 from models.prompt_learner import PromptLearner  # noqa: E402
@@ -42,7 +42,7 @@ def test_a_few_steps_lower_the_loss(
     learner = PromptLearner(frozen_llama.dimensions.width, 384, scale)
     start_from_words(learner, lambda text: frozen_llama.embed(torch.tensor(llama_cpp.tokens(text))).mean(0))
     teacher = Teacher(frozen_llama, llama_cpp.tokens)
-    losses = train_dialogue(teacher, learner, RunFolder(tmp_path), 6, 0.013, 1, silent)
+    losses = train_dialogue(teacher, learner, RunFolder(tmp_path), Course("dialogue", 6, 0.013, 1), silent)
     assert np.mean(losses[-2:]) < 0.8 * losses[0]
 
 
@@ -61,7 +61,7 @@ def test_torch_and_llama_cpp_agree_on_the_verdicts_of_500_parts(
     model = LanguageModel(gguf_model.gguf, gguf_model.sha256, "llama", learner.width, base_rows=base)
     in_torch: list[float] = []
     in_llama_cpp: list[float] = []
-    with Runner(model, Limits(threads=2)) as runner, torch.no_grad():
+    with Runner(model, Limits(threads=1)) as runner, torch.no_grad():
         for first in range(0, PARTS, AT_ONCE):
             description = DESCRIPTIONS[first // AT_ONCE % len(DESCRIPTIONS)]
             read = slots(joined([part.readings for part in imagined_parts(AT_ONCE, rng)]))
