@@ -82,9 +82,9 @@ class Teacher:
         return self._prefixes[description]
 
     def dialogues(self, facts: Sequence[PartFacts], rng: np.random.Generator) -> list[Dialogue]:
-        """A dialogue about each part: the first answer and three branches, two of one turn and one of two."""
+        """A dialogue about each part: the first answer and two branches, of one and of two turns."""
         return [
-            self._dialogue(part, [[self._turn(part, rng) for _ in range(turns)] for turns in (1, 1, 2)])
+            self._dialogue(part, [[self._turn(part, rng) for _ in range(turns)] for turns in (1, 2)])
             for part in facts
         ]
 
