@@ -95,15 +95,14 @@ class PromptHead:
         )
         focus = self._number("focus", float(self._learned.tensors["reader.focus"]))
         details["place"] = w.node("Mul", highest, focus)
-        log_peak = w.node("Log", w.node("Add", w.node("Reshape", peak, w.ints(1, 1)), one))
-        context = w.node("Concat", hidden, highest, log_peak, axis=1)
-        correction = w.node("Tanh", w.node("Reshape", self._linear(context, "reader.correction"), w.ints(1)))
         floor = self._number("floor", _FLOOR)
         relative_score = w.node(
             "Div", w.node("Add", w.node("Relu", score), floor), self._number("floored", 1 + _FLOOR)
         )
-        plain = w.node("Mul", w.node("Log", relative_score), self._number("slope", _SLOPE))
-        return details, w.node("Add", plain, correction, name="evidence")
+        evidence = w.node(
+            "Mul", w.node("Log", relative_score), self._number("slope", _SLOPE), name="evidence"
+        )
+        return details, evidence
 
     def _extent(self, relative: str) -> str:
         """How much of the map stands out, and how long that is against its width: (1, 2)."""

@@ -69,10 +69,7 @@ class Reader(nn.Module):
             nn.ReLU(),
         )
         self.details = nn.Linear(96 + 2, len(COUNTS) + len(SIZES) + len(SHAPES) + len(PLACES))
-        self.correction = nn.Linear(96 + 10, 1)
         self.focus = nn.Parameter(torch.tensor(8.0))
-        nn.init.zeros_(self.correction.weight)
-        nn.init.zeros_(self.correction.bias)
 
     def forward(self, maps: torch.Tensor, scores: torch.Tensor) -> Readings:
         """Reads maps.
@@ -88,11 +85,11 @@ class Reader(nn.Module):
         highest = nn.functional.max_pool2d(shown[:, 1:], MAP_SIDE // 3).flatten(1)
         details = self.details(torch.cat([hidden, extent(shown[:, 1])], dim=1))
         count, size, shape, places = details.split([len(COUNTS), len(SIZES), len(SHAPES), len(PLACES)], dim=1)
-        plain = plain_evidence(scores)
-        context = torch.cat([hidden, highest, torch.log1p(peak)[:, None]], dim=1)
-        # The score alone decides well; the map's look may move the boundary, but not by much.
-        evidence = plain + torch.tanh(self.correction(context)[:, 0])
-        return Readings(evidence, count, self.focus * highest, places + 4 * (highest - 0.5), size, shape)
+        # The score alone: what a network learned to add to it from simulated defects, false alarms on real
+        # products took back (balanced accuracy .908 against .917 with eight references).
+        return Readings(
+            plain_evidence(scores), count, self.focus * highest, places + 4 * (highest - 0.5), size, shape
+        )
 
 
 def extent(relative: torch.Tensor) -> torch.Tensor:

