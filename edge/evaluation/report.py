@@ -79,11 +79,12 @@ def result_table(result: Result) -> Group:
     shown = [name for name in FIGURE_NAMES if getattr(mean, name) is not None]
     seeds = ("seed " if len(result.seeds) == 1 else "seeds ") + ", ".join(str(seed) for seed in result.seeds)
     references = {0: "no reference", 1: "1 reference"}.get(result.shots, f"{result.shots} references")
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("\ncategory")
-    table.add_column("\nimages", justify="right")
+    # Eighty characters are enough for all figures; a long name gives way.
+    table = Table(box=SIMPLE_HEAD, padding=0)
+    table.add_column("\ncategory", overflow="fold")
+    table.add_column("\nimages", justify="right", no_wrap=True)
     for name in shown:
-        table.add_column(_TITLES[name], justify="right")
+        table.add_column(_TITLES[name], justify="right", no_wrap=True, min_width=len("100.0"))
     for category, judged in result.categories.items():
         table.add_row(category, str(judged.images), *_cells(judged.figures, shown))
     table.add_section()

@@ -245,9 +245,12 @@ def _at_place(facts: PartFacts, place: str) -> tuple[str, Truth]:
 
 def _half(facts: PartFacts, _: str) -> tuple[str, Truth]:
     if not facts.anomalous:
-        return _NOTHING, Truth.one_of({"no"}, LEVELS)
-    right = {level_of(place) for place in _places(facts)}
-    return f"It is in the {level_of(facts.place)} part of the image.", Truth.one_of(right, ("no", *LEVELS))
+        return _NOTHING, Truth.one_of({"no"}, (*LEVELS, *PLACES))
+    # A place says on which row it lies.
+    levels = {level_of(place) for place in _places(facts)}
+    right = levels | {place for place in PLACES if level_of(place) in levels}
+    truth = Truth.one_of(right, ("no", *LEVELS, *PLACES))
+    return f"It is in the {level_of(facts.place)} part of the image.", truth
 
 
 _ANSWERS = {

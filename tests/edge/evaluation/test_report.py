@@ -126,6 +126,16 @@ def test_the_table_shows_the_figures_that_there_are():
     assert "place" not in columns and "words" not in columns  # no category has it
 
 
+def test_all_figures_fit_into_eighty_characters():
+    everything = Figures(**dict.fromkeys(FIGURE_NAMES, 1.0))
+    judged = CategoryResult(1000, (SeedResult(0, ("1.png",), everything),))
+    console = Console(file=io.StringIO(), width=80)
+    console.print(result_table(Result("tiny-0123abcd", 1, (0,), "language", {"a_rather_long_name": judged})))
+    shown = console.file.getvalue()
+    assert shown.count("100.0") == 2 * len(FIGURE_NAMES)
+    assert "…" not in shown
+
+
 def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):
     path = tmp_path / "new" / "out.json"
     check_target(path)

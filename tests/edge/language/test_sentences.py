@@ -93,6 +93,9 @@ GOOD = PartFacts()
         ("place", BAD, "At the top and at the left.", False),
         ("half", BAD, "It is in the middle part.", True),
         ("half", BAD, "It is in the lower part.", False),
+        # A place says on which row it lies.
+        ("half", BAD, "It is at the top right.", True),
+        ("half", BAD, "It is at the bottom.", False),
         # Naming all of them is no answer.
         ("size", BAD, "It is small or large.", False),
         ("anomaly", BAD, "Yes and no.", False),
