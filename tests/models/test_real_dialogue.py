@@ -66,7 +66,7 @@ def test_torch_and_llama_cpp_agree_on_the_verdicts_of_500_parts(
     model = LanguageModel(gguf_model.gguf, gguf_model.sha256, "llama", learner.width, base_rows=base)
     in_torch: list[float] = []
     in_llama_cpp: list[float] = []
-    with Runner(model, Limits(threads=2)) as runner, torch.no_grad():
+    with Runner(model, Limits(threads=1)) as runner, torch.no_grad():
         for first in range(0, PARTS, AT_ONCE):
             description = DESCRIPTIONS[first // AT_ONCE % len(DESCRIPTIONS)]
             read = slots(joined([part.readings for part in imagined_parts(AT_ONCE, rng)]))
