@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CACHE  := $(or $(ANOMALYGPT_EDGE_CACHE),$(CURDIR)/.cache)
 ARGS   ?=
+# `make test EXTRAS=demo,build,test,train` tests training too; torch is a large download.
+EXTRAS ?= demo,build,test
 
 export PIP_CACHE_DIR := $(CACHE)/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -25,7 +27,7 @@ $(STAMP): setup.py constraints.txt edge/__init__.py edge/language/library.py bui
 	  echo "error: $(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install -qq --upgrade pip 'setuptools>=68' wheel
-	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[demo,build,test]'
+	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	-@$(BIN)/python -m build_engines.llama_wheel # where it cannot be built, it says why, and all else works
 	@touch $@
 

@@ -26,7 +26,19 @@ END = "<|im_end|>"
 
 _TURN: Tokens = [-1 - row for row in range(TURN_ROWS)]
 
-_GENERAL, _OVERRIDE = 0.1, 0.05
+_GENERAL, _OVERRIDE = 0.08, 0.04
+# What is harder to learn is asked more often.
+_WEIGHTS = {
+    "count": 1.5,
+    "sureness": 1.5,
+    "shape": 1.5,
+    "acceptable": 1.5,
+    "action": 1.5,
+    "at_place": 2.0,
+    "half": 2.5,
+}
+_SHARES = [_WEIGHTS.get(kind, 1.0) for kind in KINDS]
+_SHARES = [weight / sum(_SHARES) for weight in _SHARES]
 _EVIDENCE_WEIGHT = 0.05
 
 
@@ -70,9 +82,9 @@ class Teacher:
         return self._prefixes[description]
 
     def dialogues(self, facts: Sequence[PartFacts], rng: np.random.Generator) -> list[Dialogue]:
-        """A dialogue about each part: the first answer and two branches, of one and of two turns."""
+        """A dialogue about each part: the first answer and three branches, two of one turn and one of two."""
         return [
-            self._dialogue(part, [[self._turn(part, rng) for _ in range(turns)] for turns in (1, 2)])
+            self._dialogue(part, [[self._turn(part, rng) for _ in range(turns)] for turns in (1, 1, 2)])
             for part in facts
         ]
 
@@ -162,7 +174,7 @@ class Teacher:
             return Turn(
                 self._question(OVERRIDES[rng.integers(len(OVERRIDES))]), self._answer(OVERRIDE_ANSWER)
             )
-        kind = KINDS[rng.integers(len(KINDS))]
+        kind = str(rng.choice(KINDS, p=_SHARES))
         wording = int(rng.integers(len(QUESTIONS[kind]) - 1))
         return self._part_turn(facts, kind, wording, _asked_place(facts, rng))
 

@@ -25,7 +25,34 @@ _BATCH = 8
 _REAL = 4  # Of a batch's parts, once there is a reader and maps to read.
 _WARM_UP = 20
 _SAVED_EVERY = 20
-_CHECKPOINT = "dialogue.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is learned, and for how long.
+
+    Attributes:
+        name: of the checkpoint's file.
+        steps: in all; those of a checkpoint count.
+        rate: the highest learning rate, in units of the token embeddings.
+        seed: of the parts, the questions and their wordings.
+        only_turns: learn the rows that end a question, and leave all else: no verdict changes.
+    """
+
+    name: str
+    steps: int
+    rate: float
+    seed: int
+    only_turns: bool = False
+
+    @property
+    def file(self) -> str:
+        """The checkpoint."""
+        return f"{self.name}.safetensors"
+
+    def learned(self, learner: PromptLearner) -> list[torch.nn.Parameter]:
+        """The parameters that change."""
+        return [learner.turn] if self.only_turns else list(learner.parameters())
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -48,9 +75,7 @@ def train_dialogue(
     teacher: Teacher,
     learner: PromptLearner,
     run: RunFolder,
-    steps: int,
-    rate: float,
-    seed: int,
+    course: Course,
     progress: Progress,
     reads: Reads | None = None,
 ) -> list[float]:
@@ -60,34 +85,36 @@ def train_dialogue(
         teacher: with the frozen language model.
         learner: the rows to learn.
         run: keeps the checkpoint.
-        steps: in all; a checkpoint counts.
-        rate: the highest learning rate, in units of the token embeddings.
-        seed: of the parts, the questions and their wordings.
+        course: what is learned, and for how long.
         progress: called before each step.
         reads: real parts to mix with imagined ones.
 
     Returns:
         The words' loss of each step that was made now.
     """
-    optimizer = torch.optim.Adam(learner.parameters(), lr=rate, betas=(0.9, 0.99))
-    done = _resumed(run, learner, optimizer)
+    learned = course.learned(learner)
+    learner.requires_grad_(False)
+    for parameter in learned:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.Adam(learned, lr=course.rate, betas=(0.9, 0.99))
+    done = _resumed(run, course, learner, optimizer)
     losses = []
-    for step in range(done, steps):
-        progress("training the dialogue", step, steps)
+    for step in range(done, course.steps):
+        progress(f"training: {course.name}", step, course.steps)
         for group in optimizer.param_groups:
-            group["lr"] = rate * _share_of_rate(step, steps)
-        rng = np.random.default_rng([seed, step])
+            group["lr"] = course.rate * _share_of_rate(step, course.steps)
+        rng = np.random.default_rng([course.seed, step])
         parts = _parts(rng, learner.image.in_features, reads)
         description = DESCRIPTIONS[rng.integers(len(DESCRIPTIONS))]
         dialogues = teacher.dialogues(parts.facts, rng)
         cost = teacher.learn(learner, description, dialogues, parts.slots, parts.images, parts.evidence)
         optimizer.zero_grad()
         cost.total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
         losses.append(cost.words.item())
-        if (step + 1) % _SAVED_EVERY == 0 or step + 1 == steps:
-            _save(run, learner, optimizer, step + 1)
+        if (step + 1) % _SAVED_EVERY == 0 or step + 1 == course.steps:
+            _save(run, course, learner, optimizer, step + 1)
     return losses
 
 
@@ -118,17 +145,19 @@ def _share_of_rate(step: int, steps: int) -> float:
     return warm * (0.05 + 0.475 * (1 + math.cos(math.pi * step / steps)))
 
 
-def _save(run: RunFolder, learner: PromptLearner, optimizer: torch.optim.Adam, done: int) -> None:
+def _save(
+    run: RunFolder, course: Course, learner: PromptLearner, optimizer: torch.optim.Adam, done: int
+) -> None:
     tensors = {f"learner.{name}": value for name, value in learner.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
         for key, value in state.items():
             tensors[f"adam.{number}.{key}"] = value
-    run.save_tensors(_CHECKPOINT, tensors | {"done": torch.tensor(done)})
+    run.save_tensors(course.file, tensors | {"done": torch.tensor(done)})
 
 
-def _resumed(run: RunFolder, learner: PromptLearner, optimizer: torch.optim.Adam) -> int:
+def _resumed(run: RunFolder, course: Course, learner: PromptLearner, optimizer: torch.optim.Adam) -> int:
     """Loads the checkpoint, if there is one; the steps that it has behind it."""
-    tensors = run.load_tensors(_CHECKPOINT)
+    tensors = run.load_tensors(course.file)
     if tensors is None:
         return 0
     learner.load_state_dict(

@@ -19,7 +19,7 @@ from edge.vision.engine import Array
 from models.decoder import TextDecoder
 from models.decoder_training import encoded_parts, train_decoder
 from models.dialogue import Teacher
-from models.dialogue_training import Reads, train_dialogue
+from models.dialogue_training import Course, Reads, train_dialogue
 from models.folder_products import folder_products
 from models.general_answers import own_answers
 from models.llm import FrozenLlama
@@ -104,22 +104,37 @@ class Training:
 
     def dialogue(self) -> None:
         """Learns the rows through the frozen language model."""
+        plan = self._plan
+        self._learn(Course("dialogue", plan.dialogue_steps, plan.rate, plan.seed))
+
+    def turns(self) -> None:
+        """Learns the rows that end a question some more; verdicts and first sentences stay as they are.
+
+        Raises:
+            ConfigError: there is no dialogue yet.
+        """
+        if self._run.load_tensors("learner.safetensors") is None:
+            raise ConfigError("The run has no dialogue yet.", "Run its stage first: --stage dialogue")
+        plan = self._plan
+        self._learn(Course("turns", plan.turn_steps, plan.rate, plan.seed + 10, only_turns=True))
+
+    def _learn(self, course: Course) -> None:
         teacher, learner = self._teacher()
+        if course.only_turns:
+            learner.load_state_dict(self._run.load_tensors("learner.safetensors") or {})
         reads = self._reads()
         losses = train_dialogue(
             teacher,
             learner,
             self._run,
-            self._plan.dialogue_steps,
-            self._plan.rate,
-            self._plan.seed,
+            course,
             self._progress,
             reads,
         )
         if losses:
-            self._run.save_curve("dialogue", losses)
+            self._run.save_curve(course.name, losses)
         self._run.save_tensors("learner.safetensors", learner.state_dict())
-        self._run.note(dialogue=_dialogue_figures(teacher, learner, self._progress))
+        self._run.note(dialogue=_dialogue_figures(teacher, learner, self._progress, reads))
 
     def export(self, out: Path, command: str) -> None:
         """Writes all that was learned as one file, in 16 bits where that is enough.
@@ -226,7 +241,9 @@ class Training:
         return teacher, learner
 
 
-def _dialogue_figures(teacher: Teacher, learner: PromptLearner, progress: Progress) -> dict[str, float]:
+def _dialogue_figures(
+    teacher: Teacher, learner: PromptLearner, progress: Progress, reads: Reads | None
+) -> dict[str, float]:
     """Of imagined parts: how many verdicts follow the evidence, and answers are right to the word."""
     from edge.language.sentences import KINDS
     from models.descriptions import DESCRIPTIONS
@@ -240,7 +257,7 @@ def _dialogue_figures(teacher: Teacher, learner: PromptLearner, progress: Progre
         progress("scoring the dialogue", first, _SCORED_PARTS)
         some = slice(first, first + 4)
         dialogues = [teacher.scored_dialogue(part.facts, rng) for part in parts[some]]
-        images = torch.zeros(len(dialogues), learner.image.in_features)
+        images = _images(len(dialogues), learner.image.in_features, reads)
         said, difference = teacher.score(learner, DESCRIPTIONS[3], dialogues, all_slots[some], images)
         right.append(said)
         differences.append(difference)
@@ -250,6 +267,13 @@ def _dialogue_figures(teacher: Teacher, learner: PromptLearner, progress: Progre
     return {"verdict": round(float(agree), 4)} | {
         name: round(share, 4) for name, share in zip(names, shares, strict=True)
     }
+
+
+def _images(count: int, width: int, reads: Reads | None) -> torch.Tensor:
+    """Embeddings of real images where there are some: (count, width)."""
+    if reads is None:
+        return torch.zeros(count, width)
+    return torch.from_numpy(reads.maps.images[:count])
 
 
 def _best_middle(good: Array, bad: Array) -> float:

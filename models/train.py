@@ -1,8 +1,9 @@
 """``python -m models.train PRESET [DATA…]``: everything that is learned, from free images.
 
-Four stages, each of which leaves its result in the run's folder and is not repeated there: the text
-decoder's layers, the maps of enrolled products, the reader of such maps, and the dialogue, for which
-the frozen language model is read from the very GGUF that ships.
+Five stages, each of which leaves its result in the run's folder and is not repeated there: the text
+decoder's layers, the maps of enrolled products, the reader of such maps, the dialogue, for which the
+frozen language model is read from the very GGUF that ships, and some more of the rows that end a
+question.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import click
 
 from edge.errors import EdgeError
 
-STAGES = ("decoder", "maps", "reader", "dialogue")
+STAGES = ("decoder", "maps", "reader", "dialogue", "turns")
 
 Progress = Callable[[str, int, int], None]
 
@@ -30,6 +31,7 @@ class Plan:
         products, validation_products: that are enrolled for maps; validation shares no image with training.
         reader_steps: of the reader.
         dialogue_steps, rate: of the dialogue.
+        turn_steps: of the rows that end a question, all else being learned.
         seed: of everything.
         threads: of torch and of the encoder; None takes the machine's cores.
     """
@@ -40,6 +42,7 @@ class Plan:
     validation_products: int = 10
     reader_steps: int = 300
     dialogue_steps: int = 560
+    turn_steps: int = 160
     rate: float = 0.015
     seed: int = 1
     threads: int | None = None
@@ -61,6 +64,7 @@ class Plan:
 @click.option("--validation-products", default=Plan.validation_products, show_default=True)
 @click.option("--reader-steps", default=Plan.reader_steps, show_default=True)
 @click.option("--dialogue-steps", default=Plan.dialogue_steps, show_default=True)
+@click.option("--turn-steps", default=Plan.turn_steps, show_default=True)
 @click.option("--rate", default=Plan.rate, show_default=True, help="Highest learning rate of the dialogue.")
 @click.option("--threads", type=click.IntRange(min=1), help="Of torch and the encoder.  [default: all cores]")
 @click.option(

@@ -478,6 +478,17 @@ class ArvCamera:
         if not node:
             raise AravisError(f"there is no feature {name}", DeviceErrorCode.FEATURE_NOT_FOUND)
         _call("arv_gc_feature_node_set_value_from_string", node, value.encode())
+        return self.get_feature(name)
+
+    def get_feature(self, name: str) -> str:
+        """A GenICam feature of any type as text.
+
+        Raises:
+            AravisError: no such feature.
+        """
+        node = _plain("arv_device_get_feature", self._device, name.encode())
+        if not node:
+            raise AravisError(f"there is no feature {name}", DeviceErrorCode.FEATURE_NOT_FOUND)
         return _text(_call("arv_gc_feature_node_get_value_as_string", node))
 
     def send_chunks(self, names: Sequence[str]) -> ArvChunks:

@@ -56,6 +56,8 @@ class FakeGigECamera:
         for name, (result, arguments) in _FUNCTIONS.items():
             function = getattr(self._library, name)
             function.restype, function.argtypes = result, arguments
+        self._usable_size = ctypes.CDLL(None).malloc_usable_size
+        self._usable_size.restype, self._usable_size.argtypes = c_size_t, (c_void_p,)
         self._next_picture = next_picture
         _check_port(address)
         self._camera = self._library.arv_gv_fake_camera_new(address.encode(), serial.encode())
@@ -79,8 +81,9 @@ class FakeGigECamera:
     def _fill(self, buffer: int, _data: int, _exposure_us: int, _gain: int, pixel_format: int) -> None:
         width, height = self._register(_WIDTH_REGISTER), self._register(_HEIGHT_REGISTER)
         pixels = _as_sent(self._next_picture(), width, height, pixel_format).tobytes()
-        # As large as the region's payload, or smaller where the format has more bits than ours.
-        ctypes.memmove(self._library.arv_buffer_get_data(buffer, None), pixels, len(pixels))
+        # The library tells how much it received into a buffer, not how much one holds: the allocator knows.
+        address = self._library.arv_buffer_get_data(buffer, None)
+        ctypes.memmove(address, pixels, min(len(pixels), self._usable_size(address)))
 
     def _register(self, address: int) -> int:
         value = c_uint32()

@@ -26,7 +26,8 @@ class Frame:
         part_id: the part's name: a file's stem, the trigger's part id, or time and frame id.
         camera: the camera's name in the station file.
         captured_at: when the image was taken or read, timezone-aware UTC.
-        frame_id: the camera's own count; wraps where the protocol's does (GigE Vision: 65535 to 1).
+        frame_id: the camera's own count; wraps where the protocol's does (GigE Vision: 65535 to 1); 0 where
+            it is not known, since the packet that carries it was lost before any other had come.
         error: what went wrong and what to do about it, one sentence or two; empty for a good frame.
         missed: frames that the camera counted just before this one and that never arrived.
         device_time_ns: the camera's own clock, nanoseconds; None where it has none.

@@ -20,6 +20,8 @@ _NAMES = {pixel_format.code: name for name, pixel_format in PIXEL_FORMATS.items(
 _ROUNDING = 0.1
 
 _LARGEST_PACKET_BYTES = 9000
+_TRIGGER_DELAY = ("TriggerDelay", "TriggerDelayAbs")
+_PTP = ("PtpEnable", "GevIEEE1588")
 _OFF, _CONTINUOUS = 0, 0
 
 
@@ -54,6 +56,10 @@ def configure(camera: ArvCamera, settings: GigESettings) -> tuple[str, float | N
         _switch_off_automatic(camera, "gain")
         _set_number(camera, "gain", settings.gain, "camera.gain")
     _set_trigger(camera, settings.trigger)
+    if settings.strobe_line is not None:
+        _set_strobe(camera, settings.strobe_line)
+    if settings.ptp is not None:
+        _set_first(camera, "camera.ptp", _PTP, settings.ptp)
     for name, value in settings.features.items():
         _set_feature(camera, name, value)
     packet_bytes = _set_packets(camera, settings)
@@ -146,8 +152,23 @@ def _set_trigger(camera: ArvCamera, trigger: TriggerSettings) -> None:
         return
     _set_feature(camera, "TriggerActivation", trigger.activation)
     if trigger.delay_us is not None:
-        name = "TriggerDelay" if camera.has_feature("TriggerDelay") else "TriggerDelayAbs"
-        _set_feature(camera, name, trigger.delay_us)
+        _set_first(camera, "camera.trigger.delay_us", _TRIGGER_DELAY, trigger.delay_us)
+
+
+def _set_strobe(camera: ArvCamera, line: str) -> None:
+    """Let a line be on while the camera exposes."""
+    _set_feature(camera, "LineSelector", line)
+    if camera.has_feature("LineMode"):  # a line that is an output for good has none
+        _set_feature(camera, "LineMode", "Output")
+    _set_feature(camera, "LineSource", "ExposureActive")
+
+
+def _set_first(camera: ArvCamera, key: str, names: tuple[str, ...], value: bool | float) -> None:
+    """Set the first of these features that the camera has: their names changed with the years."""
+    name = next((name for name in names if camera.has_feature(name)), None)
+    if name is None:
+        raise CameraError(f"{key}: the camera has no such setting.", f"Remove {key}.")
+    _set_feature(camera, name, value)
 
 
 def _set_feature(camera: ArvCamera, name: str, value: bool | int | float | str) -> None:

@@ -156,10 +156,21 @@ class GigESettings(_Settings):
     trigger: TriggerSettings = Field(
         default=TriggerSettings(), title="Trigger", description="What makes the camera take an image."
     )
+    strobe_line: str | None = Field(
+        default=None,
+        min_length=1,
+        title="Strobe line",
+        description="The output line that is on while the camera exposes, such as Line2.",
+    )
+    ptp: bool | None = Field(
+        default=None,
+        title="PTP",
+        description="true: the camera's clock, which stamps every frame, follows the network's (IEEE 1588).",
+    )
     features: dict[str, bool | int | float | str] = Field(
         default_factory=dict,
         title="Features",
-        description="Any other GenICam feature by its name (strobe, gamma, white balance …), in this order.",
+        description="Any other GenICam feature by its name (gamma, white balance …), in this order.",
     )
     chunks: tuple[str, ...] = Field(
         default=(),

@@ -13,7 +13,7 @@ import click
 from edge.errors import CameraError
 
 if TYPE_CHECKING:
-    from edge.cameras import Camera, Frame
+    from edge.cameras import Camera, Frame, Image
 
 _station = click.argument("station", metavar="STATION.yaml", type=click.Path(path_type=Path))
 _wait = click.option(
@@ -76,16 +76,11 @@ def host(ctx: click.Context, interface: str | None) -> None:
 @_wait
 def snap(station: Path, name: str | None, png: Path, wait_s: float) -> None:
     """Take one picture with a station's camera and write it to PNG (default: snap.png)."""
-    import cv2
-
     with _opened(station, name) as camera:
         frame = _good_frame(camera, wait_s)
         detail = camera.status.detail
     assert frame.image is not None
-    try:
-        png.write_bytes(cv2.imencode(".png", frame.image)[1].tobytes())
-    except OSError as error:
-        raise CameraError(f"{png} cannot be written: {error.strerror}.", "Name another file.") from error
+    _write_png(png, frame.image)
     click.echo(f"{png}: {frame.image.shape[1]}x{frame.image.shape[0]} px from {detail}")
 
 
@@ -93,8 +88,11 @@ def snap(station: Path, name: str | None, png: Path, wait_s: float) -> None:
 @_station
 @_camera
 @click.option("--count", type=click.IntRange(min=1), help="End after so many pictures.  [default: at Ctrl-C]")
+@click.option(
+    "--png", type=click.Path(path_type=Path, dir_okay=False), help="Write the newest picture there each time."
+)
 @_wait
-def tune(station: Path, name: str | None, count: int | None, wait_s: float) -> None:
+def tune(station: Path, name: str | None, count: int | None, png: Path | None, wait_s: float) -> None:
     """Show focus, exposure and histogram of picture after picture, while you turn the lens.
 
     Turn until sharpness is highest; keep saturated near 0 % on a good part.
@@ -107,6 +105,8 @@ def tune(station: Path, name: str | None, count: int | None, wait_s: float) -> N
         while count is None or shown < count:
             image = _good_frame(camera, wait_s).image
             assert image is not None
+            if png is not None:
+                _write_png(png, image)
             figures = measure_picture(image)
             best = max(best, figures.sharpness)
             bars = figures.histogram.reshape(32, 8).sum(axis=1)
@@ -173,6 +173,15 @@ def field(
         click.echo(f"images along the part  {found.images_per_part}")
     if found.focal_length_mm is not None:
         click.echo(f"focal length           {found.focal_length_mm:.3g} mm")
+
+
+def _write_png(path: Path, image: Image) -> None:
+    import cv2
+
+    try:
+        path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    except OSError as error:
+        raise CameraError(f"{path} cannot be written: {error.strerror}.", "Name another file.") from error
 
 
 @contextmanager

@@ -146,7 +146,7 @@ class LineEnrollment:
     def _learn(self, batch: _Batch) -> str:
         known = batch.product in self._products.names()
         command = [
-            *("nice", "-n", "19", sys.executable, "-m", "edge", "enroll", "--product", batch.product),
+            *("nice", "-n", "5", sys.executable, "-m", "edge", "enroll", "--product", batch.product),
             *(("--add",) if known else ()),
             *(str(self._folder), "--data-dir", str(self._products.folder.parent)),
             *("--bundle", str(self._bundle), "--precision", self._precision),

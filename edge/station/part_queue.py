@@ -82,9 +82,10 @@ class PartQueue:
             self._changed.wait_for(lambda: not self._empty or self._ended, timeout_s)
             for camera, lane in self._lanes.items():
                 if lane.parts:
-                    self._lanes[camera] = self._lanes.pop(camera)  # to the end: the others come first now
                     part = lane.parts.popleft()
-                    lane.images -= part.frame.image is not None
+                    if part.frame.image is not None:
+                        lane.images -= 1
+                        self._lanes[camera] = self._lanes.pop(camera)  # to the end: the others come first now
                     self._changed.notify_all()
                     return part
             return None

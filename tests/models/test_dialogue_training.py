@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
 
 from models import dialogue_training  # noqa: E402
-from models.dialogue_training import Reads, train_dialogue  # noqa: E402
+from models.dialogue_training import Course, Reads, train_dialogue  # noqa: E402
 from models.prompt_learner import PromptLearner  # noqa: E402
 from models.reader import Reader  # noqa: E402
 from models.run_folder import RunFolder  # noqa: E402
@@ -42,7 +42,9 @@ def train(
     reads: Reads | None = None,
 ) -> tuple[PromptLearner, list[float]]:
     learner = new_learner()
-    losses = train_dialogue(tiny_teacher(), learner, RunFolder(folder), steps, 0.02, seed, progress, reads)
+    losses = train_dialogue(
+        tiny_teacher(), learner, RunFolder(folder), Course("dialogue", steps, 0.02, seed), progress, reads
+    )
     return learner, losses
 
 

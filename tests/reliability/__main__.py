@@ -33,7 +33,12 @@ MEASUREMENTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     ),
     # An inspection of 2 ms shows delays that one of 100 ms hides.
     "fast_inspection_path": lambda folder, events: inspection_path(
-        folder, tiny_bundle(folder), rate_hz=40.0, turn_s=6.0, rounds=max(1, 4 * events // FULL)
+        folder,
+        tiny_bundle(folder),
+        rate_hz=40.0,
+        turn_s=6.0,
+        rounds=max(1, 4 * events // FULL),
+        verdict={"decided_by": "calibration"},
     ),
 }
 NAMES = [*SCENARIOS, *MEASUREMENTS]

@@ -189,7 +189,8 @@ class Bench:
             scenario=scenario,
             sent=self.total,
             received=len(set(results)),
-            lost=self.total - len(set(results)),
+            # What was given up by rule and counted is not lost; of it, some may have arrived before.
+            lost=max(0, self.total - len(set(results)) - self.dropped),
             repeats=len(results) - len(set(results)),
             out_of_order=len(set(results)) - len(in_order),
             events=len(all_events),

@@ -24,11 +24,8 @@ import yaml
 
 from edge.bundle import Bundle
 from edge.records import History
-from edge.station.products import Products
-from edge.vision.enrollment import enroll
-from edge.vision.openvino import OpenVinoEngine
 from tests.edge.messaging.brokers import wait_until
-from tests.edge.parts import good_part, write_parts
+from tests.edge.parts import write_parts
 from tests.reliability.bench import Bench
 from tests.reliability.faults import Cable, fill, small_disk
 
@@ -122,10 +119,17 @@ TROUBLES: dict[str, Callable[[Rig, float], None]] = {
 
 
 def inspection_path(
-    folder: Path, bundle: Bundle, *, rate_hz: float, turn_s: float, rounds: int
+    folder: Path, bundle: Bundle, *, rate_hz: float, turn_s: float, rounds: int, **sections: Any
 ) -> dict[str, Any]:
-    """The p99 from camera to verdict in each trouble and without any, in turns, in one run."""
-    with rigged(folder, bundle, rate_hz) as rig:
+    """The p99 from camera to verdict in each trouble and without any, in turns, in one run.
+
+    Args:
+        rate_hz: parts per second.
+        turn_s: how long each trouble, and each time without any, lasts.
+        rounds: how often each comes.
+        sections: of the station file, beside those that the rig needs.
+    """
+    with rigged(folder, bundle, rate_hz, **sections) as rig:
         rig.healthy(turn_s)  # not counted: the first parts find caches empty
         rig.turns.clear()
         for _ in range(rounds):
@@ -155,11 +159,11 @@ def inspection_path(
 
 
 @contextlib.contextmanager
-def rigged(folder: Path, bundle: Bundle, rate_hz: float) -> Iterator[Rig]:
+def rigged(folder: Path, bundle: Bundle, rate_hz: float, **sections: Any) -> Iterator[Rig]:
     """A broker, a consumer, a small disk, a cable, and a station at work on them."""
     with Bench(folder, 0, rate_hz).running() as bench, Cable() as cable, small_disk(folder / "disk") as disk:
         bench.listen_on(cable)
-        station = _station_file(folder, disk / "data", bundle, bench, rate_hz)
+        station = _station_file(folder, disk / "data", bundle, bench, rate_hz, sections)
         process = subprocess.Popen(
             [*cable.prefix, sys.executable, "-m", "edge", "run", str(station), "--plain"],
             stdout=subprocess.PIPE,
@@ -176,11 +180,18 @@ def rigged(folder: Path, bundle: Bundle, rate_hz: float) -> Iterator[Rig]:
             process.communicate()
 
 
-def _station_file(folder: Path, data: Path, bundle: Bundle, bench: Bench, rate_hz: float) -> Path:
-    engine = OpenVinoEngine(bundle)
-    references = [good_part(number) for number in range(3)]
-    Products(data).enroll("plate", references, lambda images: enroll(engine, images, bundle_id=bundle.id))
-    engine.close()
+def _station_file(
+    folder: Path, data: Path, bundle: Bundle, bench: Bench, rate_hz: float, sections: dict[str, Any]
+) -> Path:
+    references = write_parts(folder / "references", good=3)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "edge", "enroll", "--product", "plate", *map(str, references)),
+            *("--bundle", str(bundle.path), "--data-dir", str(data)),
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     write_parts(folder / "parts", good=6, stained=2)
     content = {
         "station": {"site": "plant", "line": "a", "name": "cell-3"},
@@ -206,7 +217,7 @@ def _station_file(folder: Path, data: Path, bundle: Bundle, bench: Bench, rate_h
         },
     }
     path = folder / "station.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content | sections))
     return path
 
 

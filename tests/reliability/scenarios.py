@@ -158,10 +158,7 @@ def disk_full_broker_away(folder: Path, total: int) -> Figures:
         bench.faults += 2
         bench.wait_durable(total * 3 // 4)
         bench.broker.start()
-        figures = bench.finish("disk full, broker away", "for half of the run: the oldest results give way")
-        # Given up by rule, and counted; some of them had arrived and were not acknowledged yet.
-        figures.lost = max(0, figures.lost - figures.dropped)
-        return figures
+        return bench.finish("disk full, broker away", "for half of the run: the oldest results give way")
 
 
 SCENARIOS: dict[str, Callable[[Path, int], Figures]] = {

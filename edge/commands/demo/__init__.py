@@ -26,6 +26,14 @@ from edge.commands._options import bundle_option
     metavar="HZ",
     help="Parts per second.  [default: what this machine keeps up with, at most 4]",
 )
+@click.option(
+    "--camera",
+    type=click.Choice(["folder", "gige"]),
+    default="folder",
+    show_default=True,
+    help="gige: the parts come through a simulated GigE Vision camera on this machine's loopback (127.0.0.1, "
+    "UDP port 3956), triggered part by part over MQTT. Needs libaravis and no rights.",
+)
 @click.option("--no-color", is_flag=True, help="Plain text.")
 @bundle_option
 @click.option(
@@ -40,6 +48,7 @@ def command(
     parts: int,
     images: Path | None,
     rate: float | None,
+    camera: str,
     no_color: bool,
     bundle: str | None,
     data_dir: Path | None,
@@ -59,6 +68,6 @@ def command(
     from edge.commands.demo.show import Show
 
     folder = paths.cache_dir() / "demo" if data_dir is None else paths.absolute(data_dir)
-    show = Show(folder, no_color=no_color)
+    show = Show(folder, no_color=no_color, gige=camera == "gige")
     if show.play(parts=parts, images=images, rate_hz=rate, bundle_name=bundle):
         ctx.exit(EXIT_INTERRUPTED)

@@ -1,24 +1,33 @@
-"""The proof that verdicts are published: an ordinary MQTT client that hears every one of them."""
+"""The proof that verdicts are published: an ordinary MQTT client that hears every one, as a PLC would."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ulid import ULID
+
 from edge.errors import MessagingError
+from edge.messaging import ReplyCode
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
 
 _SUBSCRIBE_TIMEOUT_S = 10.0
 _POLL_S = 0.05
+_REPLY_TIMEOUT_S = 5.0
+_ACCEPTED, _DONE = int(ReplyCode.ACCEPTED), int(ReplyCode.DONE)
 
 
 class Subscriber:
-    """Listens to one station's results as a PLC would. A context manager.
+    """Listens to one station's results as a PLC would, and triggers it. A context manager.
+
+    Args:
+        topic: of the results; the commands' lie beside it.
 
     Attributes:
         verdicts: ``seq`` to the verdict that arrived, for every message so far.
@@ -29,6 +38,9 @@ class Subscriber:
 
     def __init__(self, host: str, port: int, topic: str) -> None:
         self.verdicts: dict[int, str] = {}
+        self._parts: set[str] = set()
+        self._replies: dict[str, int] = {}  # a command's id to the code of its last reply
+        self._commands = f"{topic.removesuffix('result')}cmd"
         self._host, self._port, self._topic = host, port, topic
         self._subscribed = threading.Event()
         self._client: Client | None = None
@@ -61,13 +73,40 @@ class Subscriber:
             time.sleep(_POLL_S)
         return missing
 
+    def wait_for_part(self, part_id: str, timeout_s: float) -> bool:
+        """Whether the part's verdict arrives within this time."""
+        return self._wait_until(lambda: part_id in self._parts, timeout_s)
+
+    def trigger(self, part_id: str) -> bool:
+        """Have an image of this part taken; false where the station cannot now."""
+        assert self._client is not None
+        command_id = str(ULID())
+        expires = int((time.time() + _REPLY_TIMEOUT_S) * 1000)
+        command = {"id": command_id, "part_id": part_id, "expires": expires}
+        self._client.publish(f"{self._commands}/trigger", json.dumps(command), qos=1)
+        self._wait_until(lambda: self._replies.get(command_id, _ACCEPTED) != _ACCEPTED, _REPLY_TIMEOUT_S)
+        return self._replies.get(command_id) == _DONE
+
+    @staticmethod
+    def _wait_until(happened: Callable[[], bool], timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        while not happened():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
     def _on_connect(self, client: Client, *_: Any) -> None:
-        client.subscribe(self._topic, qos=1)
+        client.subscribe([(self._topic, 1), (f"{self._commands}/reply", 1)])
 
     def _on_message(self, client: Client, userdata: object, message: Any) -> None:
         del client, userdata
-        result = json.loads(message.payload)
-        self.verdicts[result["seq"]] = result["verdict"]
+        content = json.loads(message.payload)
+        if message.topic == self._topic:
+            self.verdicts[content["seq"]] = content["verdict"]
+            self._parts.add(content["part_id"])
+        else:
+            self._replies[content["id"]] = content["code"]
 
     def _close(self) -> None:
         if self._client is not None:

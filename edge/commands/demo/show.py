@@ -18,11 +18,13 @@ from rich.console import Console
 
 from edge.bundle import Bundle
 from edge.cameras import Frame, Image, read_image
+from edge.commands._image_files import images_in
 from edge.commands._live import PartsView
 from edge.commands._logging import logging_to
 from edge.commands._signals import StopWish, stop_on_signals
 from edge.commands.demo.bundle import bundle_at_hand
 from edge.commands.demo.dialogue import dialogue_about
+from edge.commands.demo.gige import ADDRESS, Line, SimulatedCamera, camera_section
 from edge.commands.demo.images import Source, folder_images, lay_out, solar_cells
 from edge.commands.demo.proof import Subscriber
 from edge.commands.demo.summary import SHEET_PARTS, Gathered, against_labels
@@ -59,10 +61,12 @@ class Show:
 
     Args:
         folder: where its station lives: products, records, outbox, parts, contact sheet.
+        gige: the parts come through a simulated GigE Vision camera instead of from the folder.
     """
 
-    def __init__(self, folder: Path, *, no_color: bool) -> None:
+    def __init__(self, folder: Path, *, no_color: bool, gige: bool) -> None:
         self._folder = folder
+        self._gige = gige
         self._console = Console(no_color=no_color, highlight=False)
 
     def play(
@@ -79,11 +83,14 @@ class Show:
         for line in source.told:
             self._say(line)
         lay_out(source, self._folder / "parts")
-        decided_by = self._who_decides(bundle)
-        speed_hz = self._enroll(bundle, source, decided_by)
-        config = self._write_station(source, bundle, rate_hz or _steady_rate_hz(speed_hz), decided_by)
         gathered = Gathered(source.defective)
         with ExitStack() as stack:
+            if self._gige:
+                stack.enter_context(SimulatedCamera(self._folder / "parts"))
+            decided_by = self._who_decides(bundle)
+            speed_hz = self._enroll(bundle, source, decided_by)
+            rate_hz = rate_hz or _steady_rate_hz(speed_hz)
+            config = self._write_station(source, bundle, rate_hz, decided_by)
             broker = stack.enter_context(EmbeddedBroker())
             messaging = config.messaging.model_copy(update={"brokers": (broker.settings(),)})
             topic = f"{messaging.site}/{messaging.line}/{messaging.station}/result"
@@ -92,7 +99,7 @@ class Show:
                 f"broker      mqtt://{broker.host}:{broker.port}, topic {topic}; a subscriber listens\n"
             )
             wish, tally = self._run(
-                config.model_copy(update={"messaging": messaging}), gathered, subscriber, len(source.parts)
+                config.model_copy(update={"messaging": messaging}), gathered, subscriber, rate_hz
             )
             missing = subscriber.wait_for({i.seq for i in gathered.inspections}, _ARRIVAL_S)
             self._sum_up(gathered, source, tally, topic, missing)
@@ -148,7 +155,9 @@ class Show:
             "product": source.product,
             "bundle": str(bundle.path),
             "data_dir": ".",
-            "camera": {"kind": "folder", "path": "parts", "rate_hz": rate_hz},
+            "camera": camera_section(read_image(source.references[0]))
+            if self._gige
+            else {"kind": "folder", "path": "parts", "rate_hz": rate_hz},
             "verdict": {"decided_by": decided_by},
             "records": {"keep_images": "all"},
         }
@@ -156,17 +165,21 @@ class Show:
             "# The demo's station. Add messaging.brokers to publish.\n"
             + yaml.safe_dump(content, sort_keys=False)
         )
-        self._say(f"camera      replays {len(source.parts)} parts at {rate_hz:g} a second")
+        what = f"GigE Vision on {ADDRESS}: triggered over MQTT for" if self._gige else "replays"
+        self._say(f"camera      {what} {len(source.parts)} parts at {rate_hz:g} a second")
         return load_station(path)
 
     def _run(
-        self, config: StationConfig, gathered: Gathered, subscriber: Subscriber, total: int
+        self, config: StationConfig, gathered: Gathered, subscriber: Subscriber, rate_hz: float
     ) -> tuple[StopWish, Tally]:
+        parts = [file.stem for file in images_in(self._folder / "parts")]
+
         def heard() -> str:
             return f" {len(subscriber.verdicts)} verdicts came back over MQTT    Ctrl-C ends the demo"
 
         live = self._console.is_terminal
-        view = PartsView(self._console, f"{config.product} on {config.station.name}", total, heard)
+        title = f"{config.product} on {config.station.name}"
+        view = PartsView(self._console, title, len(parts), heard)
         with ExitStack() as stack:
             stack.enter_context(logging_to(self._console if live else None, logging.WARNING))
             station = stack.enter_context(
@@ -180,6 +193,8 @@ class Show:
             wish = stack.enter_context(stop_on_signals(station.stop))
             if live:
                 stack.enter_context(view.live())
+            if self._gige:
+                stack.enter_context(Line(subscriber, parts, rate_hz, station.stop))
             return wish, station.run()
 
     def _sum_up(
@@ -232,7 +247,8 @@ class Show:
             f"  {program} inspect --data-dir {folder} --product {source.product} --overlay . "
             f"{folder}/parts/{worst.part_id}{part.suffix}"
         )
-        self._say(f"  {program} run {folder}/station.yaml")
+        if not self._gige:
+            self._say(f"  {program} run {folder}/station.yaml")
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)

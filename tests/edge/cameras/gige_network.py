@@ -56,11 +56,18 @@ def fake_camera_program() -> Path | None:
 class FakeCamera:
     """One of Aravis' fake cameras as a process on the other end of the cable."""
 
-    def __init__(self, namespace: str, serial: str, address: str, lost_per_thousand: int = 0) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        serial: str,
+        address: str,
+        lost_per_thousand: int = 0,
+        genicam: Path | None = None,
+    ) -> None:
         program = fake_camera_program()
         assert program is not None
         self._command = ["ip", "netns", "exec", namespace, str(program), "-i", address, "-s", serial]
-        self._command += ["-r", str(lost_per_thousand)]
+        self._command += ["-r", str(lost_per_thousand), *(["-g", str(genicam)] if genicam else [])]
         self.serial = serial
         self.address = address
         self._process: subprocess.Popen[bytes] | None = None
@@ -105,10 +112,14 @@ class GigENetwork:
         self.plug()
 
     def camera(
-        self, serial: str = "GV01", address: str = ADDRESSES[0], lost_per_thousand: int = 0
+        self,
+        serial: str = "GV01",
+        address: str = ADDRESSES[0],
+        lost_per_thousand: int = 0,
+        genicam: Path | None = None,
     ) -> FakeCamera:
         """Power a camera on; it goes off with the test."""
-        self._running.append(FakeCamera(self.cameras, serial, address, lost_per_thousand))
+        self._running.append(FakeCamera(self.cameras, serial, address, lost_per_thousand, genicam))
         return self._running[-1]
 
     def plug(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from datetime import datetime, timezone
 
@@ -39,6 +40,18 @@ class ScriptedSession:
     def close(self) -> None:
         assert self.closed_by is None
         self.closed_by = threading.current_thread().name
+
+
+class SilentSession(ScriptedSession):
+    """Shows what is put into ``seen``, and is silent for as long as there is nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: deque[Capture] = deque()
+
+    def next(self, timeout_s: float) -> Capture | None:
+        time.sleep(min(timeout_s, 0.01))
+        return self.seen.popleft() if self.seen else None
 
 
 def capture(frame_id: int, error: str = "", missed: int = 0) -> Capture:
@@ -120,6 +133,32 @@ def test_a_trigger_that_fails_leaves_the_camera_free_for_the_next() -> None:
         for _ in range(2):
             with pytest.raises(CameraError, match="The cable is cut"):
                 camera.trigger("A1")
+
+
+def test_a_silent_camera_that_missed_a_part_is_opened_again_and_lost_until_its_next_image(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Behind a line trigger silence is normal; a part that was announced and not seen is the sign."""
+    silent, seeing = [SilentSession(), SilentSession()], SilentSession()
+    with connecting_to(*silent, seeing) as camera, caplog.at_level("INFO", "edge"):
+        for session in silent:
+            assert camera.read(timeout_s=0.05) is None
+            camera.doubt("it took no image of a part that was announced.", seen_s=60)
+            assert session.closed_by is None  # it was not there long enough to have seen that part
+            camera.doubt("it took no image of a part that was announced.", seen_s=0)
+            while session.closed_by is None:
+                assert camera.read(timeout_s=0.05) is None  # the part has its error already
+            assert camera.status.state in (CameraState.LOST, CameraState.BACKING_OFF)
+        seeing.seen.append(capture(1))
+        frame = camera.read(timeout_s=5)
+        assert frame is not None
+        assert not frame.error
+        status = camera.status
+    assert (status.state, status.losses, status.errors) == (CameraState.STREAMING, 1, 0)
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "camera top is lost",
+        "camera top is back",
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

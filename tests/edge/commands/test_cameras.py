@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from edge.commands.cameras import command
@@ -37,13 +38,25 @@ def test_snap_writes_what_the_camera_sees(station: Path, tmp_path: Path) -> None
     assert "64x48 px" in done.output
 
 
-def test_tune_shows_a_line_for_each_picture(station: Path) -> None:
-    done = run("tune", str(station), "--count", "2")
+def test_tune_shows_a_line_for_each_picture_and_keeps_the_newest(station: Path, tmp_path: Path) -> None:
+    done = run("tune", str(station), "--count", "2", "--png", str(tmp_path / "newest.png"))
     assert done.exit_code == 0, done.exception
     lines = done.output.splitlines()
     assert len(lines) == 2
     for word in ("sharpness", "mean", "dark", "saturated"):
         assert word in lines[0]
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "newest.png")), picture(2))
+
+
+def test_of_several_cameras_one_must_be_chosen(station: Path) -> None:
+    content = yaml.safe_load(station.read_text())
+    one = content.pop("camera")
+    cameras = [one | {"name": "top"}, one | {"name": "side"}]
+    station.write_text(yaml.safe_dump(content | {"cameras": cameras}))
+    assert "several cameras: top, side." in str(run("tune", str(station), "--count", "1").exception)
+    assert "no camera below" in str(run("tune", str(station), "--camera", "below").exception)
+    done = run("tune", str(station), "--camera", "side", "--count", "1")
+    assert done.exit_code == 0, done.exception
 
 
 def test_bench_counts_what_came(station: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from edge.bundle import Bundle
 from edge.cameras import read_image
+from edge.cameras.aravis_fake import FakeGigECamera
 from edge.records import History
 from tests.edge.commands.conftest import Command
-from tests.edge.parts import write_parts
+from tests.edge.parts import good_part, write_parts
 
 pytest.importorskip("iotcore", reason="the embedded broker is in the extra `demo`")
 
@@ -115,3 +116,40 @@ def test_ctrl_c_sums_up_what_was_inspected(tmp_path: Path, tiny_bundle: Bundle) 
     assert 2 <= count < 36
     assert f"all {count} verdicts arrived" in out
     assert "try next" in out
+
+
+@pytest.mark.netns
+@pytest.mark.usefixtures("network")
+def test_the_parts_come_through_a_gige_camera_that_is_triggered_over_mqtt(
+    command: Command, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    images, data = mvtec(tmp_path / "plates"), tmp_path / "demo"
+    options = ["--images", images, "--data-dir", data, "--bundle", tiny_bundle.path]
+    done = command("demo", *options, "--camera", "gige")
+    assert done.code == 0, done.err + done.out
+    assert "GigE Vision on 127.0.0.1: triggered over MQTT for 6 parts" in done.out
+    assert "all 6 verdicts arrived on demo/line1/demo-cell/result" in done.out
+    through_gige = scores(data)
+    assert set(through_gige) == {file.stem for file in (data / "parts").iterdir()}
+    # The very same pixels: the very same scores as from the folder.
+    assert command("demo", *options).code == 0
+    assert scores(data) == through_gige
+
+
+def scores(data: Path) -> dict[str, float | None]:
+    """The newest score of each part."""
+    newest_last = sorted((r.inspection for r in History(data).query()), key=lambda one: one.seq)
+    return {one.part_id: one.score for one in newest_last}
+
+
+@pytest.mark.netns
+@pytest.mark.usefixtures("network")
+def test_a_port_that_is_taken_is_said_before_anything_runs(
+    command: Command, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    images = mvtec(tmp_path / "plates")
+    options = ["--images", images, "--data-dir", tmp_path / "demo", "--bundle", tiny_bundle.path]
+    with FakeGigECamera("127.0.0.1", "OTHER", good_part):
+        done = command("demo", *options, "--camera", "gige")
+    assert done.code == 1
+    assert "UDP port 3956: Address already in use" in done.err

@@ -37,7 +37,7 @@ def speaking_enrolled(tmp_path_factory: pytest.TempPathFactory, speaking_bundle:
 
 def enrolled_with(bundle: Bundle, data_dir: Path) -> Path:
     """Learns the product in ``data_dir``."""
-    engine = OpenVinoEngine(bundle)
+    engine = OpenVinoEngine(bundle, threads=1)
     Products(data_dir).enroll(
         PRODUCT,
         [good_part(number) for number in range(3)],
@@ -57,7 +57,8 @@ def make_station(tmp_path: Path, enrolled: Path, tiny_bundle: Bundle) -> MakeSta
 @pytest.fixture
 def make_speaking_station(tmp_path: Path, speaking_enrolled: Path, speaking_bundle: Bundle) -> MakeStation:
     """The same with a language model, which decides and has all the time that a busy machine needs."""
-    return station_maker(tmp_path, speaking_enrolled, speaking_bundle, verdict={"timeout_s": 60})
+    sections = {"verdict": {"timeout_s": 60}, "language": {"threads": 1}}
+    return station_maker(tmp_path, speaking_enrolled, speaking_bundle, **sections)
 
 
 def station_maker(tmp_path: Path, enrolled: Path, bundle: Bundle, **usual: Any) -> MakeStation:

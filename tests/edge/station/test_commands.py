@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pytest
 
+from edge.cameras.live import LiveCamera
+from edge.cameras.session import Capture
 from edge.config import StationConfig
 from edge.inspection import Inspection, Verdict
 from edge.messaging import EmbeddedBroker, ReplyCode
@@ -31,7 +35,7 @@ class Commander(Plc):
 
     def done(self, name: str, **fields: Any) -> dict[str, Any]:
         reply = self.command(name, **fields)
-        assert wait_until(lambda: self._replies(reply["id"])[-1]["code"] != ReplyCode.ACCEPTED, 60)
+        assert wait_until(lambda: self._replies(reply["id"])[-1]["code"] != ReplyCode.ACCEPTED, 200)
         return self._replies(reply["id"])[-1]
 
     def result_of(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -211,3 +215,43 @@ def test_a_camera_that_takes_no_trigger_says_so(looping: StationConfig, plc: Com
         assert refused["code"] == ReplyCode.REFUSED and "part_ids.source" in refused["text"]
 
     commanded(looping, talk)
+
+
+class TriggeredSession:
+    """A camera that takes an image of a good part whenever it is triggered."""
+
+    description = "triggered"
+    no_frame_s: float | None = None
+
+    def __init__(self) -> None:
+        self._images: queue.SimpleQueue[Capture] = queue.SimpleQueue()
+
+    def next(self, timeout_s: float) -> Capture | None:
+        try:
+            return self._images.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def trigger(self) -> None:
+        self._images.put(Capture(1, datetime.now(timezone.utc), good_part()))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_software_triggered_camera_takes_an_image_of_the_part_that_the_plc_names(
+    looping: StationConfig, plc: Commander, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = LiveCamera("top", lambda _: TriggeredSession(), trigger_window_s=2)
+    monkeypatch.setattr("edge.station.opening.create_camera", lambda _: camera)
+
+    def talk() -> None:
+        assert wait_until(lambda: plc.of("state"))
+        assert plc.done("trigger", part_id="p-1")["code"] == ReplyCode.DONE
+        plc.result_of(lambda result: result["part_id"] == "p-1")
+        assert plc.done("trigger", id="no-part-id")["code"] == ReplyCode.DONE
+        plc.result_of(lambda result: result["part_id"] == "no-part-id")
+
+    kept = commanded(looping, talk)
+    assert [one.part_id for one in kept] == ["p-1", "no-part-id"]
+    assert all(one.verdict is not Verdict.ERROR for one in kept)

@@ -17,7 +17,7 @@ from edge.bundle import Bundle
 from edge.cameras import Frame
 from edge.errors import BundleError, LanguageError
 from edge.inspection import Verdict
-from edge.language import LanguageWorker, bundled_model
+from edge.language import LanguageWorker, Limits, bundled_model
 from edge.station.deciding import Decider, opened_decider
 from edge.station.judging import Judge
 from edge.station.products import Products
@@ -32,14 +32,14 @@ MakeDecider = Callable[..., Decider]
 
 @pytest.fixture(scope="module")
 def inspector(speaking_enrolled: Path, speaking_bundle: Bundle) -> Iterator[Inspector]:
-    engine = OpenVinoEngine(speaking_bundle)
+    engine = OpenVinoEngine(speaking_bundle, threads=1)
     yield Inspector(engine, Products(speaking_enrolled).get("plate").memory())
     engine.close()
 
 
 @pytest.fixture(scope="module")
 def worker(speaking_bundle: Bundle) -> Iterator[LanguageWorker]:
-    with LanguageWorker(bundled_model(speaking_bundle)) as worker:
+    with LanguageWorker(bundled_model(speaking_bundle), Limits(threads=1)) as worker:
         yield worker
 
 

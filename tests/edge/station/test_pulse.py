@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,4 +106,5 @@ def test_messages_that_are_given_up_are_told(beating: Beating, plc: Subscriber) 
     beating.publisher.publish_inspections([inspection(seq) for seq in range(1, 151)])
     assert has(plc, "event", "event")("outbox_dropped")
     text = next(event["text"] for event in plc.of("event") if event["event"] == "outbox_dropped")
-    assert text.startswith("50 messages were given up")
+    # Of the hundred that are kept, one or two may be events.
+    assert re.match("5[0-2] messages were given up", text)
