@@ -79,7 +79,7 @@ def test_four_gige_cameras_get_equal_shares_of_the_engine(
                 "name": f"camera-{number}",
                 "kind": "gige",
                 "device": address,
-                "frame_rate_hz": 60,
+                "frame_rate_hz": 150,
                 "region": {"width": 128, "height": 96},
             }
         )
@@ -94,7 +94,7 @@ def test_four_gige_cameras_get_equal_shares_of_the_engine(
         there.add(inspection.camera)
         if len(there) == len(cameras):
             seen[inspection.camera] += 1
-            if seen.total() >= 400:
+            if seen.total() >= 800:
                 opened.stop()
 
     with opened_station(config, [count]) as opened:
