@@ -17,18 +17,10 @@ from build_engines.learned import Learned
 from build_engines.onnx_writer import FLOAT, GraphWriter
 from build_engines.prompt_head import PromptHead
 from build_engines.text_decoder import unit, write_text_decoder
+from edge.vision.scoring import MAP_RADIUS, MAP_SIGMA, SCORE_RADIUS, SCORE_SIGMA, top_count
 
 Port = tuple[str, int, Sequence[int | str]]
 """Name, ONNX type and shape of a graph's input or output."""
-
-# AnomalyDINO (Damm et al., 2025): the image's score is the mean of its top 1 % patch distances.
-_TOP_FRACTION = 0.01
-# In patches. A defect smaller than this is still seen by several overlapping receptive fields,
-# a lone noisy patch is not.
-_SMOOTHING_SIGMA = 0.7
-# The map is smoothed once more before it is enlarged: what surrounds a defect is told better from
-# what lies far from any, while the score keeps its sharpness for small defects.
-_MAP_SIGMA = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +79,7 @@ def write_head(
         inputs += [("bank_text", FLOAT, ["rows"]), ("text_worth", FLOAT, [1])]
         outputs.append(("text", FLOAT, [patches]))
     calibrated = _calibrated(writer, _smoothed(writer, distance, spec))
-    blurred = _blurred(writer, calibrated, _MAP_SIGMA, radius=2)
+    blurred = _blurred(writer, calibrated, MAP_SIGMA, MAP_RADIUS)
     enlarged = writer.node(
         "Resize",
         blurred,
@@ -99,7 +91,7 @@ def write_head(
     )
     writer.node("Reshape", enlarged, writer.ints(*spec.size), name="map")
     flat = writer.node("Reshape", calibrated, writer.ints(patches))
-    top = writer.node("TopK", flat, writer.ints(max(1, round(patches * _TOP_FRACTION))), outputs=2)
+    top = writer.node("TopK", flat, writer.ints(top_count(patches)), outputs=2)
     score = writer.node("ReduceMean", top, axes=[0], keepdims=1, name="score")
     outputs += [("map", FLOAT, list(spec.size)), ("score", FLOAT, [1])]
     if learned is not None and learned.has_reader:
@@ -136,7 +128,7 @@ def _told_beyond_match(writer: GraphWriter, text: str, similarity: str) -> str:
 def _smoothed(writer: GraphWriter, distance: str, spec: HeadSpec) -> str:
     """(patches,) to (1, 1, rows, columns), smoothed over neighbouring patches."""
     planar = writer.node("Reshape", distance, writer.ints(1, 1, *spec.grid))
-    return _blurred(writer, planar, _SMOOTHING_SIGMA, radius=1)
+    return _blurred(writer, planar, SCORE_SIGMA, SCORE_RADIUS)
 
 
 def _blurred(writer: GraphWriter, planar: str, sigma: float, radius: int) -> str:

@@ -7,13 +7,25 @@ import numpy as np
 from build_engines.learned import Array, Learned
 from build_engines.onnx_writer import GraphWriter
 from build_engines.text_decoder import unit
+from edge.facts import COUNTS, PLACES, SHAPES, SIZES, SURE_FROM
+from models.constants import (
+    CERTAINTY,
+    CLEAREST,
+    FLOOR,
+    GATE,
+    LEAST_PEAK,
+    LEAST_SPREAD,
+    MAP_SIDE,
+    NEARNESS,
+    SLOPE,
+    STANDS_OUT,
+    STEEP,
+    TINY,
+    USUAL_SHARE,
+)
 
-MAP_SIDE = 48
-_CLEAREST, _SLOPE, _FLOOR = 8.0, 3.0, 0.1
-_SURE_FROM, _VERY_SURE_FROM = 1.0, 2.5
-_LEAST_PEAK = 0.05
-_STANDS_OUT, _STEEP, _TINY, _LEAST_SPREAD = 0.5, 16.0, 1e-8, 1e-4
-_GROUPS = (3, 3, 2, 9)  # Of the details' logits: count, size, shape, places.
+_DETAILS = {"count": COUNTS, "size": SIZES, "shape": SHAPES, "places": PLACES}
+"""What the details' logits stand for, in their order."""
 
 
 class PromptHead:
@@ -64,7 +76,7 @@ class PromptHead:
         peak = w.node(
             "Max",
             w.node("ReduceMax", positive, axes=[2, 3], keepdims=1),
-            self._number("least_peak", _LEAST_PEAK),
+            self._number("least_peak", LEAST_PEAK),
         )
         one = self._number("one", 1.0)
         relative = w.node("Div", positive, peak)
@@ -86,29 +98,27 @@ class PromptHead:
         pooled = w.node("MaxPool", relative, kernel_shape=[third, third], strides=[third, third])
         highest = w.node("Reshape", pooled, w.ints(1, 9))
         logits = self._linear(w.node("Concat", hidden, self._extent(relative), axis=1), "reader.details")
-        names = ("count", "size", "shape", "places")
-        parts = w.node("Split", logits, w.ints(*_GROUPS), axis=1, outputs=len(names), name="reader.split")
-        details = dict(zip(names, (parts, *(f"{parts}_{i}" for i in range(1, len(names)))), strict=True))
-        centred = w.node("Sub", highest, self._number("half", 0.5))
+        sizes = [len(words) for words in _DETAILS.values()]
+        parts = w.node("Split", logits, w.ints(*sizes), axis=1, outputs=len(sizes), name="reader.split")
+        details = dict(zip(_DETAILS, (parts, *(f"{parts}_{i}" for i in range(1, len(sizes)))), strict=True))
+        centred = w.node("Sub", highest, self._number("usual_share", USUAL_SHARE))
         details["places"] = w.node(
-            "Add", details["places"], w.node("Mul", centred, self._number("four", 4.0))
+            "Add", details["places"], w.node("Mul", centred, self._number("nearness", NEARNESS))
         )
         focus = self._number("focus", float(self._learned.tensors["reader.focus"]))
         details["place"] = w.node("Mul", highest, focus)
-        floor = self._number("floor", _FLOOR)
+        floor = self._number("floor", FLOOR)
         relative_score = w.node(
-            "Div", w.node("Add", w.node("Relu", score), floor), self._number("floored", 1 + _FLOOR)
+            "Div", w.node("Add", w.node("Relu", score), floor), self._number("floored", 1 + FLOOR)
         )
-        evidence = w.node(
-            "Mul", w.node("Log", relative_score), self._number("slope", _SLOPE), name="evidence"
-        )
+        evidence = w.node("Mul", w.node("Log", relative_score), self._number("slope", SLOPE), name="evidence")
         return details, evidence
 
     def _extent(self, relative: str) -> str:
         """How much of the map stands out, and how long that is against its width: (1, 2)."""
         w = self._writer
-        centred = w.node("Sub", relative, self._number("stands_out", _STANDS_OUT))
-        weight = w.node("Sigmoid", w.node("Mul", centred, self._number("steep", _STEEP)))
+        centred = w.node("Sub", relative, self._number("stands_out", STANDS_OUT))
+        weight = w.node("Sigmoid", w.node("Mul", centred, self._number("steep", STEEP)))
         flat = w.node("Reshape", weight, w.ints(1, MAP_SIDE**2))
         sums = w.node("MatMul", flat, w.constant("prompt.moments", _moments()))
         parts = w.node("Split", sums, axis=1, outputs=6, name="reader.moments")
@@ -120,8 +130,8 @@ class PromptHead:
         middle = w.node("Mul", w.node("Add", xx, yy), half)
         apart = w.node("Mul", w.node("Sub", xx, yy), half)
         squares = w.node("Add", w.node("Mul", apart, apart), w.node("Mul", xy, xy))
-        spread = w.node("Sqrt", w.node("Add", squares, self._number("tiny", _TINY)))
-        shorter = w.node("Max", w.node("Sub", middle, spread), self._number("least_spread", _LEAST_SPREAD))
+        spread = w.node("Sqrt", w.node("Add", squares, self._number("tiny", TINY)))
+        shorter = w.node("Max", w.node("Sub", middle, spread), self._number("least_spread", LEAST_SPREAD))
         longer = w.node("Div", w.node("Add", middle, spread), shorter)
         share = w.node("Div", total, self._number("cells", float(MAP_SIDE**2)))
         return w.node("Concat", w.node("Log", share), w.node("Log", longer), axis=1)
@@ -129,23 +139,25 @@ class PromptHead:
     def _slots(self, details: dict[str, str], evidence: str) -> str:
         """(1, slots)."""
         w = self._writer
-        z = w.node("Clip", evidence, self._number("unclear", -_CLEAREST), self._number("clearest", _CLEAREST))
+        z = w.node("Clip", evidence, self._number("unclear", -CLEAREST), self._number("clearest", CLEAREST))
         one = self._number("one", 1.0)
-        anomalous = w.node("Sigmoid", w.node("Mul", z, self._number("six", 6.0)))
+        anomalous = w.node("Sigmoid", w.node("Mul", z, self._number("gate", GATE)))
         far = w.node("Abs", z)
         sure, very = (
             w.node(
                 "Sigmoid",
                 w.node(
-                    "Mul", w.node("Sub", far, self._number(f"from_{i}", limit)), self._number("four", 4.0)
+                    "Mul",
+                    w.node("Sub", far, self._number(f"from_{i}", limit)),
+                    self._number("certainty", CERTAINTY),
                 ),
             )
-            for i, limit in enumerate((_SURE_FROM, _VERY_SURE_FROM))
+            for i, limit in enumerate(SURE_FROM)
         )
         numbers = [
             anomalous,
             w.node("Sub", one, anomalous),
-            w.node("Div", z, self._number("clearest", _CLEAREST)),
+            w.node("Div", z, self._number("clearest", CLEAREST)),
             w.node("Tanh", z),
             w.node("Sub", one, sure),
             w.node("Sub", sure, very),

@@ -8,8 +8,7 @@ import numpy as np
 
 from build_engines.learned import Learned
 from build_engines.onnx_writer import GraphWriter
-
-_SHARPNESS = 100.0
+from models.constants import SHARPNESS
 
 
 def write_text_decoder(writer: GraphWriter, taps: Sequence[str], patches: int, learned: Learned) -> str:
@@ -21,7 +20,7 @@ def write_text_decoder(writer: GraphWriter, taps: Sequence[str], patches: int, l
         learned: with a decoder for as many taps.
     """
     text = learned.tensors["decoder.text"]
-    difference = writer.constant("text.difference", ((text[1] - text[0]) * _SHARPNESS)[:, None])
+    difference = writer.constant("text.difference", ((text[1] - text[0]) * SHARPNESS)[:, None])
     shares = []
     for number, tap in enumerate(taps):
         matrix, bias = learned.linear(f"decoder.layers.{number}")

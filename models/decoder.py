@@ -11,7 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-SHARPNESS = 100.0
+from models.constants import SHARPNESS
+
 _FOCUS = 2.0
 
 

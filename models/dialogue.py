@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from edge.facts import PLACES, PartFacts
 from edge.language.model import Prompt
 from edge.language.sentences import KINDS, QUESTIONS, exchange, first_answer
 from edge.language.words import prompt_for
-from edge.vision.facts import PLACES, PartFacts
 from models.general_questions import OVERRIDE_ANSWER, OVERRIDES
 from models.llm import FrozenLlama, Prefix
 from models.packing import Batch, Dialogue, Tokens, Turn, pack
@@ -54,6 +54,23 @@ class Losses:
         return self.words + _EVIDENCE_WEIGHT * self.evidence
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Lesson:
+    """Dialogues about a batch of parts of one product.
+
+    Attributes:
+        description: of the product.
+        dialogues: one per part.
+        slots: (B, 33), what the reader read of each part.
+        images: (B, image width), the images' embeddings.
+    """
+
+    description: str
+    dialogues: Sequence[Dialogue]
+    slots: torch.Tensor
+    images: torch.Tensor
+
+
 class Teacher:
     """Makes batches of dialogues and reads what the language model says to them.
 
@@ -83,53 +100,35 @@ class Teacher:
 
     def dialogues(self, facts: Sequence[PartFacts], rng: np.random.Generator) -> list[Dialogue]:
         """A dialogue about each part: the first answer and two branches, of one and of two turns."""
-        return [
-            self._dialogue(part, [[self._turn(part, rng) for _ in range(turns)] for turns in (1, 2)])
-            for part in facts
-        ]
+        return [self._dialogue(part, [self._branch(part, turns, rng) for turns in (1, 2)]) for part in facts]
 
     def scored_dialogue(self, facts: PartFacts, rng: np.random.Generator) -> Dialogue:
         """A branch per kind of question, in the wording that training never uses."""
         turns = [self._part_turn(facts, kind, -1, _asked_place(facts, rng)) for kind in KINDS]
         return self._dialogue(facts, [[turn] for turn in turns])
 
-    def learn(
-        self,
-        learner: PromptLearner,
-        description: str,
-        dialogues: Sequence[Dialogue],
-        slots: torch.Tensor,
-        images: torch.Tensor,
-        evidence: torch.Tensor,
-    ) -> Losses:
+    def learn(self, learner: PromptLearner, lesson: Lesson, evidence: torch.Tensor) -> Losses:
         """The losses of a batch of parts of one product, with gradients to the learner and the slots."""
-        batch, hidden = self._read(learner, description, dialogues, slots, images)
+        batch, hidden = self._read(learner, lesson)
         asked = batch.targets >= 0
         words = functional.cross_entropy(self.llm.logits(hidden[asked]), batch.targets[asked])
         difference = self._difference(batch, hidden)
         return Losses(words, functional.smooth_l1_loss(difference, evidence))
 
     @torch.no_grad()
-    def score(
-        self,
-        learner: PromptLearner,
-        description: str,
-        dialogues: Sequence[Dialogue],
-        slots: torch.Tensor,
-        images: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def score(self, learner: PromptLearner, lesson: Lesson) -> tuple[torch.Tensor, torch.Tensor]:
         """Whether each part's first answer and each branch's are said word by word, and the verdict.
 
         Returns:
             (B, 1 + branches) bool, and (B,) the *yes* logit minus the *no* logit.
         """
-        batch, hidden = self._read(learner, description, dialogues, slots, images)
+        batch, hidden = self._read(learner, lesson)
         said = torch.zeros_like(batch.targets)
         asked = batch.targets >= 0
         said[asked] = self.llm.logits(hidden[asked]).argmax(-1)
         right = (said == batch.targets) | ~asked
         rows = []
-        for b, dialogue in enumerate(dialogues):
+        for b, dialogue in enumerate(lesson.dialogues):
             end = PART_ROWS + _length(dialogue.first)
             spans = [right[b, :end].all()]
             for branch in dialogue.branches:
@@ -138,20 +137,13 @@ class Teacher:
             rows.append(torch.stack(spans))
         return torch.stack(rows), self._difference(batch, hidden)
 
-    def _read(
-        self,
-        learner: PromptLearner,
-        description: str,
-        dialogues: Sequence[Dialogue],
-        slots: torch.Tensor,
-        images: torch.Tensor,
-    ) -> tuple[Batch, torch.Tensor]:
-        batch = pack(dialogues, PART_ROWS)
-        base = self.llm.extended(self.prefix(description), learner.base_rows())
+    def _read(self, learner: PromptLearner, lesson: Lesson) -> tuple[Batch, torch.Tensor]:
+        batch = pack(lesson.dialogues, PART_ROWS)
+        base = self.llm.extended(self.prefix(lesson.description), learner.base_rows())
         embeddings = self.llm.embed(batch.tokens.clamp(min=0))
         of_turn = learner.turn_rows()[(-1 - batch.tokens).clamp(min=0)]
         embeddings = torch.where((batch.tokens < 0)[..., None], of_turn, embeddings)
-        rows = learner.part_rows(slots, images)
+        rows = learner.part_rows(lesson.slots, lesson.images)
         embeddings = torch.cat([rows, embeddings[:, PART_ROWS:]], dim=1)
         return batch, self.llm(embeddings, batch.positions + len(base), batch.mask, base)
 
@@ -164,6 +156,14 @@ class Teacher:
         prompt: Prompt = prompt_for()
         first = Turn(self._tokenize(prompt.after, True), self._answer(first_answer(facts)))
         return Dialogue(first, tuple(tuple(branch) for branch in branches))
+
+    def _branch(self, facts: PartFacts, turns: int, rng: np.random.Generator) -> list[Turn]:
+        branch: list[Turn] = []
+        while len(branch) < turns:
+            branch.append(self._turn(facts, rng))
+            if branch[-1].answer[-1:] != self._end:
+                break  # A long answer of the model's own was cut: nothing can follow it.
+        return branch
 
     def _turn(self, facts: PartFacts, rng: np.random.Generator) -> Turn:
         chance = rng.random()

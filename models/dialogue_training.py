@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from edge.vision.facts import PartFacts
+from edge.facts import PartFacts
 from models.descriptions import DESCRIPTIONS
-from models.dialogue import Teacher
+from models.dialogue import Lesson, Teacher
 from models.maps import Maps
 from models.prompt_learner import PromptLearner
 from models.reader import Reader, Readings, slots
@@ -106,8 +106,8 @@ def train_dialogue(
         rng = np.random.default_rng([course.seed, step])
         parts = _parts(rng, learner.image.in_features, reads)
         description = DESCRIPTIONS[rng.integers(len(DESCRIPTIONS))]
-        dialogues = teacher.dialogues(parts.facts, rng)
-        cost = teacher.learn(learner, description, dialogues, parts.slots, parts.images, parts.evidence)
+        lesson = Lesson(description, teacher.dialogues(parts.facts, rng), parts.slots, parts.images)
+        cost = teacher.learn(learner, lesson, parts.evidence)
         optimizer.zero_grad()
         cost.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(learned, 1.0)

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from edge.errors import EdgeError, SourceError
 from edge.fetch import download_bar
 from models.debian import IMAGE_SUFFIXES, DebianPackage
+from models.sheets import write_sheet
 from models.usable import Image, Kind, distances, is_technical, judge, read_picture
 
 _LIST = Path(__file__).with_name("free_images.yaml")
@@ -174,8 +175,6 @@ def contact_sheet(images: Sequence[FreeImage], columns: int = 24, rows: int = 20
 @click.option("--out", type=click.Path(path_type=Path), help="A PNG to write a contact sheet to.")
 def main(out: Path | None) -> None:
     """Fetch the packages and say what there is."""
-    import cv2
-
     try:
         packages = free_packages()
         images = free_images(packages)
@@ -188,13 +187,9 @@ def main(out: Path | None) -> None:
             )
         click.echo(f"{len(images)} images")
         if out is not None:
-            part = out.with_name(out.name + ".part")
-            part.write_bytes(cv2.imencode(".png", contact_sheet(images))[1].tobytes())
-            part.replace(out)
+            write_sheet(out, contact_sheet(images))
     except EdgeError as error:
         raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"Cannot write {error.filename}: {error.strerror}.") from error
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.facts import COUNTS, PLACES, SHAPES, SIZES, PartFacts, facts_of_mask
 from edge.vision.enrollment import enroll
-from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES, PartFacts, facts_of_mask
 from models.training_engine import TrainingEngine
 from models.training_parts import Mask, Part, Product, anomalous_part, good_part
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edge.errors import DatasetError, EdgeError, FrameError
 from edge.vision.simulate import KINDS, SimulatedDefect, simulate
+from models.sheets import write_sheet
 
 Image = npt.NDArray[np.uint8]
 
@@ -120,19 +121,10 @@ def _between(limits: tuple[float, float], position: float) -> float:
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same sheet.")
 def main(source: Path, out: Path, columns: int, images: int, tile: int, seed: int) -> None:
     """Write the contact sheet."""
-    import cv2
-
     try:
-        sheet = contact_sheet(read_images(source, images), columns, seed, tile)
-        encoded = cv2.imencode(".png", sheet)[1]
-        part = out.with_name(out.name + ".part")
-        part.write_bytes(encoded.tobytes())
-        part.replace(out)
+        write_sheet(out, contact_sheet(read_images(source, images), columns, seed, tile))
     except EdgeError as error:
         raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"Cannot write {out}: {error.strerror}.") from error
-    click.echo(f"{out}: {sheet.shape[1]}x{sheet.shape[0]} pixels")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from models.free_images import FreeImage, free_images
 from models.outlines import OUTLINES
 from models.parts import ObjectParts, ShapedParts
 from models.rendered import rendered_products
+from models.sheets import write_sheet
 from models.surfaces import SurfaceParts
 
 ProductKind = Literal["surface", "object", "shaped", "rendered"]
@@ -227,18 +228,10 @@ def _row(product: TrainingProduct, parts: int, tile_px: int) -> Image:
 @click.option("--held-out", is_flag=True, help="Products for validation.")
 def main(out: Path, count: int, kinds: tuple[ProductKind, ...], seed: int, held_out: bool) -> None:
     """Write the contact sheet."""
-    import cv2
-
     try:
-        sheet = contact_sheet(training_products(count, seed, kinds or KINDS, held_out))
-        part = out.with_name(out.name + ".part")
-        part.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
-        part.replace(out)
+        write_sheet(out, contact_sheet(training_products(count, seed, kinds or KINDS, held_out)))
     except EdgeError as error:
         raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"Cannot write {out}: {error.strerror}.") from error
-    click.echo(f"{out}: {sheet.shape[1]}x{sheet.shape[0]} pixels")
 
 
 if __name__ == "__main__":

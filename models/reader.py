@@ -14,22 +14,22 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES
-
-MAP_SIDE = 48
-"""The map that the reader takes, in cells a side; a multiple of 3 so that the nine places are equal."""
-
-TOP_FRACTION = 0.01
-"""As in the graph's head: the score is the mean of the highest 1 % of the patches."""
-
-CLEAREST = 8.0
-"""The largest evidence that is told apart, in units of log-odds."""
-
-_STANDS_OUT, _STEEP = 0.5, 16.0
-_TINY, _LEAST_SPREAD = 1e-8, 1e-4
-_SLOPE = 3.0
-_FLOOR = 0.1
-_SURE_FROM, _VERY_SURE_FROM = 1.0, 2.5
+from edge.facts import COUNTS, PLACES, SHAPES, SIZES, SURE_FROM
+from models.constants import (
+    CERTAINTY,
+    CLEAREST,
+    FLOOR,
+    GATE,
+    LEAST_PEAK,
+    LEAST_SPREAD,
+    MAP_SIDE,
+    NEARNESS,
+    SLOPE,
+    STANDS_OUT,
+    STEEP,
+    TINY,
+    USUAL_SHARE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Reader(nn.Module):
             scores: (B,), the image's score on that scale.
         """
         positive = maps.clamp(min=0)
-        peak = positive.amax(dim=(1, 2)).clamp(min=0.05)
+        peak = positive.amax(dim=(1, 2)).clamp(min=LEAST_PEAK)
         shown = torch.stack([torch.log1p(positive), positive / peak[:, None, None]], dim=1)
         hidden = self.trunk(shown)
         highest = nn.functional.max_pool2d(shown[:, 1:], MAP_SIDE // 3).flatten(1)
@@ -88,7 +88,12 @@ class Reader(nn.Module):
         # The score alone: what a network learned to add to it from simulated defects, false alarms on real
         # products took back (balanced accuracy .908 against .917 with eight references).
         return Readings(
-            plain_evidence(scores), count, self.focus * highest, places + 4 * (highest - 0.5), size, shape
+            plain_evidence(scores),
+            count,
+            self.focus * highest,
+            places + NEARNESS * (highest - USUAL_SHARE),
+            size,
+            shape,
         )
 
 
@@ -98,7 +103,7 @@ def extent(relative: torch.Tensor) -> torch.Tensor:
     Args:
         relative: (B, 48, 48), the map over its peak.
     """
-    weight = torch.sigmoid(_STEEP * (relative - _STANDS_OUT))
+    weight = torch.sigmoid(STEEP * (relative - STANDS_OUT))
     total = weight.sum(dim=(1, 2))
     along = torch.arange(MAP_SIDE, dtype=relative.dtype) / MAP_SIDE
     down, right = weight.sum(2) / total[:, None], weight.sum(1) / total[:, None]
@@ -106,14 +111,14 @@ def extent(relative: torch.Tensor) -> torch.Tensor:
     yy = (down * along.square()).sum(1) - y.square()
     xx = (right * along.square()).sum(1) - x.square()
     xy = ((weight @ along) * along).sum(1) / total - x * y
-    middle, spread = (xx + yy) / 2, torch.sqrt(((xx - yy) / 2).square() + xy.square() + _TINY)
-    longer, shorter = middle + spread, (middle - spread).clamp(min=_LEAST_SPREAD)
+    middle, spread = (xx + yy) / 2, torch.sqrt(((xx - yy) / 2).square() + xy.square() + TINY)
+    longer, shorter = middle + spread, (middle - spread).clamp(min=LEAST_SPREAD)
     return torch.stack([torch.log(total / MAP_SIDE**2), torch.log(longer / shorter)], dim=1)
 
 
 def plain_evidence(scores: torch.Tensor) -> torch.Tensor:
     """Log-odds of the score alone: logarithmic, since distances grow by factors; 0 on the boundary."""
-    return _SLOPE * torch.log((scores.clamp(min=0) + _FLOOR) / (1 + _FLOOR))
+    return SLOPE * torch.log((scores.clamp(min=0) + FLOOR) / (1 + FLOOR))
 
 
 def slots(readings: Readings) -> torch.Tensor:
@@ -122,9 +127,8 @@ def slots(readings: Readings) -> torch.Tensor:
     The details of a part count only as far as it is anomalous, so that every good part reads alike.
     """
     z = readings.evidence.clamp(-CLEAREST, CLEAREST)
-    anomalous = torch.sigmoid(6 * z)
-    sure = torch.sigmoid(4 * (z.abs() - _SURE_FROM))
-    very = torch.sigmoid(4 * (z.abs() - _VERY_SURE_FROM))
+    anomalous = torch.sigmoid(GATE * z)
+    sure, very = (torch.sigmoid(CERTAINTY * (z.abs() - limit)) for limit in SURE_FROM)
     verdict = torch.stack([anomalous, 1 - anomalous, z / CLEAREST, torch.tanh(z)], dim=1)
     details = torch.cat(
         [
@@ -138,11 +142,6 @@ def slots(readings: Readings) -> torch.Tensor:
     )
     sureness = torch.stack([1 - sure, sure - very, very], dim=1)
     return torch.cat([verdict, sureness, details * anomalous[:, None]], dim=1)
-
-
-def sureness_index(evidence: float) -> int:
-    """Which word of ``SURENESS`` this evidence deserves."""
-    return int(abs(evidence) >= _SURE_FROM) + int(abs(evidence) >= _VERY_SURE_FROM)
 
 
 SLOTS = 4 + 3 + len(COUNTS) + len(PLACES) * 2 + len(SIZES) + len(SHAPES)

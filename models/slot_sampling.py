@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES, SURENESS, PartFacts
-from models.reader import CLEAREST, Readings, sureness_index
+from edge.facts import COUNTS, PLACES, SHAPES, SIZES, PartFacts, sureness_of
+from models.constants import CLEAREST
+from models.reader import Readings
 
 _HARDLY = 0.15  # Nearer to the boundary than this the two answers are equally right.
 
@@ -36,7 +37,7 @@ def facts_read(readings: Readings) -> list[PartFacts]:
     """The facts that a batch of readings states."""
     found = []
     for i, evidence in enumerate(readings.evidence.tolist()):
-        sureness = SURENESS[sureness_index(evidence)]
+        sureness = sureness_of(evidence)
         if evidence < 0:
             found.append(PartFacts(sureness=sureness))
             continue

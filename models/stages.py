@@ -18,7 +18,7 @@ from edge.language.model import LanguageModel, Limits
 from edge.vision.engine import Array
 from models.decoder import TextDecoder
 from models.decoder_training import encoded_parts, train_decoder
-from models.dialogue import Teacher
+from models.dialogue import Lesson, Teacher
 from models.dialogue_training import Course, Reads, train_dialogue
 from models.folder_products import folder_products
 from models.general_answers import own_answers
@@ -258,7 +258,8 @@ def _dialogue_figures(
         some = slice(first, first + 4)
         dialogues = [teacher.scored_dialogue(part.facts, rng) for part in parts[some]]
         images = _images(len(dialogues), learner.image.in_features, reads)
-        said, difference = teacher.score(learner, DESCRIPTIONS[3], dialogues, all_slots[some], images)
+        lesson = Lesson(DESCRIPTIONS[3], dialogues, all_slots[some], images)
+        said, difference = teacher.score(learner, lesson)
         right.append(said)
         differences.append(difference)
     shares = torch.cat(right).float().mean(0).tolist()

@@ -1,6 +1,6 @@
 """The station's vision engine with a text decoder that is still being trained.
 
-Enrollment and training share the station's own arithmetic: this engine gives to the bit-width what the
+Enrollment and training share the station's own arithmetic: this engine gives what the
 graph of :mod:`build_engines.head` gives, so that the maps that the reader learns from are the maps
 that a station makes.
 """
@@ -16,11 +16,10 @@ import torch
 
 from edge.bundle import Bundle, Precision
 from edge.vision.engine import Array, Encoded, EngineOutput, Image, MemoryArrays, check_image, fit_into
+from edge.vision.scoring import MAP_RADIUS, MAP_SIGMA, SCORE_RADIUS, SCORE_SIGMA, smoothed, top_mean
+from models.constants import MAP_SIDE
 from models.decoder import TextDecoder
-from models.reader import MAP_SIDE, TOP_FRACTION
 from models.taps import tap_runner
-
-_SCORE_SIGMA, _MAP_SIGMA = 0.7, 1.0  # As in the graph's head.
 
 
 class TrainingEngine:
@@ -79,13 +78,11 @@ class TrainingEngine:
             usual = memory["bank_text"][similarity.argmax(1)]
             distance = distance + np.maximum(encoded.text - usual, 0) * memory["text_worth"]
         offset, gain = memory["scale"]
-        calibrated = (_blurred(distance.reshape(self.grid), 3, _SCORE_SIGMA) - offset) * gain
-        count = max(1, round(calibrated.size * TOP_FRACTION))
-        score = float(np.partition(calibrated.ravel(), -count)[-count:].mean())
-        shown = cv2.resize(_blurred(calibrated, 5, _MAP_SIGMA), (MAP_SIDE, MAP_SIDE))
+        calibrated = (smoothed(distance.reshape(self.grid), SCORE_SIGMA, SCORE_RADIUS) - offset) * gain
+        shown = cv2.resize(smoothed(calibrated, MAP_SIGMA, MAP_RADIUS), (MAP_SIDE, MAP_SIDE))
         return EngineOutput(
             map=np.asarray(shown, np.float32),
-            score=score,
+            score=top_mean(calibrated),
             others={},
             latency_ms={"preprocess": 0.0, "graph": (time.perf_counter() - start) * 1e3},
         )
@@ -101,9 +98,3 @@ class TrainingEngine:
 
 def _unit(rows: Array) -> Array:
     return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)
-
-
-def _blurred(grid: Array, side: int, sigma: float) -> Array:
-    return np.asarray(
-        cv2.GaussianBlur(grid, (side, side), sigma, borderType=cv2.BORDER_REPLICATE), np.float32
-    )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import torch
 
-from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES
+from edge.facts import COUNTS, PLACES, SHAPES, SIZES
 from models.prompt_learner import BASE_ROWS, PROMPT_ROWS, PromptLearner
 
 Embed = Callable[[str], torch.Tensor]

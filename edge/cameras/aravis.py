@@ -1,9 +1,4 @@
-"""The few functions of libaravis that a GigE Vision camera needs, through ctypes.
-
-The system's library is used as it is: nothing to build, and the thread that receives packets is
-the library's own, so Python's lock never holds a packet up. Names and signatures follow the
-headers of Aravis 0.8.
-"""
+"""GigE Vision cameras, their streams and their buffers, as objects over libaravis."""
 
 from __future__ import annotations
 
@@ -12,67 +7,23 @@ import threading
 from collections.abc import Callable, Sequence
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint, c_uint64, c_void_p
 from dataclasses import dataclass
-from enum import IntEnum
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import CameraError
-
-LIBRARY = "libaravis-0.8.so.0"
-
-
-class BufferStatus(IntEnum):
-    """How a frame arrived; only ``SUCCESS`` is a whole image."""
-
-    UNKNOWN = -1
-    SUCCESS = 0
-    CLEARED = 1
-    TIMEOUT = 2
-    MISSING_PACKETS = 3
-    WRONG_PACKET_ID = 4
-    SIZE_MISMATCH = 5
-    FILLING = 6
-    ABORTED = 7
-
-    @classmethod
-    def _missing_(cls, value: object) -> BufferStatus:  # noqa: ARG003 - the enum's own signature
-        return cls.UNKNOWN  # a newer library has more reasons for a frame that is not whole
-
-
-class DeviceErrorCode(IntEnum):
-    """Aravis' own reasons for a refusal."""
-
-    WRONG_FEATURE = 0
-    FEATURE_NOT_FOUND = 1
-    NOT_CONNECTED = 2
-    PROTOCOL_ERROR = 3
-    TRANSFER_ERROR = 4
-    TIMEOUT = 5
-    NOT_FOUND = 6
-    INVALID_PARAMETER = 7
-    GENICAM_NOT_FOUND = 8
-    NO_STREAM_CHANNEL = 9
-    NOT_CONTROLLER = 10
-    UNKNOWN = 11
-
-    @classmethod
-    def _missing_(cls, value: object) -> DeviceErrorCode:  # noqa: ARG003
-        return cls.UNKNOWN
-
-
-class AravisError(Exception):
-    """What libaravis answered instead of doing it.
-
-    Attributes:
-        code: the reason, where it is one of the device's; None where it is another part's.
-    """
-
-    def __init__(self, message: str, code: DeviceErrorCode | None) -> None:
-        super().__init__(message)
-        self.code = code
+from edge.cameras.aravis_library import (
+    DEVICE_FIELDS,
+    NUMBERS,
+    AravisError,
+    BufferStatus,
+    ControlLost,
+    DeviceErrorCode,
+    call,
+    load_library,
+    plain,
+    text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,145 +45,6 @@ class Device:
     serial: str
 
 
-class _GError(ctypes.Structure):
-    _fields_ = (("domain", c_uint), ("code", c_int), ("message", c_char_p))
-
-
-_ControlLost = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
-
-_DEVICE_FIELDS = ("id", "physical_id", "address", "vendor", "model", "serial_nbr")
-
-# Result and arguments of each function; those below take a GError** after their arguments.
-_PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "arv_update_device_list": (None, ()),
-    "arv_get_n_devices": (c_uint, ()),
-    "arv_disable_interface": (None, (c_char_p,)),
-    "arv_device_error_quark": (c_uint, ()),
-    **{f"arv_get_device_{field}": (c_char_p, (c_uint,)) for field in _DEVICE_FIELDS},
-    "arv_camera_get_device": (c_void_p, (c_void_p,)),
-    "arv_camera_set_range_check_policy": (None, (c_void_p, c_int)),
-    "arv_camera_create_chunk_parser": (c_void_p, (c_void_p,)),
-    "arv_device_get_feature": (c_void_p, (c_void_p, c_char_p)),
-    "arv_gv_device_is_controller": (c_int, (c_void_p,)),
-    "arv_gv_device_get_interface_address": (c_void_p, (c_void_p,)),
-    "g_inet_socket_address_get_address": (c_void_p, (c_void_p,)),
-    "g_inet_address_to_string": (c_void_p, (c_void_p,)),
-    "arv_stream_push_buffer": (None, (c_void_p, c_void_p)),
-    "arv_stream_timeout_pop_buffer": (c_void_p, (c_void_p, c_uint64)),
-    "arv_stream_get_statistics": (None, (c_void_p, POINTER(c_uint64), POINTER(c_uint64), POINTER(c_uint64))),
-    "arv_gv_stream_get_statistics": (None, (c_void_p, POINTER(c_uint64), POINTER(c_uint64))),
-    "arv_buffer_new_allocate": (c_void_p, (c_size_t,)),
-    "arv_buffer_get_status": (c_int, (c_void_p,)),
-    "arv_buffer_get_frame_id": (c_uint64, (c_void_p,)),
-    "arv_buffer_get_timestamp": (c_uint64, (c_void_p,)),
-    "arv_buffer_get_system_timestamp": (c_uint64, (c_void_p,)),
-    "arv_buffer_get_image_data": (c_void_p, (c_void_p, POINTER(c_size_t))),
-    "arv_buffer_get_image_pixel_format": (c_uint, (c_void_p,)),
-    "arv_buffer_get_image_width": (c_int, (c_void_p,)),
-    "arv_buffer_get_image_height": (c_int, (c_void_p,)),
-    "arv_buffer_get_image_padding": (None, (c_void_p, POINTER(c_int), POINTER(c_int))),
-    "g_object_unref": (None, (c_void_p,)),
-    "g_clear_error": (None, (POINTER(POINTER(_GError)),)),
-    "g_free": (None, (c_void_p,)),
-    "g_signal_connect_data": (c_uint64, (c_void_p, c_char_p, _ControlLost, c_void_p, c_void_p, c_int)),
-    "g_signal_handler_disconnect": (None, (c_void_p, c_uint64)),
-}
-_NUMBERS = ("exposure_time", "gain", "frame_rate")
-_SIDES = ("width", "height", "x_offset", "y_offset")
-_CAN_FAIL: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "arv_camera_new": (c_void_p, (c_char_p,)),
-    "arv_camera_create_stream": (c_void_p, (c_void_p, c_void_p, c_void_p)),
-    "arv_camera_start_acquisition": (None, (c_void_p,)),
-    "arv_camera_stop_acquisition": (None, (c_void_p,)),
-    "arv_camera_software_trigger": (None, (c_void_p,)),
-    "arv_camera_set_trigger": (None, (c_void_p, c_char_p)),
-    "arv_camera_clear_triggers": (None, (c_void_p,)),
-    "arv_camera_get_payload": (c_uint, (c_void_p,)),
-    "arv_camera_get_vendor_name": (c_char_p, (c_void_p,)),
-    "arv_camera_get_model_name": (c_char_p, (c_void_p,)),
-    "arv_camera_get_device_serial_number": (c_char_p, (c_void_p,)),
-    "arv_camera_get_string": (c_char_p, (c_void_p, c_char_p)),
-    "arv_camera_set_pixel_format": (None, (c_void_p, c_uint)),
-    "arv_camera_get_pixel_format": (c_uint, (c_void_p,)),
-    "arv_camera_dup_available_pixel_formats": (c_void_p, (c_void_p, POINTER(c_uint))),
-    "arv_camera_dup_available_trigger_sources": (c_void_p, (c_void_p, POINTER(c_uint))),
-    "arv_camera_set_region": (None, (c_void_p, c_int, c_int, c_int, c_int)),
-    "arv_camera_get_region": (None, (c_void_p, *(POINTER(c_int),) * 4)),
-    "arv_camera_set_chunks": (None, (c_void_p, c_char_p)),
-    "arv_chunk_parser_get_integer_value": (c_int64, (c_void_p, c_void_p, c_char_p)),
-    "arv_chunk_parser_get_float_value": (c_double, (c_void_p, c_void_p, c_char_p)),
-    "arv_chunk_parser_get_string_value": (c_char_p, (c_void_p, c_void_p, c_char_p)),
-    "arv_camera_set_acquisition_mode": (None, (c_void_p, c_int)),
-    "arv_camera_is_feature_available": (c_int, (c_void_p, c_char_p)),
-    "arv_camera_set_exposure_time_auto": (None, (c_void_p, c_int)),
-    "arv_camera_set_gain_auto": (None, (c_void_p, c_int)),
-    "arv_camera_is_exposure_auto_available": (c_int, (c_void_p,)),
-    "arv_camera_is_gain_auto_available": (c_int, (c_void_p,)),
-    "arv_camera_gv_set_packet_size": (None, (c_void_p, c_int)),
-    "arv_camera_gv_get_packet_size": (c_uint, (c_void_p,)),
-    "arv_camera_gv_set_packet_delay": (None, (c_void_p, c_int64)),
-    "arv_camera_gv_get_packet_delay": (c_int64, (c_void_p,)),
-    "arv_gc_feature_node_set_value_from_string": (None, (c_void_p, c_char_p)),
-    "arv_gc_feature_node_get_value_as_string": (c_char_p, (c_void_p,)),
-    **{f"arv_camera_set_{number}": (None, (c_void_p, c_double)) for number in _NUMBERS},
-    **{f"arv_camera_get_{number}": (c_double, (c_void_p,)) for number in _NUMBERS},
-    **{f"arv_camera_is_{number}_available": (c_int, (c_void_p,)) for number in _NUMBERS},
-    **{f"arv_camera_get_{n}_bounds": (None, (c_void_p, *(POINTER(c_double),) * 2)) for n in _NUMBERS},
-    **{f"arv_camera_get_{side}_bounds": (None, (c_void_p, *(POINTER(c_int),) * 2)) for side in _SIDES},
-    **{f"arv_camera_get_{side}_increment": (c_int, (c_void_p,)) for side in _SIDES},
-}
-
-
-@lru_cache(maxsize=1)
-def load_library() -> ctypes.CDLL:
-    """libaravis with every function's signature.
-
-    Raises:
-        CameraError: it is not on this machine.
-    """
-    try:
-        library = ctypes.CDLL(LIBRARY)
-    except OSError as error:
-        raise CameraError(
-            "GigE Vision needs the Aravis library, which is not on this machine.",
-            "Install it: sudo apt-get install libaravis-0.8-0",
-        ) from error
-    for name, (result, arguments) in _PLAIN.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    for name, (result, arguments) in _CAN_FAIL.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, (*arguments, POINTER(POINTER(_GError)))
-    library.arv_disable_interface(b"USB3Vision")
-    return library
-
-
-def _plain(name: str, *arguments: Any) -> Any:
-    return getattr(load_library(), name)(*arguments)
-
-
-def _call(name: str, *arguments: Any) -> Any:
-    """Call a function that reports errors through a GError.
-
-    Raises:
-        AravisError: it reported one.
-    """
-    library = load_library()
-    error = POINTER(_GError)()
-    result = getattr(library, name)(*arguments, byref(error))
-    if not error:
-        return result
-    is_device = error.contents.domain == library.arv_device_error_quark()
-    code = DeviceErrorCode(error.contents.code) if is_device else None
-    message = (error.contents.message or b"").decode(errors="replace")
-    library.g_clear_error(byref(error))
-    raise AravisError(message, code)
-
-
-def _text(raw: bytes | None) -> str:
-    return (raw or b"").decode(errors="replace")
-
-
 _searching = threading.Lock()  # the library's list of devices is one for the process
 
 
@@ -243,10 +55,10 @@ def find_devices() -> list[Device]:
         CameraError: the library is not installed.
     """
     with _searching:
-        _plain("arv_update_device_list")
+        plain("arv_update_device_list")
         return [
-            Device(*(_text(_plain(f"arv_get_device_{field}", index)) for field in _DEVICE_FIELDS))
-            for index in range(_plain("arv_get_n_devices"))
+            Device(*(text(plain(f"arv_get_device_{field}", index)) for field in DEVICE_FIELDS))
+            for index in range(plain("arv_get_n_devices"))
         ]
 
 
@@ -256,7 +68,7 @@ class ArvStream:
     def __init__(self, pointer: int, payload: int, buffers: int) -> None:
         self._pointer = pointer
         for _ in range(buffers):
-            _plain("arv_stream_push_buffer", pointer, _plain("arv_buffer_new_allocate", payload))
+            plain("arv_stream_push_buffer", pointer, plain("arv_buffer_new_allocate", payload))
 
     def set_socket_buffer(self, size_bytes: int) -> None:
         """Give the socket a buffer of its own size: the default loses most frames without CAP_NET_RAW."""
@@ -278,24 +90,24 @@ class ArvStream:
 
     def pop(self, timeout_s: float) -> ArvBuffer | None:
         """The next frame, whole or not; None where none came in time. Give it back with ``push``."""
-        pointer = _plain("arv_stream_timeout_pop_buffer", self._pointer, int(timeout_s * 1e6))
+        pointer = plain("arv_stream_timeout_pop_buffer", self._pointer, int(timeout_s * 1e6))
         return ArvBuffer(pointer) if pointer else None
 
     def push(self, buffer: ArvBuffer) -> None:
         """Give a frame's memory back; its data must not be used any more."""
-        _plain("arv_stream_push_buffer", self._pointer, buffer.pointer)
+        plain("arv_stream_push_buffer", self._pointer, buffer.pointer)
 
     def statistics(self) -> dict[str, int]:
         """The library's own counts: completed, failed, underrun, resent, missing_packets."""
         values = [c_uint64() for _ in range(5)]
-        _plain("arv_stream_get_statistics", self._pointer, *(byref(value) for value in values[:3]))
-        _plain("arv_gv_stream_get_statistics", self._pointer, *(byref(value) for value in values[3:]))
+        plain("arv_stream_get_statistics", self._pointer, *(byref(value) for value in values[:3]))
+        plain("arv_gv_stream_get_statistics", self._pointer, *(byref(value) for value in values[3:]))
         names = ("completed", "failed", "underrun", "resent", "missing_packets")
         return {name: value.value for name, value in zip(names, values, strict=True)}
 
     def close(self) -> None:
         """End the thread and free the buffers."""
-        _plain("g_object_unref", self._pointer)
+        plain("g_object_unref", self._pointer)
 
 
 class ArvBuffer:
@@ -306,45 +118,45 @@ class ArvBuffer:
 
     @property
     def status(self) -> BufferStatus:
-        return BufferStatus(_plain("arv_buffer_get_status", self.pointer))
+        return BufferStatus(plain("arv_buffer_get_status", self.pointer))
 
     @property
     def frame_id(self) -> int:
-        return int(_plain("arv_buffer_get_frame_id", self.pointer))
+        return int(plain("arv_buffer_get_frame_id", self.pointer))
 
     @property
     def device_time_ns(self) -> int:
         """The camera's clock when it exposed."""
-        return int(_plain("arv_buffer_get_timestamp", self.pointer))
+        return int(plain("arv_buffer_get_timestamp", self.pointer))
 
     @property
     def received_at_ns(self) -> int:
         """This machine's clock, ns since 1970, when the frame began to arrive; 0 where unknown."""
-        return int(_plain("arv_buffer_get_system_timestamp", self.pointer))
+        return int(plain("arv_buffer_get_system_timestamp", self.pointer))
 
     @property
     def pixel_format(self) -> int:
-        return int(_plain("arv_buffer_get_image_pixel_format", self.pointer))
+        return int(plain("arv_buffer_get_image_pixel_format", self.pointer))
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return (
-            int(_plain("arv_buffer_get_image_width", self.pointer)),
-            int(_plain("arv_buffer_get_image_height", self.pointer)),
+            int(plain("arv_buffer_get_image_width", self.pointer)),
+            int(plain("arv_buffer_get_image_height", self.pointer)),
         )
 
     @property
     def row_padding(self) -> int:
         """Bytes that the camera adds to each row."""
         x, y = c_int(), c_int()
-        _plain("arv_buffer_get_image_padding", self.pointer, byref(x), byref(y))
+        plain("arv_buffer_get_image_padding", self.pointer, byref(x), byref(y))
         return x.value
 
     def data(self) -> npt.NDArray[np.uint8]:
         """The payload, uint8 (N,), in the library's memory: valid until the buffer is given back."""
         size = c_size_t()
-        address = _plain("arv_buffer_get_image_data", self.pointer, byref(size))
+        address = plain("arv_buffer_get_image_data", self.pointer, byref(size))
         if not address:
             return np.empty(0, np.uint8)
         return np.ctypeslib.as_array(ctypes.cast(address, POINTER(ctypes.c_uint8)), (size.value,))
@@ -370,7 +182,7 @@ class ArvChunks:
         refusals = []
         for kind in [self._kinds[name]] if self._kinds[name] else ["integer", "float", "string"]:
             try:
-                value: int | float | bytes | None = _call(
+                value: int | float | bytes | None = call(
                     f"arv_chunk_parser_get_{kind}_value",
                     self._pointer,
                     buffer.pointer,
@@ -380,11 +192,11 @@ class ArvChunks:
                 refusals.append(str(error))
             else:
                 self._kinds[name] = kind
-                return value if isinstance(value, int | float) else _text(value)
+                return value if isinstance(value, int | float) else text(value)
         raise AravisError("; ".join(refusals), None)
 
     def close(self) -> None:
-        _plain("g_object_unref", self._pointer)
+        plain("g_object_unref", self._pointer)
 
 
 class ArvCamera:
@@ -400,15 +212,15 @@ class ArvCamera:
 
     def __init__(self, name: str, on_control_lost: Callable[[], None]) -> None:
         with _searching:
-            self._pointer = _call("arv_camera_new", name.encode())
-        self._device = _plain("arv_camera_get_device", self._pointer)
+            self._pointer = call("arv_camera_new", name.encode())
+        self._device = plain("arv_camera_get_device", self._pointer)
         # The library keeps the bare function pointer: the object must live as long as the camera.
-        self._callback = _ControlLost(lambda _device, _data: on_control_lost())
-        self._handler = _plain(
+        self._callback = ControlLost(lambda _device, _data: on_control_lost())
+        self._handler = plain(
             "g_signal_connect_data", self._device, b"control-lost", self._callback, None, None, 0
         )
         check_always = 1
-        _plain("arv_camera_set_range_check_policy", self._pointer, check_always)
+        plain("arv_camera_set_range_check_policy", self._pointer, check_always)
 
     def call(self, name: str, *arguments: Any) -> Any:
         """``arv_camera_<name>`` on this camera.
@@ -416,15 +228,15 @@ class ArvCamera:
         Raises:
             AravisError: the camera refused.
         """
-        return _call(f"arv_camera_{name}", self._pointer, *arguments)
+        return call(f"arv_camera_{name}", self._pointer, *arguments)
 
     def text(self, name: str) -> str:
         """``arv_camera_<name>`` as text."""
-        return _text(self.call(name))
+        return text(self.call(name))
 
     def bounds(self, name: str) -> tuple[float, float]:
         """The smallest and largest value that ``arv_camera_set_<name>`` takes now."""
-        kind = c_double if name in _NUMBERS else c_int
+        kind = c_double if name in NUMBERS else c_int
         low, high = kind(), kind()
         self.call(f"get_{name}_bounds", byref(low), byref(high))
         return low.value, high.value
@@ -438,14 +250,14 @@ class ArvCamera:
 
     def is_controller(self) -> bool:
         """Whether this process may set the camera: another program may have been first."""
-        return bool(_plain("arv_gv_device_is_controller", self._device))
+        return bool(plain("arv_gv_device_is_controller", self._device))
 
     def interface_address(self) -> str:
         """The IP address of this machine's interface towards the camera."""
-        endpoint = _plain("arv_gv_device_get_interface_address", self._device)
-        raw = _plain("g_inet_address_to_string", _plain("g_inet_socket_address_get_address", endpoint))
-        address = _text(ctypes.string_at(raw))
-        _plain("g_free", raw)
+        endpoint = plain("arv_gv_device_get_interface_address", self._device)
+        raw = plain("g_inet_address_to_string", plain("g_inet_socket_address_get_address", endpoint))
+        address = text(ctypes.string_at(raw))
+        plain("g_free", raw)
         return address
 
     def pixel_formats(self) -> list[int]:
@@ -453,15 +265,15 @@ class ArvCamera:
         count = c_uint()
         array = self.call("dup_available_pixel_formats", byref(count))
         codes = [value & 0xFFFFFFFF for value in ctypes.cast(array, POINTER(c_int64))[: count.value]]
-        _plain("g_free", array)
+        plain("g_free", array)
         return codes
 
     def trigger_sources(self) -> list[str]:
         """The names of what can trigger the camera."""
         count = c_uint()
         array = self.call("dup_available_trigger_sources", byref(count))
-        names = [_text(name) for name in ctypes.cast(array, POINTER(c_char_p))[: count.value]]
-        _plain("g_free", array)
+        names = [text(name) for name in ctypes.cast(array, POINTER(c_char_p))[: count.value]]
+        plain("g_free", array)
         return names
 
     def has_feature(self, name: str) -> bool:
@@ -474,10 +286,10 @@ class ArvCamera:
         Raises:
             AravisError: no such feature, or a value that it does not take.
         """
-        node = _plain("arv_device_get_feature", self._device, name.encode())
+        node = plain("arv_device_get_feature", self._device, name.encode())
         if not node:
             raise AravisError(f"there is no feature {name}", DeviceErrorCode.FEATURE_NOT_FOUND)
-        _call("arv_gc_feature_node_set_value_from_string", node, value.encode())
+        call("arv_gc_feature_node_set_value_from_string", node, value.encode())
         return self.get_feature(name)
 
     def get_feature(self, name: str) -> str:
@@ -486,10 +298,10 @@ class ArvCamera:
         Raises:
             AravisError: no such feature.
         """
-        node = _plain("arv_device_get_feature", self._device, name.encode())
+        node = plain("arv_device_get_feature", self._device, name.encode())
         if not node:
             raise AravisError(f"there is no feature {name}", DeviceErrorCode.FEATURE_NOT_FOUND)
-        return _text(_call("arv_gc_feature_node_get_value_as_string", node))
+        return text(call("arv_gc_feature_node_get_value_as_string", node))
 
     def send_chunks(self, names: Sequence[str]) -> ArvChunks:
         """Let the camera send these chunks with every frame, and none else.
@@ -498,10 +310,10 @@ class ArvCamera:
             AravisError: it has no such chunk.
         """
         for name in names:
-            if not _plain("arv_device_get_feature", self._device, f"Chunk{name}".encode()):
+            if not plain("arv_device_get_feature", self._device, f"Chunk{name}".encode()):
                 raise AravisError(f"there is no chunk {name}", DeviceErrorCode.FEATURE_NOT_FOUND)
         self.call("set_chunks", ",".join(names).encode())
-        return ArvChunks(_plain("arv_camera_create_chunk_parser", self._pointer), names)
+        return ArvChunks(plain("arv_camera_create_chunk_parser", self._pointer), names)
 
     def create_stream(self, buffers: int) -> ArvStream:
         """Start receiving into so many buffers of the payload's present size."""
@@ -510,5 +322,5 @@ class ArvCamera:
 
     def close(self) -> None:
         """Give control back; takes seconds when the camera does not answer any more."""
-        _plain("g_signal_handler_disconnect", self._device, self._handler)
-        _plain("g_object_unref", self._pointer)
+        plain("g_signal_handler_disconnect", self._device, self._handler)
+        plain("g_object_unref", self._pointer)

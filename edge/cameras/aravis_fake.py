@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.cameras.aravis import load_library
+from edge.cameras.aravis_library import load_library
 from edge.cameras.frame import Image
 from edge.cameras.pixel_formats import PIXEL_FORMATS
 from edge.errors import CameraError

@@ -9,16 +9,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from edge.cameras.aravis import (
-    AravisError,
-    ArvBuffer,
-    ArvCamera,
-    ArvStream,
-    BufferStatus,
-    Device,
-    DeviceErrorCode,
-    find_devices,
-)
+from edge.cameras.aravis import ArvBuffer, ArvCamera, ArvStream, Device, find_devices
+from edge.cameras.aravis_library import AravisError, BufferStatus, DeviceErrorCode
 from edge.cameras.camera import CameraState
 from edge.cameras.frame_ids import WRAP, FrameIds
 from edge.cameras.gige_configuration import configure

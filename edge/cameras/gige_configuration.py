@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import socket
 
-from edge.cameras.aravis import AravisError, ArvCamera, DeviceErrorCode
+from edge.cameras.aravis import ArvCamera
+from edge.cameras.aravis_library import AravisError, DeviceErrorCode
 from edge.cameras.pixel_formats import PIXEL_FORMATS
 from edge.cameras.settings import GigESettings, RegionSettings, TriggerSettings
 from edge.errors import CameraError

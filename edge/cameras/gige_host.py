@@ -12,7 +12,7 @@ from typing import TypeGuard
 
 import psutil
 
-from edge.cameras.aravis import LIBRARY
+from edge.cameras.aravis_library import LIBRARY
 
 NEEDED_RMEM_BYTES = 4 << 20
 _JUMBO_MTU = 8000

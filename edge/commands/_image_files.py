@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edge.cameras import IMAGE_SUFFIXES, Frame, read_image
+from edge.cameras import IMAGE_SUFFIXES, Frame, Image, read_image
 from edge.errors import FrameError
 
 
@@ -47,6 +47,11 @@ def frames(files: Sequence[Path]) -> Iterator[Frame]:
             yield Frame(read_image(file), part_id, "file", captured_at, number)
         except FrameError as error:
             yield Frame(None, part_id, "file", captured_at, number, error=str(error))
+
+
+def file_frame(file: Path, image: Image) -> Frame:
+    """A single file's image as a frame."""
+    return Frame(image, file.stem, "file", datetime.now(timezone.utc), 1)
 
 
 def _is_image(path: Path) -> bool:

@@ -20,6 +20,29 @@ data_dir_option = click.option(
     "[default: $ANOMALYGPT_EDGE_DATA, else the user's data folder]",
 )
 
+datasets_argument = click.argument(
+    "datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path)
+)
+
+seeds_option = click.option(
+    "--seeds",
+    multiple=True,
+    default=(0,),
+    metavar="S...",
+    type=int,
+    help="Each draws its own references; figures are means over the seeds.  [default: 0]",
+)
+
+json_option = click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
+)
+
+measured_decided_by_option = click.option(
+    "--decided-by",
+    type=click.Choice(["language", "calibration"]),
+    help="Who decides; calibration asks no language model.  [default: language, where the bundle has it]",
+)
+
 product_option = click.option("--product", required=True, metavar="NAME", help="The product's name.")
 
 precision_option = click.option(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,7 @@ from edge.commands._options import bundle_option, data_dir_option, precision_opt
 
 if TYPE_CHECKING:
     from edge.inspection import Inspection
-    from edge.language import Reading
-    from edge.station.product import Product
-    from edge.vision.inspector import Finding
 
-# A conversation with a person may become longer than what a station says of a part.
-_CONTEXT_TOKENS = 2048
 _PROMPT = "> "
 _FAREWELLS = ("", "quit", "exit")
 
@@ -64,31 +58,25 @@ def command(
     from edge import paths
     from edge.cameras import read_image
     from edge.commands._engine import opened_engine
-    from edge.language import Limits, prompt_for
-    from edge.language.in_process import opened_runner, read_finding
-    from edge.station.product import check_learned_by
+    from edge.commands._image_files import file_frame
+    from edge.station.conversation import opened_conversation
     from edge.station.products import Products
-    from edge.vision.inspector import Inspector
 
     found = Products(paths.data_dir(data_dir)).get(product)
-    shown = read_image(image)
-    with opened_engine(bundle, precision) as (opened, engine):
-        check_learned_by(opened.id, found)
-        finding = Inspector(engine, found.memory()).inspect(shown)
-    limits = Limits(context_tokens=_CONTEXT_TOKENS, dialogues=1)
-    with opened_runner(opened, limits) as runner:
-        reading = read_finding(runner, prompt_for(found.description), finding)
-        inspection = _inspection(finding, reading, image.stem, found)
+    frame = file_frame(image, read_image(image))
+    with (
+        opened_engine(bundle, precision) as (opened, engine),
+        opened_conversation(engine, opened, found, frame) as conversation,
+    ):
+        inspection = conversation.inspection
         if as_json:
-            words = _joined(runner.answer(reading.dialogue))
-            answers = [{"question": q, "answer": _joined(runner.ask(reading.dialogue, q))} for q in questions]
-            content = dataclasses.replace(inspection, words=words).to_dict() | {"answers": answers}
-            click.echo(json.dumps(content, ensure_ascii=False))
+            answers = [{"question": q, "answer": conversation.ask(q)} for q in questions]
+            click.echo(json.dumps(inspection.to_dict() | {"answers": answers}, ensure_ascii=False))
             return
         click.echo(_verdict_line(inspection))
-        _say(runner.answer(reading.dialogue))
+        click.echo(inspection.words)
         for question in _asked(questions):
-            _say(runner.ask(reading.dialogue, question))
+            click.echo(conversation.ask(question))
 
 
 def _asked(questions: Sequence[str]) -> Iterator[str]:
@@ -111,17 +99,6 @@ def _read_lines(prompt: str) -> Iterator[str]:
         yield line
 
 
-def _joined(pieces: Iterable[str]) -> str:
-    return "".join(pieces).strip()
-
-
-def _say(pieces: Iterable[str]) -> None:
-    """Shows words as they come."""
-    for piece in pieces:
-        click.echo(piece, nl=False)
-    click.echo()
-
-
 def _verdict_line(inspection: Inspection) -> str:
     from edge.commands._live import score_text
 
@@ -129,30 +106,3 @@ def _verdict_line(inspection: Inspection) -> str:
     line = f"{verdict:5}  {inspection.part_id}  anomaly {inspection.p_anomaly:.3f}  score {score}"
     review = "  (the calibrated score says otherwise: have a look)" if inspection.review else ""
     return f"{line}  {inspection.location}".rstrip() + review
-
-
-def _inspection(finding: Finding, reading: Reading, part_id: str, product: Product) -> Inspection:
-    """As the station makes it where the language model decides."""
-    from ulid import ULID
-
-    from edge.inspection import Inspection, Verdict, utc_timestamp
-
-    is_ng = reading.verdict is Verdict.NG
-    return Inspection(
-        id=str(ULID()),
-        seq=0,
-        station="",
-        product=product.name,
-        part_id=part_id,
-        camera="file",
-        captured_at=utc_timestamp(),
-        verdict=reading.verdict,
-        review=reading.verdict is not finding.verdict,
-        p_anomaly=round(reading.p_anomaly, 4),
-        score=finding.score,
-        p_value=finding.p_value,
-        location=finding.location if is_ng else "",
-        regions=finding.regions if is_ng else (),
-        bundle=product.version.bundle,
-        references=len(product.version.references),
-    )

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from edge.commands._options import bundle_option, precision_option
+from edge.commands._options import (
+    bundle_option,
+    json_option,
+    measured_decided_by_option,
+    precision_option,
+)
 
 if TYPE_CHECKING:
     from edge.bundle import Precision
 
 
 @click.command(name="bench")
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
-)
+@json_option
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
@@ -39,11 +42,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Parts to inspect: the number of samples of each figure.",
 )
-@click.option(
-    "--decided-by",
-    type=click.Choice(["language", "calibration"]),
-    help="Who says ok or ng.  [default: language, where the bundle has a language model]",
-)
+@measured_decided_by_option
 @precision_option
 @bundle_option
 @click.option(

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import click
 
-from edge.commands._options import bundle_option, precision_option
+from edge.commands._options import (
+    bundle_option,
+    datasets_argument,
+    json_option,
+    measured_decided_by_option,
+    precision_option,
+    seeds_option,
+)
 from edge.commands._variadic import VariadicCommand
 
 
 @click.command(name="evaluate", cls=VariadicCommand)
-@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
+@datasets_argument
 @click.option(
     "--shots",
     multiple=True,
@@ -21,22 +28,9 @@ from edge.commands._variadic import VariadicCommand
     type=click.IntRange(min=0),
     help="Number of references; several give one table each; 0: by the text map alone.  [default: 1]",
 )
-@click.option(
-    "--seeds",
-    multiple=True,
-    default=(0,),
-    metavar="S...",
-    type=int,
-    help="Each draws its own references; figures are means over the seeds.  [default: 0]",
-)
-@click.option(
-    "--decided-by",
-    type=click.Choice(["language", "calibration"]),
-    help="Who decides; calibration asks no language model.  [default: language, where the bundle has it]",
-)
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
-)
+@seeds_option
+@measured_decided_by_option
+@json_option
 @click.option(
     "--limit",
     metavar="N",
@@ -84,8 +78,8 @@ def command(
     from edge.evaluation.dataset import find_categories
     from edge.evaluation.evaluate import Plan, evaluate
     from edge.evaluation.progress import progress_bar
+    from edge.evaluation.reading import opened_runner
     from edge.evaluation.report import check_target, result_table, results_json, write_json
-    from edge.language.in_process import opened_runner
 
     if json_file is not None:
         check_target(json_file)

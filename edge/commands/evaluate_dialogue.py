@@ -6,12 +6,18 @@ from pathlib import Path
 
 import click
 
-from edge.commands._options import bundle_option, precision_option
+from edge.commands._options import (
+    bundle_option,
+    datasets_argument,
+    json_option,
+    precision_option,
+    seeds_option,
+)
 from edge.commands._variadic import VariadicCommand
 
 
 @click.command(name="evaluate-dialogue", cls=VariadicCommand)
-@click.argument("datasets", nargs=-1, required=True, metavar="DATASET...", type=click.Path(path_type=Path))
+@datasets_argument
 @click.option(
     "--shots",
     default=4,
@@ -20,14 +26,7 @@ from edge.commands._variadic import VariadicCommand
     type=click.IntRange(min=0),
     help="Number of references; 0: by the text map alone.",
 )
-@click.option(
-    "--seeds",
-    multiple=True,
-    default=(0,),
-    metavar="S...",
-    type=int,
-    help="Each draws its own references.  [default: 0]",
-)
+@seeds_option
 @click.option(
     "--parts",
     default=6,
@@ -36,9 +35,7 @@ from edge.commands._variadic import VariadicCommand
     type=click.IntRange(min=2),
     help="Parts of each category to talk about: half of them good.",
 )
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all answers here."
-)
+@json_option
 @precision_option
 @bundle_option
 def command(
@@ -71,8 +68,8 @@ def command(
     from edge.evaluation.dialogue import interview_parts
     from edge.evaluation.dialogue_report import dialogue_json, dialogue_table
     from edge.evaluation.progress import progress_bar
+    from edge.evaluation.reading import opened_runner
     from edge.evaluation.report import check_target, write_json
-    from edge.language.in_process import opened_runner
 
     if json_file is not None:
         check_target(json_file)

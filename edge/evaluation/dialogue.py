@@ -20,12 +20,8 @@ from edge.errors import FrameError
 from edge.evaluation.dataset import Category, TestPart, read_mask
 from edge.evaluation.interviews import Answer, CategoryInterviews, DialogueResult, Interview
 from edge.evaluation.learning import Progress, learn
-from edge.inspection import Verdict
-from edge.language import Prompt, Runner, prompt_for
-from edge.language.in_process import read_finding
-from edge.language.sentences import KINDS, exchange, is_right
-from edge.vision.engine import Engine
-from edge.vision.facts import (
+from edge.evaluation.reading import read_finding
+from edge.facts import (
     PLACES,
     Mask,
     PartFacts,
@@ -34,6 +30,10 @@ from edge.vision.facts import (
     sureness_of,
     touched_places,
 )
+from edge.inspection import Verdict
+from edge.language import Prompt, Runner, prompt_for
+from edge.language.sentences import KINDS, exchange, is_right
+from edge.vision.engine import Engine
 from edge.vision.inspector import Finding, Inspector
 
 UNSEEN = -1

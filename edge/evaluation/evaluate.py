@@ -19,9 +19,9 @@ from edge.cameras import Image, read_image
 from edge.errors import FrameError
 from edge.evaluation.dataset import Category, TestPart, read_mask
 from edge.evaluation.learning import Learned, Progress, learn
+from edge.evaluation.reading import read_finding
 from edge.evaluation.referee import Figures, Referee, mean_figures
 from edge.language import Prompt, Reading, Runner, prompt_for
-from edge.language.in_process import read_finding
 from edge.vision.engine import Encoded, Engine
 from edge.vision.inspector import Finding, Inspector
 

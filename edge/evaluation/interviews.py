@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from edge.evaluation.metrics import share
+from edge.facts import COUNTS, PLACES
 from edge.inspection import Verdict
 from edge.language.sentences import KINDS
 from edge.language.truth import said_among
-from edge.vision.facts import COUNTS, PLACES
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from edge.evaluation.metrics import Decisions, PixelCurves, auroc, mean_known, share
 from edge.inspection import Verdict
 from edge.language import Reading
+from edge.location import cell_of_words
 from edge.vision.inspector import Finding
-from edge.vision.location import cell_of_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.facts import COUNTS, PLACES, SHAPES, SIZES, SURENESS, PartFacts
 from edge.language.truth import Truth
-from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES, SURENESS, PartFacts
 
 KINDS = (
     "anomaly",

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import FrameError, ProductError
+from edge.errors import EngineError, FrameError, ProductError
 from edge.vision.bank import coreset
 from edge.vision.calibration import TYPICAL_CONTRAST, TYPICAL_SIZE, Evidence, calibrate
 from edge.vision.engine import Array, Encoded, Engine, Image, check_image
@@ -88,7 +88,17 @@ def enroll(
 
 
 def graph_memory(engine: Engine, **arrays: Array) -> dict[str, Array]:
-    """Those of the arrays that the engine's graph takes."""
+    """Those of the arrays that the engine's graph takes.
+
+    Raises:
+        EngineError: it takes one that this program does not know.
+    """
+    unknown = set(engine.memory_shapes) - set(arrays)
+    if unknown:
+        raise EngineError(
+            f"The bundle's graph takes {', '.join(sorted(unknown))}, which this version does not know.",
+            "Build the bundle again with this version: python -m build_engines build",
+        )
     return {name: arrays[name] for name in engine.memory_shapes}
 
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from edge.inspection import Region
+from edge.location import cell_of_point, words_of_cell
 from edge.vision.engine import Array
-from edge.vision.location import cell_of_point, words_of_cell
 
 MAX_REGIONS = 8
 # A region ends where the map has fallen to this share of the image's peak: the map is smooth, and

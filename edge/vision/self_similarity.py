@@ -7,16 +7,13 @@ shows; for an object with one of each place it is an upper estimate.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from edge.vision.engine import Array
+from edge.vision.scoring import SCORE_RADIUS, SCORE_SIGMA, smoothed, top_mean
 
 # Receptive fields of neighbouring patches overlap; past two patches a match is another place.
 _NEIGHBOURHOOD = 2
-# As in the graph's head, of which this is the score with the image as its own bank.
-_TOP_FRACTION = 0.01
-_SMOOTHING_SIGMA = 0.7
 
 
 def self_similarity_score(features: Array, grid: tuple[int, int]) -> float:
@@ -31,6 +28,5 @@ def self_similarity_score(features: Array, grid: tuple[int, int]) -> float:
     similarity = features @ features.T
     similarity[near] = -1
     distance = (1 - similarity.max(axis=1)).reshape(grid)
-    smooth = cv2.GaussianBlur(distance, (3, 3), _SMOOTHING_SIGMA, borderType=cv2.BORDER_REPLICATE).ravel()
-    count = max(1, round(smooth.size * _TOP_FRACTION))
-    return float(np.partition(smooth, -count)[-count:].mean())
+    # The graph's score, with the image as its own bank.
+    return top_mean(smoothed(distance, SCORE_SIGMA, SCORE_RADIUS))

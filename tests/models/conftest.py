@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Tiny tensors gain nothing from a second thread, and on a busy machine they wait for it."""
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

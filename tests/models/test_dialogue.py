@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
 
+from edge.facts import PLACES, PartFacts  # noqa: E402
 from edge.language.sentences import KINDS, QUESTIONS, exchange, first_answer  # noqa: E402
 from edge.language.words import prompt_for  # noqa: E402
-from edge.vision.facts import PLACES, PartFacts  # noqa: E402
-from models.dialogue import END, PART_ROWS, Teacher  # noqa: E402
+from models.dialogue import END, PART_ROWS, Lesson, Teacher  # noqa: E402
 from models.general_questions import OVERRIDE_ANSWER, OVERRIDES  # noqa: E402
 from models.packing import Dialogue, Tokens, Turn, pack  # noqa: E402
 from models.prompt_learner import TURN_ROWS, PromptLearner  # noqa: E402
@@ -125,6 +125,18 @@ def greedy(teacher: Teacher, learner: PromptLearner, turns: list[Turn], count: i
 
 
 @torch.no_grad()
+def test_nothing_follows_an_answer_of_the_models_own_that_was_cut(teacher: Teacher) -> None:
+    cut = Teacher(teacher.llm, tokenize, [("What is steel?", [7, 8, 9])])
+    branches = [
+        branch
+        for seed in range(40)
+        for dialogue in cut.dialogues([BAD], np.random.default_rng(seed))
+        for branch in dialogue.branches
+    ]
+    assert any(branch[-1].answer == [7, 8, 9] for branch in branches)
+    assert all(turn.answer != [7, 8, 9] for branch in branches for turn in branch[:-1])
+
+
 def test_an_answer_is_right_where_it_is_what_the_model_says_to_the_last_word(
     teacher: Teacher, learner: PromptLearner
 ) -> None:
@@ -137,9 +149,8 @@ def test_an_answer_is_right_where_it_is_what_the_model_says_to_the_last_word(
         Dialogue(first, ((follow,), (wrong,))),
         Dialogue(Turn(opening, [*first.answer[:2], (first.answer[2] + 1) % 1500]), ((wrong,), (follow,))),
     ]
-    right, difference = teacher.score(
-        learner, "a cap", dialogues, torch.ones(2, SLOTS), torch.ones(2, IMAGE_WIDTH)
-    )
+    lesson = Lesson("a cap", dialogues, torch.ones(2, SLOTS), torch.ones(2, IMAGE_WIDTH))
+    right, difference = teacher.score(learner, lesson)
     assert right[0].tolist() == [True, True, False]
     assert right[1, 0].item() is False and right[1, 1].item() is False
     assert difference[0].item() == pytest.approx(difference[1].item(), abs=1e-4), "the same part"
@@ -151,7 +162,7 @@ def test_the_lesson_reaches_rows_and_slots_and_leaves_the_language_model_alone(
     slots = torch.rand(2, SLOTS, requires_grad=True)
     images = torch.rand(2, IMAGE_WIDTH)
     dialogues = teacher.dialogues([GOOD, BAD], np.random.default_rng(1))
-    losses = teacher.learn(learner, "a cap", dialogues, slots, images, torch.tensor([-2.0, 2.0]))
+    losses = teacher.learn(learner, Lesson("a cap", dialogues, slots, images), torch.tensor([-2.0, 2.0]))
     losses.total.backward()
     for name, parameter in learner.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
@@ -163,7 +174,8 @@ def test_the_lesson_reaches_rows_and_slots_and_leaves_the_language_model_alone(
 def test_the_verdicts_logits_are_held_to_the_evidence(teacher: Teacher, learner: PromptLearner) -> None:
     slots, images = torch.rand(2, SLOTS), torch.rand(2, IMAGE_WIDTH)
     dialogues = teacher.dialogues([GOOD, BAD], np.random.default_rng(1))
-    _, difference = teacher.score(learner, "a cap", dialogues, slots, images)
+    lesson = Lesson("a cap", dialogues, slots, images)
+    _, difference = teacher.score(learner, lesson)
     for miss, loss in ((0.0, 0.0), (0.5, 0.125), (3.0, 2.5)):  # smooth L1
-        losses = teacher.learn(learner, "a cap", dialogues, slots, images, difference + miss)
+        losses = teacher.learn(learner, lesson, difference + miss)
         assert losses.evidence.item() == pytest.approx(loss, abs=1e-3)

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
 
 from edge.bundle import Bundle  # noqa: E402
-from edge.vision.facts import PLACES  # noqa: E402
+from edge.facts import PLACES  # noqa: E402
 from models.maps import ANOMALOUS_PARTS, GOOD_PARTS, SHOTS, Maps, _is_seen, judged_maps  # noqa: E402
 from models.training_engine import TrainingEngine  # noqa: E402
 from tests.models.judged import bright_maps, silent  # noqa: E402

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
 
-from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES  # noqa: E402
+from edge.facts import COUNTS, PLACES, SHAPES, SIZES  # noqa: E402
 from models.prompt_learner import BASE_ROWS, PROMPT_ROWS, TURN_ROWS, PromptLearner  # noqa: E402
 from models.reader import SLOTS  # noqa: E402
 from models.word_rows import start_from_words  # noqa: E402

@@ -8,18 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
 
-from edge.vision.facts import PLACES  # noqa: E402
+from edge.facts import PLACES, SURENESS, sureness_of  # noqa: E402
+from models.constants import CLEAREST, MAP_SIDE  # noqa: E402
 from models.prompt_learner import PromptLearner  # noqa: E402
 from models.reader import (  # noqa: E402
-    CLEAREST,
-    MAP_SIDE,
     SLOTS,
     Reader,
     Readings,
     extent,
     plain_evidence,
     slots,
-    sureness_index,
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -131,7 +129,7 @@ def test_the_groups_of_slots_stand_where_the_words_are_put() -> None:
     [(0.0, 0), (0.99, 0), (-0.99, 0), (1.0, 1), (-1.0, 1), (2.49, 1), (2.5, 2), (-2.5, 2), (8.0, 2)],
 )
 def test_sureness_is_the_distance_to_the_boundary_on_either_side(evidence: float, word: int) -> None:
-    assert sureness_index(evidence) == word
+    assert sureness_of(evidence) == SURENESS[word]
     sure = slots(readings_of(evidence))[0, 4:7]
     assert sure.sum().item() == pytest.approx(1, abs=1e-5)
 

@@ -14,7 +14,7 @@ from edge.inspection import Verdict  # noqa: E402
 from edge.language import LanguageModel, Limits, Runner, prompt_for  # noqa: E402
 from edge.language.context import Context  # noqa: E402
 from models.descriptions import DESCRIPTIONS  # noqa: E402
-from models.dialogue import Teacher  # noqa: E402
+from models.dialogue import Lesson, Teacher  # noqa: E402
 from models.llm import FrozenLlama  # noqa: E402
 from models.packing import Dialogue, Turn  # noqa: E402
 from models.prompt_learner import PromptLearner  # noqa: E402
@@ -41,9 +41,8 @@ def test_a_few_steps_lower_the_loss(frozen_llama: FrozenLlama, llama_cpp: Contex
     optimizer = torch.optim.Adam(learner.parameters(), lr=0.013)
     losses = []
     for _ in range(5):
-        cost = teacher.learn(
-            learner, DESCRIPTIONS[1], first, slots(readings), torch.zeros(2, 384), readings.evidence
-        )
+        lesson = Lesson(DESCRIPTIONS[1], first, slots(readings), torch.zeros(2, 384))
+        cost = teacher.learn(learner, lesson, readings.evidence)
         losses.append(cost.words.item())
         optimizer.zero_grad()
         cost.total.backward()
@@ -75,7 +74,8 @@ def test_torch_and_llama_cpp_agree_on_the_verdicts_of_500_parts(
             read = slots(joined([part.readings for part in parts]))
             noise = torch.from_numpy(rng.standard_normal((AT_ONCE, learner.image.in_features)))
             images = torch.nn.functional.normalize(noise.float(), dim=1)
-            _, difference = teacher.score(learner, description, [opening] * AT_ONCE, read, images)
+            lesson = Lesson(description, [opening] * AT_ONCE, read, images)
+            _, difference = teacher.score(learner, lesson)
             in_torch += difference.tolist()
             for rows in learner.part_rows(read, images).numpy():
                 reading = runner.judge(prompt_for(description), rows)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
 
+from edge.facts import COUNTS, PLACES, SHAPES, SIZES, SURENESS, sureness_of  # noqa: E402
 from edge.language.sentences import KINDS, QUESTIONS, exchange, first_answer  # noqa: E402
-from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES, SURENESS  # noqa: E402
-from models.reader import CLEAREST, slots, sureness_index  # noqa: E402
+from models.constants import CLEAREST  # noqa: E402
+from models.reader import slots  # noqa: E402
 from models.slot_sampling import facts_read, imagined_parts, joined  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -35,7 +36,7 @@ def test_facts_follow_from_the_slots_that_the_language_model_sees(seed: int) -> 
     for part in imagined_parts(4, np.random.default_rng(seed)):
         facts, read = part.facts, slots(part.readings)[0]
         assert (read[0] > read[1]) == facts.anomalous == (part.evidence > 0)
-        assert facts.sureness == SURENESS[sureness_index(part.evidence)]
+        assert facts.sureness == sureness_of(part.evidence)
         if not facts.anomalous:
             continue
         assert facts.count == COUNTS[int(read[7:10].argmax())]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 
 from edge.bundle import Bundle
-from edge.cameras import Frame, read_image
-from edge.station.deciding import opened_decider
-from edge.station.opening import open_judge
+from edge.cameras import read_image
+from edge.commands._image_files import file_frame
+from edge.station.conversation import opened_conversation
 from edge.station.product import Product
 from edge.vision.openvino import OpenVinoEngine
 
 QUESTIONS = ("Where is the anomaly?", "What kind of defect is it?", "What should the operator do?")
-
-_PATIENCE_S = 60.0
 
 
 def dialogue_about(bundle: Bundle, product: Product, image: Path) -> Iterator[tuple[str, str]]:
@@ -29,14 +26,10 @@ def dialogue_about(bundle: Bundle, product: Product, image: Path) -> Iterator[tu
     """
     engine = OpenVinoEngine(bundle)
     try:
-        with opened_decider(bundle, description=product.description, timeout_s=_PATIENCE_S) as decider:
-            judge = open_judge(engine, bundle, product, decider=decider)
-            frame = Frame(read_image(image), image.stem, "file", datetime.now(timezone.utc), 1)
-            dialogue = judge.judge(frame).dialogue
-            if decider is None or dialogue is None:
-                return
-            yield "", decider.sentence(dialogue)
+        frame = file_frame(image, read_image(image))
+        with opened_conversation(engine, bundle, product, frame) as conversation:
+            yield "", conversation.inspection.words
             for question in QUESTIONS:
-                yield question, decider.worker.ask(dialogue, question, timeout_s=_PATIENCE_S).strip()
+                yield question, conversation.ask(question)
     finally:
         engine.close()

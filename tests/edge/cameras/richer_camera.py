@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
-from edge.cameras.aravis import load_library
+from edge.cameras.aravis_library import load_library
 
 _REGISTER = """
 <IntReg Name="{name}Register"><Address>{address:#x}</Address><Length>4</Length><AccessMode>RW</AccessMode>

@@ -16,10 +16,10 @@ from edge.evaluation.dataset import find_categories
 from edge.evaluation.dialogue import _place_to_ask_about, _with_known_truth, interview_parts
 from edge.evaluation.dialogue_report import dialogue_json
 from edge.evaluation.interviews import Agreement, Answer, CategoryInterviews, DialogueResult, Interview
+from edge.evaluation.reading import opened_runner
+from edge.facts import PLACES, facts_of_mask
 from edge.inspection import Verdict
-from edge.language.in_process import opened_runner
 from edge.language.sentences import KINDS, QUESTIONS
-from edge.vision.facts import PLACES, facts_of_mask
 from edge.vision.openvino import OpenVinoEngine
 from tests.edge.evaluation.conftest import write_plates
 

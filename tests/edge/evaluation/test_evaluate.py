@@ -11,7 +11,7 @@ import pytest
 from edge.errors import DatasetError, FrameError, ProductError
 from edge.evaluation.dataset import find_categories
 from edge.evaluation.evaluate import Plan, evaluate
-from edge.language.in_process import opened_runner
+from edge.evaluation.reading import opened_runner
 from edge.vision.openvino import OpenVinoEngine
 from tests.edge.evaluation.conftest import write_plates
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.facts import COUNTS, PLACES, SHAPES, SIZES, SURENESS, PartFacts
 from edge.language.sentences import KINDS, QUESTIONS, exchange, first_answer, is_right, level_of
 from edge.language.truth import said_among
-from edge.vision.facts import COUNTS, PLACES, SHAPES, SIZES, SURENESS, PartFacts
 
 
 @st.composite

@@ -17,7 +17,7 @@ from edge.language.context import Context
 from tests.edge.language.conftest import LIMITS
 from tests.edge.language.models import CHATML, Embeddings
 
-llama_cpp = pytest.importorskip("llama_cpp")
+llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: make setup")
 
 QUESTIONS = (
     "What is the capital of France?",

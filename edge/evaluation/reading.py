@@ -1,4 +1,4 @@
-"""The language model in this very process: for commands that ask it about one part after the other.
+"""The language model in this very process, which evaluation asks about one part after the other.
 
 A station asks its worker instead. The numbers and the words are the same.
 """
@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from edge.errors import BundleError
-from edge.language.bundled import bundled_model
-from edge.language.model import Limits, Prompt, Reading
-from edge.language.runner import Runner
+from edge.language import Prompt, Reading, Runner, bundled_model
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
@@ -20,14 +18,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened_runner(bundle: Bundle, limits: Limits | None = None) -> Iterator[Runner]:
+def opened_runner(bundle: Bundle) -> Iterator[Runner]:
     """The bundle's language model, closed at the end.
 
     Raises:
         BundleError: the bundle has no language half.
         LanguageError: llama.cpp is missing.
     """
-    with Runner(bundled_model(bundle), limits) as runner:
+    with Runner(bundled_model(bundle)) as runner:
         yield runner
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.vision.location import CELLS, cell_of_point
+from edge.location import CELLS, cell_of_point
 
 Mask = npt.NDArray[np.uint8]
 

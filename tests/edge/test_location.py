@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.vision.location import CELLS, cell_of_point, cell_of_words, words_of_cell
+from edge.location import CELLS, cell_of_point, cell_of_words, words_of_cell
 
 
 @pytest.mark.parametrize(

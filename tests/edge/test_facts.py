@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.vision.facts import (
+from edge.facts import (
     PLACES,
     STREAK_ELONGATION,
     SURENESS,

@@ -1,0 +1,68 @@
+"""Talking about one part: the station's own inspection of it first, then questions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from edge.errors import LanguageError
+from edge.language import LanguageWorker, Limits
+from edge.station.deciding import opened_decider
+from edge.station.opening import open_judge
+
+if TYPE_CHECKING:
+    from edge.bundle import Bundle
+    from edge.cameras import Frame
+    from edge.inspection import Inspection
+    from edge.station.product import Product
+    from edge.vision.engine import Engine
+
+# No line waits here, and the machine may be busy.
+_PATIENCE_S = 60.0
+# A conversation with a person may become longer than what a station says of a part.
+_LIMITS = Limits(context_tokens=2048, dialogues=1)
+
+
+class Conversation:
+    """One part, inspected, and what is said about it. Nothing that is said changes the inspection.
+
+    Attributes:
+        inspection: of the part, with the model's sentence as its words.
+    """
+
+    def __init__(self, inspection: Inspection, worker: LanguageWorker, dialogue: int) -> None:
+        self.inspection = inspection
+        self._worker = worker
+        self._dialogue = dialogue
+
+    def ask(self, question: str) -> str:
+        """The model's answer, in the light of what was said before.
+
+        Raises:
+            LanguageError: the question is empty, the dialogue is full, or there is no answer in time.
+        """
+        return self._worker.ask(self._dialogue, question, timeout_s=_PATIENCE_S).strip()
+
+
+@contextmanager
+def opened_conversation(
+    engine: Engine, bundle: Bundle, product: Product, frame: Frame
+) -> Iterator[Conversation]:
+    """Inspects a part by the language model's verdict and opens a conversation about it.
+
+    Raises:
+        ProductError: another bundle learned the product, or its memory cannot be read.
+        BundleError: the bundle has no language half.
+        LanguageError: llama.cpp is missing, or the part has no verdict.
+    """
+    with opened_decider(
+        bundle, description=product.description, limits=_LIMITS, timeout_s=_PATIENCE_S
+    ) as decider:
+        judged = open_judge(engine, bundle, product, decider=decider).judge(frame)
+        if decider is None or judged.dialogue is None:
+            raise LanguageError(f"{frame.part_id} cannot be talked about: {judged.inspection.error}")
+        words = decider.worker.answer(judged.dialogue, timeout_s=_PATIENCE_S).strip()
+        inspection = dataclasses.replace(judged.inspection, words=words)
+        yield Conversation(inspection, decider.worker, judged.dialogue)

@@ -1,0 +1,29 @@
+"""Writing the contact sheets that people look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+def write_sheet(out: Path, sheet: npt.NDArray[np.uint8]) -> None:
+    """Writes a PNG, whole or not at all, and says so.
+
+    Args:
+        out: the file.
+        sheet: uint8 (H, W, 3).
+
+    Raises:
+        click.ClickException: the file cannot be written.
+    """
+    part = out.with_name(out.name + ".part")
+    try:
+        part.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
+        part.replace(out)
+    except OSError as error:
+        raise click.ClickException(f"Cannot write {out}: {error.strerror}.") from error
+    click.echo(f"{out}: {sheet.shape[1]}x{sheet.shape[0]} pixels")
