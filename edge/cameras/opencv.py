@@ -24,7 +24,8 @@ from edge.errors import CameraError
 if TYPE_CHECKING:
     import cv2
 
-_OPEN_TIMEOUT_MS = 3000
+# A stream can be opened only once a key image came, which cameras send every few seconds.
+_OPEN_TIMEOUT_MS = 8000
 _READ_TIMEOUT_MS = 2000
 
 
@@ -52,7 +53,9 @@ def _connect_rtsp(settings: RtspSettings, report: Report) -> StreamSession:
         cv2.CAP_FFMPEG,
         [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_TIMEOUT_MS],
     )
-    if not capture.isOpened():
+    # FFmpeg calls a stream open whose images it has not seen within the time: it knows no size then.
+    if not (capture.isOpened() and capture.get(cv2.CAP_PROP_FRAME_WIDTH)):
+        capture.release()
         raise CameraAwayError(
             f"{settings.url} cannot be opened.", "Check address, path, user and password, and that it is on."
         )

@@ -27,17 +27,17 @@ def camera_with(**settings: Any) -> LiveCamera:
 
 
 def take(camera: LiveCamera, count: int) -> list[Frame]:
-    """So many frames, good and bad, each within ten seconds."""
+    """So many frames, good and bad, each within twenty seconds."""
     frames = []
     for _ in range(count):
-        frame = camera.read(timeout_s=10)
+        frame = camera.read(timeout_s=20)
         assert frame is not None, camera.status
         frames.append(frame)
     return frames
 
 
 def read_until(camera: LiveCamera, condition: Callable[[Frame | None], bool]) -> Frame | None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while not condition(frame := camera.read(timeout_s=0.1)):
         assert time.monotonic() < deadline, camera.status
     return frame
