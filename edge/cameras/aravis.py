@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Callable, Sequence
 from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint, c_uint64, c_void_p
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from edge.cameras.aravis_library import (
     call,
     load_library,
     plain,
+    reference_count,
     text,
 )
 
@@ -44,6 +46,8 @@ class Device:
     model: str
     serial: str
 
+
+_MOST_HELD_S = 5.0
 
 _searching = threading.Lock()  # the library's list of devices is one for the process
 
@@ -219,6 +223,7 @@ class ArvCamera:
         self._handler = plain(
             "g_signal_connect_data", self._device, b"control-lost", self._callback, None, None, 0
         )
+        self._references = reference_count(self._device)
         check_always = 1
         plain("arv_camera_set_range_check_policy", self._pointer, check_always)
 
@@ -323,4 +328,15 @@ class ArvCamera:
     def close(self) -> None:
         """Give control back; takes seconds when the camera does not answer any more."""
         plain("g_signal_handler_disconnect", self._device, self._handler)
+        self._await_other_threads()
         plain("g_object_unref", self._pointer)
+
+    def _await_other_threads(self) -> None:
+        """The library's heartbeat thread holds the device while it says that control was lost.
+
+        Were its hold the last one, that thread would end the device and with it itself, which GLib answers
+        by ending the process.
+        """
+        deadline = time.monotonic() + _MOST_HELD_S
+        while reference_count(self._device) > self._references and time.monotonic() < deadline:
+            time.sleep(0.005)

@@ -73,6 +73,12 @@ class _GError(ctypes.Structure):
     _fields_ = (("domain", c_uint), ("code", c_int), ("message", c_char_p))
 
 
+class _GObject(ctypes.Structure):
+    """How every GObject begins; the layout is part of GLib's binary interface."""
+
+    _fields_ = (("type", c_void_p), ("references", c_uint))
+
+
 DEVICE_FIELDS = ("id", "physical_id", "address", "vendor", "model", "serial_nbr")
 
 ControlLost = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
@@ -184,6 +190,11 @@ def load_library() -> ctypes.CDLL:
 
 def plain(name: str, *arguments: Any) -> Any:
     return getattr(load_library(), name)(*arguments)
+
+
+def reference_count(pointer: int) -> int:
+    """How many hold a GObject."""
+    return int(_GObject.from_address(pointer).references)
 
 
 def call(name: str, *arguments: Any) -> Any:

@@ -10,6 +10,7 @@ import json
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class GigEClient:
 
     def __init__(self, **settings: Any) -> None:
         self._settings = json.dumps({"kind": "gige", **settings})
+        self._log = tempfile.TemporaryFile("w+")
         self.start()
 
     def start(self) -> None:
@@ -56,7 +58,7 @@ class GigEClient:
             [sys.executable, "-m", __name__, self._settings],
             cwd=Path(__file__).parents[3],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._log,
             text=True,
         )
         threading.Thread(target=self._listen, args=(self._process, self._lines), daemon=True).start()
@@ -68,7 +70,15 @@ class GigEClient:
 
     def next(self, timeout_s: float) -> Report:
         """The next frame's report; kept in ``reports``."""
-        report = Report(**json.loads(self._lines.get(timeout=timeout_s)))
+        try:
+            report = Report(**json.loads(self._lines.get(timeout=timeout_s)))
+        except queue.Empty:
+            self._log.seek(0)
+            ended = self._process.poll()
+            raise AssertionError(
+                f"no frame for {timeout_s:g} s; the program {'runs' if ended is None else f'ended with {ended}'} "
+                f"and said:\n{self._log.read()}"
+            ) from None
         self.reports.append(report)
         return report
 

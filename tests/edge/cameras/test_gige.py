@@ -365,6 +365,41 @@ def test_a_camera_that_a_crash_left_acquiring_sends_to_the_next_station(network:
         assert camera.status.losses == 0
 
 
+_CLOSE_WHILE_LOSS_IS_TOLD = f"""
+import sys, threading, time
+from edge.cameras.aravis import ArvCamera
+
+told = threading.Event()
+def tell():
+    told.set()
+    time.sleep(0.5)
+
+camera = ArvCamera("{ADDRESSES[0]}", tell)
+print("open", flush=True)
+assert told.wait(15)
+camera.close()
+time.sleep(1)
+"""
+
+
+def test_a_camera_that_is_closed_while_its_loss_is_told_takes_the_program_not_with_it(
+    network: GigENetwork,
+) -> None:
+    fake = network.camera()
+    program = subprocess.Popen(
+        [sys.executable, "-c", _CLOSE_WHILE_LOSS_IS_TOLD],
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stdout is not None
+    assert program.stdout.readline() == "open\n"
+    fake.power_off()
+    _, complaint = program.communicate(timeout=30)
+    assert program.returncode == 0, complaint
+
+
 @pytest.mark.parametrize("ending", ["terminate", "kill"])
 def test_a_camera_that_another_program_controls_is_waited_for_even_when_that_one_crashes(
     network: GigENetwork, ending: str
