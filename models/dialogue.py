@@ -28,15 +28,7 @@ _TURN: Tokens = [-1 - row for row in range(TURN_ROWS)]
 
 _GENERAL, _OVERRIDE = 0.08, 0.04
 # What is harder to learn is asked more often.
-_WEIGHTS = {
-    "count": 1.5,
-    "sureness": 1.5,
-    "shape": 1.5,
-    "acceptable": 1.5,
-    "action": 1.5,
-    "at_place": 2.0,
-    "half": 2.5,
-}
+_WEIGHTS = {"count": 1.5, "sureness": 1.5, "shape": 1.5, "action": 1.5, "at_place": 6.0}
 _SHARES = [_WEIGHTS.get(kind, 1.0) for kind in KINDS]
 _SHARES = [weight / sum(_SHARES) for weight in _SHARES]
 _EVIDENCE_WEIGHT = 0.05
@@ -129,7 +121,7 @@ class Teacher:
         right = (said == batch.targets) | ~asked
         rows = []
         for b, dialogue in enumerate(lesson.dialogues):
-            end = PART_ROWS + _length(dialogue.first)
+            end = batch.trunk
             spans = [right[b, :end].all()]
             for branch in dialogue.branches:
                 start, end = end, end + sum(_length(turn) for turn in branch)
@@ -139,13 +131,26 @@ class Teacher:
 
     def _read(self, learner: PromptLearner, lesson: Lesson) -> tuple[Batch, torch.Tensor]:
         batch = pack(lesson.dialogues, PART_ROWS)
+        trunk = batch.trunk
         base = self.llm.extended(self.prefix(lesson.description), learner.base_rows())
-        embeddings = self.llm.embed(batch.tokens.clamp(min=0))
-        of_turn = learner.turn_rows()[(-1 - batch.tokens).clamp(min=0)]
-        embeddings = torch.where((batch.tokens < 0)[..., None], of_turn, embeddings)
+        positions = batch.positions + len(base)
+        words = self.llm.embed(batch.tokens.clamp(min=0))
         rows = learner.part_rows(lesson.slots, lesson.images)
-        embeddings = torch.cat([rows, embeddings[:, PART_ROWS:]], dim=1)
-        return batch, self.llm(embeddings, batch.positions + len(base), batch.mask, base)
+        # The trunk by itself: where its rows are not being learned, no gradient is worked out for it.
+        first, behind = self.llm.read_on(
+            torch.cat([rows, words[:, PART_ROWS:trunk]], dim=1),
+            positions[:, :trunk],
+            batch.mask[:, :trunk, :trunk],
+            base,
+        )
+        if trunk == batch.tokens.shape[1]:
+            return batch, first
+        turn = learner.turn_rows(lesson.slots)
+        row = (-1 - batch.tokens[:, trunk:]).clamp(min=0)
+        of_turn = turn.gather(1, row[..., None].expand(-1, -1, turn.shape[2]))
+        branches = torch.where((batch.tokens[:, trunk:] < 0)[..., None], of_turn, words[:, trunk:])
+        rest = self.llm(branches, positions[:, trunk:], batch.mask[:, trunk:], behind)
+        return batch, torch.cat([first, rest], dim=1)
 
     def _difference(self, batch: Batch, hidden: torch.Tensor) -> torch.Tensor:
         deciding = hidden[torch.arange(len(hidden)), batch.verdict_at]

@@ -21,8 +21,8 @@ from models.slot_sampling import facts_read, imagined_parts, joined
 
 Progress = Callable[[str, int, int], None]
 
-_BATCH = 8
-_REAL = 4  # Of a batch's parts, once there is a reader and maps to read.
+_BATCH = 6
+_REAL = 3  # Of a batch's parts, once there is a reader and maps to read.
 _WARM_UP = 20
 _SAVED_EVERY = 20
 
@@ -52,7 +52,7 @@ class Course:
 
     def learned(self, learner: PromptLearner) -> list[torch.nn.Parameter]:
         """The parameters that change."""
-        return [learner.turn] if self.only_turns else list(learner.parameters())
+        return list(learner.turn.parameters()) if self.only_turns else list(learner.parameters())
 
 
 @dataclass(frozen=True, eq=False, slots=True)

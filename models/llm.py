@@ -24,7 +24,8 @@ class Prefix:
     """What every position sees of the words before: keys and values.
 
     Attributes:
-        keys, values: of each layer, (key_heads, P, head_width); keys are rotated to positions 0 to P-1.
+        keys, values: of each layer, (key_heads, P, head_width), or (B, key_heads, P, head_width) where
+            each dialogue of a batch has its own; keys are rotated to their positions.
     """
 
     keys: tuple[Tensor, ...]
@@ -32,7 +33,7 @@ class Prefix:
 
     def __len__(self) -> int:
         """P, which is the first position after it."""
-        return self.keys[0].shape[1]
+        return self.keys[0].shape[-2]
 
 
 class FrozenLlama(torch.nn.Module):
@@ -98,8 +99,18 @@ class FrozenLlama(torch.nn.Module):
         Returns:
             float32 (B, T, width), for :meth:`logits`.
         """
-        hidden, _, _ = self._read(embeddings, positions, mask, prefix)
-        return hidden
+        return self.read_on(embeddings, positions, mask, prefix)[0]
+
+    def read_on(
+        self, embeddings: Tensor, positions: Tensor, mask: Tensor, prefix: Prefix | None = None
+    ) -> tuple[Tensor, Prefix]:
+        """As :meth:`forward`, and the prefix with these rows behind it, for rows that come after them.
+
+        ``mask`` may begin with columns for the last rows of the prefix: (B, T, n + T); the rows of the
+        prefix before them are seen by all.
+        """
+        hidden, keys, values = self._read(embeddings, positions, mask, prefix)
+        return hidden, Prefix(tuple(keys), tuple(values))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """What each of the chosen rows expects next: (..., width) to float32 (..., vocabulary).
@@ -116,7 +127,8 @@ class FrozenLlama(torch.nn.Module):
         angles = positions[..., None, None] * self.wavenumbers
         cos, sin = angles.cos().to(self.dtype), angles.sin().to(self.dtype)
         if prefix is not None:
-            mask = F.pad(mask, (len(prefix), 0), value=True)
+            told = mask.shape[2] - mask.shape[1]
+            mask = F.pad(mask, (len(prefix) - told, 0), value=True)
         bias = torch.zeros(mask.shape, dtype=self.dtype).masked_fill_(~mask, -torch.inf)[:, None]
         hidden, keys, values = embeddings.float(), [], []
         for number, layer in enumerate(self.layers):

@@ -95,7 +95,7 @@ def judged_maps(
             encoded = engine.encode(part.image)
             output = engine.match(encoded, memory.arrays)
             mean = encoded.features.mean(0)
-            row = _facts_row(part.mask)
+            row = facts_row(facts_of_mask(part.mask))
             row |= {
                 "maps": output.map / memory.boundary,
                 "scores": np.float32(output.score / memory.boundary),
@@ -108,8 +108,8 @@ def judged_maps(
             for name, value in row.items():
                 rows[name].append(value)
         if number % 10 == 9 or number == len(products) - 1:
-            _stacked(rows).save(save)
-    return _stacked(rows)
+            stacked(rows).save(save)
+    return stacked(rows)
 
 
 def _parts_of(product: Product, rng: np.random.Generator) -> list[Part]:
@@ -126,8 +126,8 @@ def _is_seen(shown: npt.NDArray[np.float32], mask: Mask) -> bool:
     return bool(near[row, column] > 0 and shown.max() >= _SEEN_FROM)
 
 
-def _facts_row(mask: Mask) -> dict[str, object]:
-    facts = facts_of_mask(mask)
+def facts_row(facts: PartFacts) -> dict[str, object]:
+    """Facts as the columns of :class:`Maps`; a good part's say nothing."""
     if not facts.anomalous:
         facts = PartFacts(COUNTS[0], PLACES[0], frozenset(), SIZES[0], SHAPES[0])
     return {
@@ -139,7 +139,8 @@ def _facts_row(mask: Mask) -> dict[str, object]:
     }
 
 
-def _stacked(rows: dict[str, list[object]]) -> Maps:
+def stacked(rows: dict[str, list[object]]) -> Maps:
+    """Columns, as lists of rows, as one."""
     types = {field.name: str(field.type) for field in fields(Maps)}
     return Maps(
         **{

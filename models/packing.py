@@ -39,6 +39,7 @@ class Batch:
             stands: -1 for the first of them, -2 for the second, …
         positions: (B, T) int64, counted from the end of the prefix.
         mask: (B, T, T) bool, what each position sees of the others.
+        trunk: where the branches begin: the first so many positions are the parts' rows and first turns.
         targets: (B, T) int64: the token that the position must be followed by, -1 for none.
         verdict_at: (B,) the position whose logits decide.
     """
@@ -46,6 +47,7 @@ class Batch:
     tokens: torch.Tensor
     positions: torch.Tensor
     mask: torch.Tensor
+    trunk: int
     targets: torch.Tensor
     verdict_at: torch.Tensor
 
@@ -57,40 +59,46 @@ def pack(dialogues: Sequence[Dialogue], rows: int) -> Batch:
         dialogues: of the batch's parts.
         rows: part rows that stand before each first turn.
     """
-    laid = [_laid_out(dialogue, rows) for dialogue in dialogues]
+    trunk = rows + max(len(dialogue.first.question + dialogue.first.answer) - 1 for dialogue in dialogues)
+    laid = [_laid_out(dialogue, rows, trunk) for dialogue in dialogues]
     longest = max(len(tokens) for tokens, *_ in laid)
     count = len(laid)
     tokens = torch.zeros(count, longest, dtype=torch.int64)
     positions = torch.zeros(count, longest, dtype=torch.int64)
     targets = torch.full((count, longest), -1, dtype=torch.int64)
     mask = torch.eye(longest, dtype=torch.bool).repeat(count, 1, 1)
-    for b, (ids, places, wanted, branch_starts) in enumerate(laid):
+    for b, (ids, places, wanted, spoken, branch_starts) in enumerate(laid):
         length = len(ids)
         tokens[b, :length] = torch.tensor(ids)
         positions[b, :length] = torch.tensor(places)
         targets[b, :length] = torch.tensor(wanted)
-        trunk = branch_starts[0]
         causal = torch.ones(length, length, dtype=torch.bool).tril()
-        for start, end in zip(branch_starts, [*branch_starts[1:], length], strict=True):
-            causal[start:end, trunk:start] = False
+        starts = [spoken, *branch_starts]
+        for start, end in zip(starts, [*branch_starts, length], strict=True):
+            causal[start:end, spoken:start] = False
+        causal[spoken:trunk, spoken:trunk] = torch.eye(trunk - spoken, dtype=torch.bool)
+        causal[spoken:trunk, :spoken] = False
         mask[b, :length, :length] = causal
     verdict_at = torch.tensor([rows + len(dialogue.first.question) - 1 for dialogue in dialogues])
-    return Batch(tokens, positions, mask, targets, verdict_at)
+    return Batch(tokens, positions, mask, trunk, targets, verdict_at)
 
 
-def _laid_out(dialogue: Dialogue, rows: int) -> tuple[Tokens, Tokens, Tokens, list[int]]:
+def _laid_out(dialogue: Dialogue, rows: int, trunk: int) -> tuple[Tokens, Tokens, Tokens, int, list[int]]:
+    """Tokens, positions, targets, the length of this trunk, and where its branches start."""
     ids: Tokens = [0] * rows
     wanted: Tokens = [-1] * rows
     _append(dialogue.first, ids, wanted)
-    places = list(range(len(ids)))
-    trunk = len(ids)
+    spoken = len(ids)
+    ids += [0] * (trunk - spoken)
+    wanted += [-1] * (trunk - spoken)
+    places = list(range(trunk))
     starts = []
     for branch in dialogue.branches:
         starts.append(len(ids))
         for turn in branch:
             _append(turn, ids, wanted)
-        places += range(trunk, trunk + len(ids) - starts[-1])
-    return ids, places, wanted, starts or [trunk]
+        places += range(spoken, spoken + len(ids) - starts[-1])
+    return ids, places, wanted, spoken, starts
 
 
 def _append(turn: Turn, ids: Tokens, wanted: Tokens) -> None:

@@ -2,7 +2,8 @@
 
 Base embeddings are learned and the same for all parts; prompt embeddings follow the part's slots; one
 more comes from the image's own embedding (AnomalyGPT, sections 3.4 and 3.5). Turn embeddings, which the
-paper has not, end every further question: they see it and the part, and the answer begins beside them.
+paper has not, end every further question: the same slots once more, laid out as a sheet of facts that
+answers are read from.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from models.reader import SLOTS
 
 BASE_ROWS = 12
 PROMPT_ROWS = 9
-TURN_ROWS = 6
+TURN_ROWS = 28
 
 
 class PromptLearner(nn.Module):
@@ -33,12 +34,12 @@ class PromptLearner(nn.Module):
         super().__init__()
         self.width = width
         self.base = nn.Parameter(torch.randn(BASE_ROWS, width))
-        self.turn = nn.Parameter(0.5 * torch.randn(TURN_ROWS, width))
         self.prompt = nn.Linear(SLOTS, PROMPT_ROWS * width)
+        self.turn = nn.Linear(SLOTS, TURN_ROWS * width)
         self.image = nn.Linear(image_width, width)
-        nn.init.normal_(self.prompt.weight, std=0.5)
-        nn.init.normal_(self.prompt.bias, std=0.5)
-        nn.init.normal_(self.image.weight, std=0.5)
+        for linear in (self.prompt, self.turn, self.image):
+            nn.init.normal_(linear.weight, std=0.5)
+            nn.init.normal_(linear.bias, std=0.5)
         nn.init.zeros_(self.image.bias)
         self.register_buffer("scale", torch.tensor(scale))
 
@@ -46,9 +47,13 @@ class PromptLearner(nn.Module):
         """(12, width): they follow the prompt's fixed beginning and belong to it."""
         return self.base * self.scale
 
-    def turn_rows(self) -> torch.Tensor:
-        """(6, width): they stand at the end of every further question."""
-        return self.turn * self.scale
+    def turn_rows(self, slots: torch.Tensor) -> torch.Tensor:
+        """(B, 28, width): they stand at the end of every further question.
+
+        Args:
+            slots: (B, 33) from :func:`models.reader.slots`.
+        """
+        return self.turn(slots).view(len(slots), TURN_ROWS, self.width) * self.scale
 
     def part_rows(self, slots: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
         """(B, 10, width): the image's row and nine prompt rows.

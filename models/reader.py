@@ -53,7 +53,7 @@ class Readings:
 
 
 class Reader(nn.Module):
-    """About 0.2 M parameters."""
+    """About 0.05 M parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,11 +64,13 @@ class Reader(nn.Module):
             nn.ReLU(),
             nn.Conv2d(32, 32, 3, stride=2, padding=1),
             nn.ReLU(),
+            nn.Conv2d(32, 32, 3, stride=2, padding=1),
+            nn.ReLU(),
             nn.Flatten(),
-            nn.Linear(32 * 36, 96),
+            nn.Linear(32 * 9, 64),
             nn.ReLU(),
         )
-        self.details = nn.Linear(96 + 2, len(COUNTS) + len(SIZES) + len(SHAPES) + len(PLACES))
+        self.details = nn.Linear(64 + 2, len(COUNTS) + len(SIZES) + len(SHAPES) + len(PLACES))
         self.focus = nn.Parameter(torch.tensor(8.0))
 
     def forward(self, maps: torch.Tensor, scores: torch.Tensor) -> Readings:
@@ -78,7 +80,9 @@ class Reader(nn.Module):
             maps: (B, 48, 48) float32, on the product's scale with the verdict's boundary at 1.
             scores: (B,), the image's score on that scale.
         """
+        # What stands out does so against the rest of the part, however far all of it is from its references.
         positive = maps.clamp(min=0)
+        positive = (positive - positive.mean(dim=(1, 2), keepdim=True)).clamp(min=0)
         peak = positive.amax(dim=(1, 2)).clamp(min=LEAST_PEAK)
         shown = torch.stack([torch.log1p(positive), positive / peak[:, None, None]], dim=1)
         hidden = self.trunk(shown)

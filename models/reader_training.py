@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,16 +37,22 @@ class Figures:
     shape: float | None
 
 
-def train_reader(reader: Reader, maps: Maps, steps: int, seed: int, progress: Progress) -> list[float]:
-    """Trains the reader in place; the loss of each step."""
+def train_reader(
+    reader: Reader, lessons: Sequence[Maps], steps: int, seed: int, progress: Progress
+) -> list[float]:
+    """Trains the reader in place, each step on maps of every lesson alike; the loss of each step."""
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     losses = []
     for step in range(steps):
         progress("training the reader", step, steps)
-        batch = _varied(maps.of(_chosen(len(maps.scores), rng)), rng)
-        loss = reader_loss(reader(_tensor(batch.maps), _tensor(batch.scores)), batch)
+        loss = torch.zeros(())
+        for maps in lessons:
+            batch = _varied(maps.of(_chosen(len(maps.scores), rng)), rng)
+            loss = loss + reader_loss(reader(_tensor(batch.maps), _tensor(batch.scores)), batch) / len(
+                lessons
+            )
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

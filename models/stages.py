@@ -22,6 +22,7 @@ from models.dialogue import Lesson, Teacher
 from models.dialogue_training import Course, Reads, train_dialogue
 from models.folder_products import folder_products
 from models.general_answers import own_answers
+from models.imagined_maps import imagined_maps
 from models.llm import FrozenLlama
 from models.maps import Maps, judged_maps
 from models.products import training_products
@@ -93,10 +94,12 @@ class Training:
         judged_maps(products, engine, plan.seed, self._progress, self._run.file("maps.npz"))
 
     def reader(self) -> None:
-        """Learns to read maps; takes a minute, so it is learned anew each time."""
+        """Learns to read maps; takes minutes, so it is learned anew each time."""
         reader = Reader()
         maps, validation = self._maps("maps.npz"), self._maps("validation.npz")
-        losses = train_reader(reader, maps, self._plan.reader_steps, self._plan.seed, self._progress)
+        imagined = imagined_maps(self._plan.imagined_maps, maps, np.random.default_rng(self._plan.seed + 3))
+        lessons = [lesson for lesson in (maps, imagined) if len(lesson.scores)]
+        losses = train_reader(reader, lessons, self._plan.reader_steps, self._plan.seed, self._progress)
         figures = reader_figures(reader, validation)
         self._run.save_curve("reader", losses)
         self._run.save_tensors("reader.safetensors", reader.state_dict())

@@ -29,7 +29,7 @@ class Plan:
     Attributes:
         decoder_products, decoder_steps: of the text decoder.
         products, validation_products: that are enrolled for maps; validation shares no image with training.
-        reader_steps: of the reader.
+        imagined_maps, reader_steps: of the reader, which learns from imagined maps beside the judged ones.
         dialogue_steps, rate: of the dialogue.
         turn_steps: of the rows that end a question, all else being learned.
         seed: of everything.
@@ -40,9 +40,10 @@ class Plan:
     decoder_steps: int = 260
     products: int = 40
     validation_products: int = 10
-    reader_steps: int = 300
+    imagined_maps: int = 20_000
+    reader_steps: int = 1500
     dialogue_steps: int = 560
-    turn_steps: int = 160
+    turn_steps: int = 780
     rate: float = 0.015
     seed: int = 1
     threads: int | None = None
@@ -62,6 +63,7 @@ class Plan:
 @click.option("--decoder-products", default=Plan.decoder_products, show_default=True)
 @click.option("--decoder-steps", default=Plan.decoder_steps, show_default=True)
 @click.option("--validation-products", default=Plan.validation_products, show_default=True)
+@click.option("--imagined-maps", default=Plan.imagined_maps, show_default=True)
 @click.option("--reader-steps", default=Plan.reader_steps, show_default=True)
 @click.option("--dialogue-steps", default=Plan.dialogue_steps, show_default=True)
 @click.option("--turn-steps", default=Plan.turn_steps, show_default=True)

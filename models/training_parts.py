@@ -66,7 +66,11 @@ def anomalous_part(product: Product, number: int, rng: np.random.Generator) -> P
     for _ in range(wanted):
         try:
             defect = simulate(
-                image, rng, donors=donors, size=_between(_SIZES, rng), contrast=_between(_CONTRASTS, rng)
+                image,
+                rng,
+                donors=donors,
+                size=log_uniform(_SIZES, rng),
+                contrast=log_uniform(_CONTRASTS, rng),
             )
         except FrameError:
             continue  # An evenly coloured image takes not every kind.
@@ -75,7 +79,7 @@ def anomalous_part(product: Product, number: int, rng: np.random.Generator) -> P
     return Part(image, mask)
 
 
-def _between(limits: tuple[float, float], rng: np.random.Generator) -> float:
+def log_uniform(limits: tuple[float, float], rng: np.random.Generator) -> float:
     """Drawn on a logarithmic scale."""
     low, high = limits
     return float(low * (high / low) ** rng.random())

@@ -134,5 +134,9 @@ def _unwritable(path: Path, reason: str) -> EdgeError:
 
 
 def _cells(figures: Figures, names: Sequence[str]) -> list[str]:
-    values = [getattr(figures, name) for name in names]
-    return ["–" if value is None else f"{100 * value:.1f}" for value in values]
+    return [percent(getattr(figures, name)) for name in names]
+
+
+def percent(fraction: float | None) -> str:
+    """A figure in a table's cell, in per cent; a dash where there is none."""
+    return "–" if fraction is None else f"{100 * fraction:.1f}"

@@ -34,7 +34,7 @@ def bundled_model(bundle: Bundle) -> LanguageModel:
         embedding_width=language.embedding_width,
         embedding_scale=language.embedding_scale,
         base_rows=_rows(bundle, language.base_rows),
-        turn_rows=_rows(bundle, language.turn_rows),
+        part_rows=language.part_rows,
     )
 
 

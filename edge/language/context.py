@@ -111,15 +111,19 @@ class Context:
         Raises:
             LanguageError: wrong width, numbers that are not finite, no room, or llama.cpp fails.
         """
+        self.check_rows(rows)
+        scaled = np.ascontiguousarray(rows, dtype=np.float32) * self._scale
+        self._feed(sequence, scaled, wants_logits=False)
+
+    def check_rows(self, rows: Rows) -> None:
+        """Raises LanguageError where rows are of another width or hold numbers that are not finite."""
         if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] != self.width:
             raise LanguageError(
                 f"Embedding rows have shape {rows.shape}, expected (rows, {self.width}).",
                 "The vision graph and the language model are of different bundles.",
             )
-        scaled = np.ascontiguousarray(rows, dtype=np.float32) * self._scale
-        if not np.isfinite(scaled).all():
+        if not np.isfinite(rows).all():
             raise LanguageError("Embedding rows hold numbers that are not finite.")
-        self._feed(sequence, scaled, wants_logits=False)
 
     def copy(self, source: int, target: int) -> None:
         """Makes ``target`` hold what ``source`` holds, and nothing else."""

@@ -26,7 +26,8 @@ class LanguageModel:
             row that stands in the place of a token needs that factor; 1 for Llama.
         base_rows: float32 (rows, width), the learned rows that follow every prompt's fixed beginning;
             None where there are none.
-        turn_rows: float32 (rows, width), the learned rows at the end of every further question; likewise.
+        part_rows: how many of a part's rows are read with the part; the others end every further question.
+            None where all are read with it.
     """
 
     gguf: Path
@@ -35,7 +36,7 @@ class LanguageModel:
     embedding_width: int
     embedding_scale: float = 1.0
     base_rows: npt.NDArray[np.float32] | None = None
-    turn_rows: npt.NDArray[np.float32] | None = None
+    part_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,16 @@ _PREFIX = 0
 
 @dataclass(slots=True)
 class _Dialogue:
-    """One part's sequence, and the token that its answer starts with until that is written."""
+    """A part's sequence.
+
+    Attributes:
+        turn_rows: its rows that end every further question; there may be none.
+        first_token: that its answer starts with, until that is written.
+    """
 
     sequence: int
     prompt: Prompt
+    turn_rows: Rows
     first_token: int | None
 
 
@@ -57,7 +63,7 @@ class Runner:
         limits = limits or Limits()
         self._context = Context(model, limits, sequences=1 + limits.dialogues)
         self._base_rows = model.base_rows
-        self._turn_rows = model.turn_rows
+        self._part_rows = model.part_rows
         self._free = list(range(limits.dialogues, 0, -1))
         self._dialogues: OrderedDict[int, _Dialogue] = OrderedDict()
         self._prefix: Prompt | None = None
@@ -74,17 +80,19 @@ class Runner:
 
         Args:
             prompt: the words around the rows.
-            rows: float32 (rows, width), what the prompt learner gave for this part.
+            rows: float32 (rows, width), what the prompt learner gave for this part: those that are read
+                now, and those that end every further question.
 
         Raises:
             LanguageError: the rows do not fit or are not finite, or the prompt does not fit.
         """
+        self._context.check_rows(rows)
         yes, no = self._verdict_tokens(prompt)
         self._hold_prefix(prompt)
         sequence = self._take_sequence()
         try:
             self._context.copy(_PREFIX, sequence)
-            self._context.feed_rows(sequence, rows)
+            self._context.feed_rows(sequence, rows[: self._part_rows])
             logits = self._context.feed_tokens(sequence, self._context.tokens(prompt.after, markup=True))
         except LanguageError:
             self._give_back(sequence)
@@ -92,7 +100,9 @@ class Runner:
         number = _new_number()
         reading = _reading(number, logits, yes, no)
         first_token = yes if reading.verdict is Verdict.NG else no
-        self._dialogues[number] = _Dialogue(sequence, prompt, first_token)
+        # A copy: the vision graph writes the next part's rows where these lie.
+        turn_rows = rows[len(rows) if self._part_rows is None else self._part_rows :].copy()
+        self._dialogues[number] = _Dialogue(sequence, prompt, turn_rows, first_token)
         return reading
 
     def answer(self, dialogue: int, most_tokens: int = 64) -> Iterator[str]:
@@ -121,14 +131,13 @@ class Runner:
         state = self._state(dialogue)
         if state.first_token is not None:
             yield from ("" for _ in self.answer(dialogue))
-        tokens, sequence = self._context.tokens, self._state(dialogue).sequence
+        tokens, sequence, turn_rows = self._context.tokens, state.sequence, state.turn_rows
         asked = [*tokens(state.prompt.turn_before, markup=True), *tokens(question)]
         answering = tokens(state.prompt.turn_after, markup=True)
-        learned = 0 if self._turn_rows is None else len(self._turn_rows)
-        self._context.require_room(sequence, len(asked) + learned + len(answering))
+        self._context.require_room(sequence, len(asked) + len(turn_rows) + len(answering))
         self._context.feed_tokens(sequence, asked)
-        if self._turn_rows is not None:
-            self._context.feed_rows(sequence, self._turn_rows)
+        if len(turn_rows):
+            self._context.feed_rows(sequence, turn_rows)
         logits = self._context.feed_tokens(sequence, answering)
         yield from self._write(dialogue, int(logits.argmax()), most_tokens)
 

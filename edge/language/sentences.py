@@ -239,8 +239,8 @@ def _action(facts: PartFacts, _: str) -> tuple[str, Truth]:
 def _at_place(facts: PartFacts, place: str) -> tuple[str, Truth]:
     truth = _whether(place in facts.places)
     if place in facts.places:
-        return f"Yes, there is a defect at the {place}.", truth
-    return f"No, there is no defect at the {place}.", truth
+        return f"At the {place}: yes, there is a defect.", truth
+    return f"At the {place}: no, there is no defect.", truth
 
 
 def _half(facts: PartFacts, _: str) -> tuple[str, Truth]:

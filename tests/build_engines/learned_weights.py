@@ -40,9 +40,9 @@ def random_tensors(taps: int, width: int, seed: int = 0) -> dict[str, Array]:
             layer(name.removesuffix(".weight"), *shipped[name].shape)
     tensors["reader.focus"] = np.array(8, np.float32)
     layer("learner.prompt", PROMPT_ROWS * LANGUAGE_WIDTH, SLOTS)
+    layer("learner.turn", TURN_ROWS * LANGUAGE_WIDTH, SLOTS)
     layer("learner.image", LANGUAGE_WIDTH, width)
     tensors["learner.base"] = rng.normal(0, 1, (BASE_ROWS, LANGUAGE_WIDTH)).astype(np.float32)
-    tensors["learner.turn"] = rng.normal(0, 1, (TURN_ROWS, LANGUAGE_WIDTH)).astype(np.float32)
     tensors["learner.scale"] = np.array(0.1, np.float32)
     return tensors
 

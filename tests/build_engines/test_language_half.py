@@ -13,7 +13,13 @@ from build_engines.presets import LanguagePreset
 from edge.bundle import BundleFile, Language, Manifest
 from edge.errors import LanguageError, SourceError
 from edge.fetch import sha256_of
-from tests.build_engines.learned_weights import COMMITTED, LANGUAGE_WIDTH, random_tensors, write_learned
+from tests.build_engines.learned_weights import (
+    COMMITTED,
+    LANGUAGE_WIDTH,
+    PROMPT_ROWS,
+    random_tensors,
+    write_learned,
+)
 
 Q4_0 = REQUANTIZED["Q4_0"]
 
@@ -56,13 +62,12 @@ def test_it_is_the_gguf_and_the_learned_rows_on_the_scale_of_its_tokens(tmp_path
     except LanguageError as error:
         pytest.skip(str(error))
     tensors = random_tensors(2, 16)
-    for file, name in ((language.base_rows, "learner.base"), (language.turn_rows, "learner.turn")):
-        rows = np.load(folder / file, allow_pickle=False)
-        assert rows.dtype == np.float32
-        np.testing.assert_allclose(rows, tensors[name] * tensors["learner.scale"], rtol=1e-6)
+    rows = np.load(folder / language.base_rows, allow_pickle=False)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows, tensors["learner.base"] * tensors["learner.scale"], rtol=1e-6)
+    assert language.part_rows == 1 + PROMPT_ROWS
     assert sha256_of(folder / language.gguf) == Q4_0
-    files = {language.gguf, language.base_rows, language.turn_rows}
-    assert {path.name for path in folder.iterdir()} == files
+    assert {path.name for path in folder.iterdir()} == {language.gguf, language.base_rows}
     assert (language.architecture, language.embedding_width) == ("llama", LANGUAGE_WIDTH)
     assert language.trained["data"] == "free images"
 
@@ -96,12 +101,12 @@ def manifest(gguf_sha256: str | None, trained: dict[str, str]) -> Manifest:
     language = Language(
         gguf="m.gguf",
         base_rows="b.npy",
-        turn_rows="t.npy",
+        part_rows=10,
         architecture="llama",
         embedding_width=16,
         trained=trained,
     )
-    files = {name: BundleFile(sha256=gguf_sha256 or Q4_0, bytes=1) for name in ("m.gguf", "b.npy", "t.npy")}
+    files = {name: BundleFile(sha256=gguf_sha256 or Q4_0, bytes=1) for name in ("m.gguf", "b.npy")}
     return Manifest.model_validate(
         {
             "name": "small",

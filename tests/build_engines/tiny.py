@@ -6,6 +6,7 @@ Resize of the positions), under the exporter's names: what the project's own wri
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 import models
 from build_engines.draft import draft
 from build_engines.export import FP32_FILE, GRAPHS, export_bundle, read_weights, save_onnx, vision_graph
-from build_engines.learned import Learned, read_learned
+from build_engines.learned import Array, Learned, read_learned
 from build_engines.presets import Preset, load_preset
 from edge.bundle import Bundle, Encoder, Manifest, Parity, Precision
 from edge.fetch import sha256_of
@@ -88,11 +89,15 @@ def tiny_learned_bundle(folder: Path, learned: Learned) -> Bundle:
     return _taken_as_measured(draft(folder / "bundle", preset, encoder, {"fp32": GRAPHS["fp32"]}))
 
 
-def speaking_bundle(folder: Path) -> Bundle:
+def speaking_bundle(folder: Path, decoder: Mapping[str, Array] | None = None) -> Bundle:
     """The tiny encoder's bundle with the shipped language half: reader, prompt learner and GGUF.
 
     What the prompt learner would make of the image's own embedding is left out: the tiny encoder's is
     another. All else stands on the map alone.
+
+    Args:
+        folder: for the bundle.
+        decoder: the tensors of a text decoder for the tiny encoder; none without it.
 
     Raises:
         LanguageError, SourceError: llama.cpp or the GGUF is missing.
@@ -103,6 +108,7 @@ def speaking_bundle(folder: Path) -> Bundle:
     folder.mkdir(parents=True, exist_ok=True)
     shipped = read_learned(Path(models.__file__).parent / "weights" / "dinov2-s.safetensors")
     tensors = {name: each for name, each in shipped.tensors.items() if not name.startswith("decoder.")}
+    tensors |= decoder or {}
     tensors["learner.image.weight"] = np.zeros((len(tensors["learner.image.bias"]), WIDTH), np.float32)
     weights = folder / "speaking.safetensors"
     save_file(tensors, weights, dict(shipped.about))

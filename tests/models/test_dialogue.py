@@ -116,7 +116,7 @@ def greedy(teacher: Teacher, learner: PromptLearner, turns: list[Turn], count: i
         batch = pack([dialogue], PART_ROWS)
         base = teacher.llm.extended(teacher.prefix("a cap"), learner.base_rows())
         rows = learner.part_rows(torch.ones(1, SLOTS), torch.ones(1, IMAGE_WIDTH))
-        words, turn = batch.tokens, learner.turn_rows()
+        words, turn = batch.tokens, learner.turn_rows(torch.ones(1, SLOTS))[0]
         embedded = [teacher.llm.embed(t) if t >= 0 else turn[-1 - t] for t in words[0, PART_ROWS:]]
         embeddings = torch.cat([rows[0], torch.stack(embedded)])[None]
         hidden = teacher.llm(embeddings, batch.positions + len(base), batch.mask, base)

@@ -34,7 +34,7 @@ def test_a_part_has_the_images_row_and_nine_prompt_rows(learner: PromptLearner) 
     rows = learner.part_rows(torch.zeros(3, SLOTS), torch.zeros(3, IMAGE_WIDTH))
     assert rows.shape == (3, 1 + PROMPT_ROWS, WIDTH)
     assert learner.base_rows().shape == (BASE_ROWS, WIDTH)
-    assert learner.turn_rows().shape == (TURN_ROWS, WIDTH)
+    assert learner.turn_rows(torch.zeros(3, SLOTS)).shape == (3, TURN_ROWS, WIDTH)
 
 
 def test_the_first_row_is_the_images_and_the_others_are_the_slots(learner: PromptLearner) -> None:
@@ -80,6 +80,25 @@ def test_a_row_begins_as_the_word_for_what_its_slot_means(
         nothing = learner.part_rows(torch.zeros(1, SLOTS), torch.zeros(1, IMAGE_WIDTH))
         said = learner.part_rows(torch.eye(SLOTS)[slot : slot + 1], torch.zeros(1, IMAGE_WIDTH)) - nothing
     assert torch.cosine_similarity(said[0, 1 + row], embed(f" {word}"), dim=0) > 0.98
+
+
+def test_the_sheet_of_a_further_question_begins_as_words_for_the_facts(learner: PromptLearner) -> None:
+    start_from_words(learner, embed)
+    here, bad = 19 + PLACES.index("top left"), 0
+    with torch.no_grad():
+        nothing = learner.turn_rows(torch.zeros(1, SLOTS))[0]
+        says = learner.turn_rows(torch.eye(SLOTS))[:, :] - nothing
+    sheet = len(nothing) - 2 * len(PLACES)
+
+    def alike(row: torch.Tensor, *words: str) -> float:
+        return float(torch.cosine_similarity(row, sum(embed(f" {word}") for word in words), dim=0))
+
+    assert alike(says[bad, 0], "yes") > 0.98 and alike(says[1, 0], "no") > 0.98
+    assert alike(says[8, 1], "two") > 0.98
+    assert alike(says[10 + PLACES.index("bottom"), 3], "lower") > 0.98
+    # Each place is followed by whether it is damaged: what says "no" until its slot turns it to "yes".
+    assert alike(nothing[sheet], "top left") > 0.98 and alike(nothing[sheet + 1], "no") > 0.98
+    assert alike(nothing[sheet + 1] + says[here, sheet + 1], "yes") > 0.98
 
 
 def test_base_rows_begin_as_words_too(learner: PromptLearner) -> None:

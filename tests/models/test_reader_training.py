@@ -72,7 +72,7 @@ def test_training_lowers_the_loss_and_places_are_read_on_maps_never_seen() -> No
     torch.manual_seed(0)
     maps, held_out = (bright_maps(80, seed) for seed in (0, 1))
     reader = Reader()
-    losses = train_reader(reader, maps, 40, seed=0, progress=silent)
+    losses = train_reader(reader, [maps], 40, seed=0, progress=silent)
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
     figures = reader_figures(reader, held_out)
     assert figures.balanced > 0.9 and figures.place == 1.0
@@ -92,7 +92,7 @@ def test_the_same_seed_learns_the_same() -> None:
     for _ in range(2):
         torch.manual_seed(0)
         reader = Reader()
-        train_reader(reader, bright_maps(30), 3, seed=4, progress=silent)
+        train_reader(reader, [bright_maps(30)], 3, seed=4, progress=silent)
         readers.append(reader)
     maps = torch.from_numpy(bright_maps(4).maps)
     first, again = (slots(reader(maps, torch.ones(4))) for reader in readers)

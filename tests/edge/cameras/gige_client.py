@@ -48,7 +48,7 @@ class GigEClient:
 
     def __init__(self, **settings: Any) -> None:
         self._settings = json.dumps({"kind": "gige", **settings})
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the program
         self.start()
 
     def start(self) -> None:
@@ -74,11 +74,8 @@ class GigEClient:
             report = Report(**json.loads(self._lines.get(timeout=timeout_s)))
         except queue.Empty:
             self._log.seek(0)
-            ended = self._process.poll()
-            raise AssertionError(
-                f"no frame for {timeout_s:g} s; the program {'runs' if ended is None else f'ended with {ended}'} "
-                f"and said:\n{self._log.read()}"
-            ) from None
+            how = f"no frame for {timeout_s:g} s; the program's exit code: {self._process.poll()}"
+            raise AssertionError(f"{how}; it said:\n{self._log.read()}") from None
         self.reports.append(report)
         return report
 

@@ -16,15 +16,14 @@ from edge.language import bundled_model
 ROWS = np.random.default_rng(0).normal(0, 0.1, (12, 576))
 
 
-def talking(folder: Path, **rows: np.ndarray | bytes) -> Bundle:
-    """A bundle with a language half; ``rows`` replace its base or turn rows, or their file's bytes."""
+def talking(folder: Path, rows: np.ndarray | bytes) -> Bundle:
+    """A bundle with a language half with these base rows, or these bytes in the place of their file."""
     folder.mkdir()
     (folder / "model.gguf").write_bytes(b"GGUF, says the manifest")
-    for name, content in ({"base": ROWS, "turn": ROWS[:6]} | rows).items():
-        if isinstance(content, bytes):
-            (folder / f"{name}.npy").write_bytes(content)
-        else:
-            np.save(folder / f"{name}.npy", content, allow_pickle=content.dtype == object)
+    if isinstance(rows, bytes):
+        (folder / "base.npy").write_bytes(rows)
+    else:
+        np.save(folder / "base.npy", rows, allow_pickle=rows.dtype == object)
     manifest = {
         "name": "small",
         "encoder": {
@@ -39,7 +38,7 @@ def talking(folder: Path, **rows: np.ndarray | bytes) -> Bundle:
         "language": {
             "gguf": "model.gguf",
             "base_rows": "base.npy",
-            "turn_rows": "turn.npy",
+            "part_rows": 10,
             "architecture": "gemma3",
             "embedding_width": 576,
             "embedding_scale": 24,
@@ -56,14 +55,14 @@ def talking(folder: Path, **rows: np.ndarray | bytes) -> Bundle:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 def test_the_model_is_what_the_manifest_names_and_its_rows_are_read(tmp_path: Path, dtype: str) -> None:
-    bundle = talking(tmp_path / "bundle", base=ROWS.astype(dtype), turn=ROWS[:6].astype(dtype))
+    bundle = talking(tmp_path / "bundle", ROWS.astype(dtype))
     model = bundled_model(bundle)
     assert model.gguf == bundle.path / "model.gguf"
     assert model.sha256 == sha256_of(model.gguf)
     assert (model.architecture, model.embedding_width, model.embedding_scale) == ("gemma3", 576, 24)
-    for found, expected in ((model.base_rows, ROWS), (model.turn_rows, ROWS[:6])):
-        assert found is not None and found.dtype == np.float32
-        np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert model.part_rows == 10
+    assert model.base_rows is not None and model.base_rows.dtype == np.float32
+    np.testing.assert_allclose(model.base_rows, ROWS, atol=1e-3)
 
 
 def test_a_bundle_that_only_sees_is_refused_with_what_to_do(tiny_bundle: Bundle) -> None:
@@ -73,7 +72,6 @@ def test_a_bundle_that_only_sees_is_refused_with_what_to_do(tiny_bundle: Bundle)
     assert "python -m build_engines build dinov2-s" in caught.value.remedy
 
 
-@pytest.mark.parametrize("name", ["base", "turn"])
 @pytest.mark.parametrize(
     "rows",
     [
@@ -82,8 +80,8 @@ def test_a_bundle_that_only_sees_is_refused_with_what_to_do(tiny_bundle: Bundle)
         np.array([{"a": "pickle"}], dtype=object),  # no pickle is ever loaded
     ],
 )
-def test_rows_that_cannot_be_read_are_named(tmp_path: Path, name: str, rows: np.ndarray | bytes) -> None:
-    bundle = talking(tmp_path / "bundle", **{name: rows})
-    with pytest.raises(BundleError, match=rf"Bundle small: {name}\.npy") as caught:
+def test_rows_that_cannot_be_read_are_named(tmp_path: Path, rows: np.ndarray | bytes) -> None:
+    bundle = talking(tmp_path / "bundle", rows)
+    with pytest.raises(BundleError, match=r"Bundle small: base\.npy") as caught:
         bundled_model(bundle)
     assert "Build the bundle again" in caught.value.remedy

@@ -167,22 +167,36 @@ class TestBaseRows:
 
 
 class TestTurnRows:
-    """The learned rows that end every further question."""
+    """The rows of a part that end every further question about it."""
 
     def test_stand_before_the_answer_to_a_question_and_nowhere_else(
         self, model: LanguageModel, embeddings: Embeddings, runner: Runner, rows: Rows
     ) -> None:
         turn_rows = rows_saying(runner, embeddings, " Answer with the place only.")
-        with Runner(dataclasses.replace(model, turn_rows=turn_rows), LIMITS) as learned:
+        with Runner(dataclasses.replace(model, part_rows=len(rows)), LIMITS) as learned:
             held = []
-            for each in (runner, learned):
-                reading = each.judge(CHATML, rows)
+            for each, given in ((runner, rows), (learned, np.concatenate([rows, turn_rows]))):
+                reading = each.judge(CHATML, given)
                 held.append((numbers(reading), "".join(each.answer(reading.dialogue, 6))))
                 before = each._context.length(each._dialogues[reading.dialogue].sequence)
                 list(each.ask(reading.dialogue, "Where is it?", 1))
                 held.append(each._context.length(each._dialogues[reading.dialogue].sequence) - before)
         assert held[0] == held[2]
         assert held[3] - held[1] == len(turn_rows)
+
+    def test_are_the_parts_own_whatever_is_written_where_they_lay(
+        self, model: LanguageModel, embeddings: Embeddings, runner: Runner, rows: Rows
+    ) -> None:
+        given = np.concatenate([rows, rows_saying(runner, embeddings, " Answer with the place only.")])
+        with Runner(dataclasses.replace(model, part_rows=len(rows)), LIMITS) as learned:
+            said = []
+            for overwritten in (False, True):
+                lent = given.copy()
+                reading = learned.judge(CHATML, lent)
+                if overwritten:
+                    lent[:] = 0
+                said.append("".join(learned.ask(reading.dialogue, "Where is it?", 12)))
+        assert said[0] == said[1]
 
 
 class TestFork:

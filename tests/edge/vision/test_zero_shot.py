@@ -27,7 +27,7 @@ def saying(bundle: Bundle, **trained: str) -> Bundle:
     language = Language(
         gguf="a",
         base_rows="b",
-        turn_rows="c",
+        part_rows=10,
         architecture="llama",
         embedding_width=576,
         trained=trained,
