@@ -73,8 +73,8 @@ def test_every_way_is_held_against_the_same_parts(tmp_path: Path) -> None:
     rows = {row.name: row for row in ablation.rows(categories)}
     engine.close()
     assert tuple(rows) == WAYS
-    assert rows[BOTH].auroc == 1.0 and rows[BOTH].balanced_accuracy == 1.0
-    assert rows["language model, Q4_0"] == Row("language model, Q4_0", 1.0, 1.0, 1.0)
+    for name in (BOTH, "language model, Q4_0", "language model, Q8_0", "language model, F16"):
+        assert rows[name].auroc == 1.0 and (rows[name].balanced_accuracy or 0) > 0.8, name
     # An untrained text decoder, and a language model to which nothing of the map is told, know nothing.
     assert rows[NO_MAP].balanced_accuracy == 0.5
     assert rows[TEXT_ONLY].auroc is not None and rows[ONE_SCALE].auroc == 1.0

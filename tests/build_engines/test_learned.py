@@ -21,6 +21,7 @@ from tests.build_engines.learned_weights import (
     COMMITTED,
     LANGUAGE_WIDTH,
     PROMPT_ROWS,
+    TURN_ROWS,
     random_learned,
     random_tensors,
     write_learned,
@@ -89,7 +90,7 @@ def test_rows_and_text_have_the_shapes_that_are_promised() -> None:
     session, _ = head(random_learned(2, SPEC.width))
     shapes = {port.name: port.shape for port in session.get_outputs()}
     assert shapes["text"] == [PATCHES]
-    assert shapes["rows"] == [1 + PROMPT_ROWS, LANGUAGE_WIDTH]
+    assert shapes["rows"] == [1 + PROMPT_ROWS + TURN_ROWS, LANGUAGE_WIDTH]
     assert shapes["evidence"] == [1]
 
 
