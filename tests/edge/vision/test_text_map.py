@@ -14,7 +14,7 @@ from edge.vision.engine import Encoded
 from edge.vision.enrollment import enroll
 from edge.vision.memory import Memory, as_float32
 from edge.vision.openvino import OpenVinoEngine
-from tests.build_engines.learned_weights import LANGUAGE_WIDTH, PROMPT_ROWS
+from tests.build_engines.learned_weights import LANGUAGE_WIDTH, PROMPT_ROWS, TURN_ROWS
 from tests.build_engines.tiny import PATCH, SIZE, WIDTH, picture
 
 PATCHES = (SIZE // PATCH) ** 2
@@ -57,7 +57,7 @@ def test_it_equals_the_whole_graph_in_onnx_runtime(
         np.testing.assert_allclose(encoded.text, expected["text"], atol=1e-4)
         np.testing.assert_allclose(output.others["rows"], expected["rows"], atol=1e-4)
         np.testing.assert_allclose(output.others["evidence"], expected["evidence"], atol=1e-3)
-        assert output.others["rows"].shape == (1 + PROMPT_ROWS, LANGUAGE_WIDTH)
+        assert output.others["rows"].shape == (1 + PROMPT_ROWS + TURN_ROWS, LANGUAGE_WIDTH)
 
 
 def test_matching_what_was_encoded_is_to_the_bit_what_inspection_computes(
