@@ -12,7 +12,7 @@ from build_engines.language_half import weights_file
 from build_engines.learned import Array, Learned, read_learned
 from build_engines.presets import LanguagePreset
 
-LANGUAGE_WIDTH, BASE_ROWS, PROMPT_ROWS, TURN_ROWS, SLOTS = 16, 12, 9, 6, 33
+LANGUAGE_WIDTH, BASE_ROWS, PROMPT_ROWS, TURN_ROWS, SLOTS = 16, 12, 9, 28, 33
 TEXT_WIDTH = 24
 COMMITTED = LanguagePreset(weights="dinov2-s.safetensors", quantization="Q4_0")
 

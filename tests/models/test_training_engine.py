@@ -63,7 +63,9 @@ class Trained:
         maps = torch.from_numpy(np.asarray(shown / boundary, np.float32))[None]
         readings = self.reader(maps, torch.tensor([score / boundary], dtype=torch.float32))
         image = torch.nn.functional.normalize(torch.from_numpy(features).mean(0, keepdim=True), dim=1)
-        return self.learner.part_rows(slots(readings), image)[0].numpy(), readings.evidence.item()
+        read = slots(readings)
+        rows = torch.cat([self.learner.part_rows(read, image), self.learner.turn_rows(read)], dim=1)
+        return rows[0].numpy(), readings.evidence.item()
 
 
 @pytest.fixture(scope="module")
