@@ -108,7 +108,7 @@ def _one_fewer(references: int) -> float:
     return math.log(references / (references - 1)) / _DIRECTIONS if references > 1 else 0.0
 
 
-def _fewest_mistakes(log_good: Array, log_defects: Array) -> float:
+def _fewest_mistakes(log_good: npt.NDArray[np.float64], log_defects: npt.NDArray[np.float64]) -> float:
     """The raw score at which false alarms and misses, as shares, sum to the least."""
     mean = float(log_good.mean())
     free = max(log_good.size - 1, 0)

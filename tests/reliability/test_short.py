@@ -13,7 +13,7 @@ from tests.reliability.scenarios import SCENARIOS
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
-EVENTS = 600
+EVENTS = 400
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to mount and to make networks")
 
 

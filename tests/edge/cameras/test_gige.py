@@ -185,7 +185,7 @@ def test_no_partial_frame_is_scored_and_the_counters_are_those_of_aravis(
 ) -> None:
     fake = network.camera(lost_per_thousand=lost_per_thousand)
     camera = camera_with(
-        frame_rate_hz=50,
+        frame_rate_hz=100,
         region={"width": side, "height": side},
         packet_size_bytes=1500,
         packet_resend=False,
