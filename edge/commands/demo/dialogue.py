@@ -12,7 +12,7 @@ from edge.station.conversation import opened_conversation
 from edge.station.product import Product
 from edge.vision.openvino import OpenVinoEngine
 
-QUESTIONS = ("Where is the anomaly?", "What kind of defect is it?", "What should the operator do?")
+QUESTIONS = ("Where is it?", "How large is it?", "What should the operator do?")
 
 
 def dialogue_about(bundle: Bundle, product: Product, image: Path) -> Iterator[tuple[str, str]]:

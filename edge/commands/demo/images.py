@@ -57,7 +57,7 @@ def solar_cells(parts: int) -> Source:
     shown = [cell for cell in shuffled if cell not in references][:parts]
     return Source(
         product="solar-cell",
-        description="electroluminescence image of a monocrystalline solar cell",
+        description="a solar cell with thin dark lines",
         references=references,
         parts={cell.stem: cell for cell in shown},
         defective={cell.stem: cells[cell] for cell in shown},
