@@ -5,6 +5,7 @@ Per product, references are enrolled twice: with the text map and without it. Ev
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,7 @@ from edge.cameras import read_image
 from edge.evaluation.dataset import Category
 from edge.evaluation.learning import learn
 from edge.evaluation.metrics import Decisions, auroc, mean_known
-from edge.language import LanguageModel, Runner, bundled_model, prompt_for
+from edge.language import Runner, bundled_model, prompt_for
 from edge.vision.engine import Array, Encoded, Engine, EngineOutput, Image, MemoryArrays
 from edge.vision.inspector import Finding
 
@@ -181,9 +182,13 @@ class Ablation:
             self._progress(f"{category.name}: judging in every way", done, len(category.test))
             image = read_image(part.path)
             encoded = self._engine.encode(image)
-            for way, inspector in inspectors.items():
-                finding = inspector.inspect_encoded(encoded, (image.shape[0], image.shape[1]))
-                product.add(way, finding.score - inspector.memory.boundary, part.defective)
+            findings = {
+                way: inspector.inspect_encoded(encoded, (image.shape[0], image.shape[1]))
+                for way, inspector in inspectors.items()
+            }
+            for way, finding in findings.items():
+                product.add(way, finding.score - inspectors[way].memory.boundary, part.defective)
+            finding = findings[BOTH]
             product.distances.add(finding.score / gain + offset, part.defective)
             for way, runner, rows in self._asked(runners, _rows(finding)):
                 reading = runner.judge(prompt, rows)
@@ -226,22 +231,11 @@ def _runners(bundle: Bundle) -> Iterator[Mapping[str, Runner]]:
     """The language model in every quantization, the one that ships first."""
     shipped = bundled_model(bundle)
     with ExitStack() as stack:
-        models: dict[str, LanguageModel] = {}
-        for name in get_args(Quantization):
-            sha256 = REQUANTIZED[name]
-            models[name] = (
-                shipped
-                if sha256 == shipped.sha256
-                else LanguageModel(
-                    gguf=fetch_smollm2(name),
-                    sha256=sha256,
-                    architecture=shipped.architecture,
-                    embedding_width=shipped.embedding_width,
-                    base_rows=shipped.base_rows,
-                    part_rows=shipped.part_rows,
-                )
-            )
-        yield {name: stack.enter_context(Runner(model)) for name, model in models.items()}
+        runners: dict[str, Runner] = {}
+        for name in sorted(get_args(Quantization), key=lambda name: REQUANTIZED[name] != shipped.sha256):
+            model = dataclasses.replace(shipped, gguf=fetch_smollm2(name), sha256=REQUANTIZED[name])
+            runners[name] = stack.enter_context(Runner(model))
+        yield runners
 
 
 def _mean(name: str, rows: Sequence[Row]) -> Row:

@@ -92,8 +92,8 @@ def main(
     free packages and from what the project renders; DATA adds folders of good parts of one product
     each (only images whose licence lets you). Encoder and language model stay as they are.
 
-    A run that was stopped goes on where it was. On two cores all of it takes about an hour and a
-    half; figures and curves are in the run's folder.
+    A run that was stopped goes on where it was. On two cores all of it takes about two and a half
+    hours; figures and curves are in the run's folder.
 
     \b
     Example:
