@@ -25,9 +25,6 @@ TYPICAL_CONTRAST = 12.0
 # that belief is worth: two references that happen to be alike must not make the boundary tight.
 _BELIEVED_SPREAD = 0.2
 _BELIEF_PARTS = 3
-# In how many directions good parts vary, as believed: the distance to the nearest of n references falls as
-# n^(-1/directions). Leaving one out of four makes parts look 10 % worse than they will, one out of eight 5 %.
-_DIRECTIONS = 3
 # Width, in ln(score), of the kernel that turns simulated defects' scores into a smooth distribution.
 _KERNEL = 0.12
 _STEPS = 241
@@ -80,17 +77,15 @@ class Calibration:
 def calibrate(evidence: Evidence) -> Calibration:
     """The product's scale and boundary from what its references showed.
 
-    With several references each was judged by one fewer than a station has, which is allowed for. The good
-    parts' ln(score) is normal, with the leave-one-out mean and spread, and the boundary makes the fewest
-    mistakes between it and the simulated defects, both kinds of mistake counted alike. One reference shows
-    no spread: the boundary is the geometric middle between what good parts look like and what typical
-    simulated defects look like.
+    With several references the good parts' ln(score) is normal, with the leave-one-out mean and
+    spread, and the boundary makes the fewest mistakes between it and the simulated defects, both
+    kinds of mistake counted alike. One reference shows no spread: the boundary is the geometric
+    middle between what good parts look like and what typical simulated defects look like.
     """
-    fewer = _one_fewer(evidence.leave_one_out.size)
-    log_defects = np.log(_positive(evidence.defects)) - fewer
-    typical_defect = float(np.exp(np.median(np.log(_positive(evidence.typical_defects))) - fewer))
+    log_defects = np.log(_positive(evidence.defects))
+    typical_defect = float(np.exp(np.median(np.log(_positive(evidence.typical_defects)))))
     if evidence.leave_one_out.size:
-        log_good = np.log(_positive(evidence.leave_one_out)) - fewer
+        log_good = np.log(_positive(evidence.leave_one_out))
         offset = float(np.exp(log_good.mean()))
         boundary = _fewest_mistakes(log_good, log_defects)
     else:
@@ -103,12 +98,7 @@ def calibrate(evidence: Evidence) -> Calibration:
     return Calibration(offset=offset, gain=gain, boundary=(boundary - offset) * gain)
 
 
-def _one_fewer(references: int) -> float:
-    """How much ln(score) of what all but one of the references judge lies above what all of them say."""
-    return math.log(references / (references - 1)) / _DIRECTIONS if references > 1 else 0.0
-
-
-def _fewest_mistakes(log_good: npt.NDArray[np.float64], log_defects: npt.NDArray[np.float64]) -> float:
+def _fewest_mistakes(log_good: Array, log_defects: Array) -> float:
     """The raw score at which false alarms and misses, as shares, sum to the least."""
     mean = float(log_good.mean())
     free = max(log_good.size - 1, 0)
