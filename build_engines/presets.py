@@ -28,6 +28,28 @@ class LanguagePreset(BaseModel):
     quantization: Quantization
 
 
+class Architecture(BaseModel):
+    """The encoder's shape: enough to write its graph without its weights.
+
+    Attributes:
+        layers: of the whole encoder, tapped or not.
+        width: of a token.
+        heads: attention heads.
+        patch: side of a patch in pixels.
+        grid: side of the table of positions, in patches.
+        mlp_width: inside a layer's MLP; None for four times the width.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: int = Field(ge=1)
+    width: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    patch: int = Field(ge=1)
+    grid: int = Field(ge=1)
+    mlp_width: int | None = Field(default=None, ge=1)
+
+
 class Preset(BaseModel):
     """One file of ``configs/bundles``.
 
@@ -35,6 +57,7 @@ class Preset(BaseModel):
         name: of the preset and of the bundle that it makes.
         family: the module of ``build_engines.encoders`` that reads the source.
         source: of the weights.
+        architecture: of the encoder; None where it is not told.
         input_size: (H, W) in pixels.
         taps: layers whose patch tokens are the features, 0 for the first.
         allowed_taps: layers that the source leaves fit for that.
@@ -47,6 +70,7 @@ class Preset(BaseModel):
     name: str
     family: str
     source: Source
+    architecture: Architecture | None = None
     input_size: tuple[int, int]
     taps: tuple[int, ...] = Field(min_length=1)
     allowed_taps: tuple[int, ...]

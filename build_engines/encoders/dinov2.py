@@ -16,11 +16,18 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
+from build_engines.encoders import Traits
 from build_engines.vit import Array, LayerWeights, VitWeights
 from edge.errors import SourceError
 
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
+TRAITS = Traits(
+    pixel_mean=(0.485, 0.456, 0.406),  # ImageNet's.
+    pixel_std=(0.229, 0.224, 0.225),
+    epsilon=1e-6,
+    activation="gelu",
+    pre_norm=False,
+    patch_bias=True,
+)
 _HEAD_WIDTH = 64
 
 
@@ -87,10 +94,10 @@ def read_onnx(path: Path, prefix: str = "backbone") -> VitWeights:
         pre_norm=None,
         layers=tuple(layer(number) for number in range(layers)),
         heads=width // _HEAD_WIDTH,
-        activation="gelu",
-        epsilon=1e-6,
-        pixel_mean=_IMAGENET_MEAN,
-        pixel_std=_IMAGENET_STD,
+        activation=TRAITS.activation,
+        epsilon=TRAITS.epsilon,
+        pixel_mean=TRAITS.pixel_mean,
+        pixel_std=TRAITS.pixel_std,
     )
 
 
@@ -122,7 +129,7 @@ def original_taps(
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
     rgb = image[:, :, ::-1].astype(np.float32) / 255
-    pixels = (rgb - np.array(_IMAGENET_MEAN, np.float32)) / np.array(_IMAGENET_STD, np.float32)
+    pixels = (rgb - np.array(TRAITS.pixel_mean, np.float32)) / np.array(TRAITS.pixel_std, np.float32)
     outputs = session.run(names, {entry.name: pixels.transpose(2, 0, 1)[None].astype(np.float32)})
     return [output[0, 1:] for output in outputs]
 
