@@ -26,7 +26,7 @@ def random_vit(preset: Preset, seed: int = 0) -> VitWeights:
         raise ConfigError(f"Preset {preset.name} has no architecture.", "Write it into the preset's file.")
     traits = family_of(preset.family).TRAITS
     rng = np.random.default_rng(seed)
-    width, hidden = shape.width, shape.mlp_width or 4 * shape.width
+    width, hidden = shape.width, shape.mlp_width
 
     def normal(*sides: int, spread: float) -> Array:
         numbers: Array = rng.standard_normal(sides, np.float32) * np.float32(spread)

@@ -152,7 +152,7 @@ def write_encoder(
     tokens = writer.node("Pad", tokens, writer.ints(0, 1, 0, 0, 0, 0))
     tokens = writer.node("Add", tokens, writer.constant("positions", _positions(vit, rows, columns)))
     if vit.pre_norm is not None:
-        tokens = _norm(writer, tokens, vit.pre_norm, vit.epsilon, "pre_norm")
+        tokens = write_norm(writer, tokens, vit.pre_norm, vit.epsilon, "pre_norm")
     outputs: dict[int, str] = {}
     for number, layer in enumerate(vit.layers[: max(taps) + 1]):
         tokens = _layer(writer, tokens, layer, vit, f"layer.{number}")
@@ -175,19 +175,19 @@ def _positions(vit: VitWeights, rows: int, columns: int) -> Array:
 
 
 def _layer(writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWeights, name: str) -> str:
-    normed = _norm(writer, tokens, layer.norm1, vit.epsilon, f"{name}.norm1")
+    normed = write_norm(writer, tokens, layer.norm1, vit.epsilon, f"{name}.norm1")
     attended = _attention(writer, normed, layer, vit, f"{name}.attention")
     tokens = writer.node("Add", tokens, attended, name=f"{name}.add1")
-    normed = _norm(writer, tokens, layer.norm2, vit.epsilon, f"{name}.norm2")
-    hidden = _linear(writer, normed, layer.mlp_in, f"{name}.mlp.in")
+    normed = write_norm(writer, tokens, layer.norm2, vit.epsilon, f"{name}.norm2")
+    hidden = write_linear(writer, normed, layer.mlp_in, f"{name}.mlp.in")
     hidden = _activation(writer, hidden, vit.activation, f"{name}.mlp.activation")
-    hidden = _linear(writer, hidden, layer.mlp_out, f"{name}.mlp.out")
+    hidden = write_linear(writer, hidden, layer.mlp_out, f"{name}.mlp.out")
     return writer.node("Add", tokens, hidden, name=f"{name}.add2")
 
 
 def _attention(writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWeights, name: str) -> str:
     per_head = vit.width // vit.heads
-    qkv = _linear(writer, tokens, layer.qkv, f"{name}.qkv")
+    qkv = write_linear(writer, tokens, layer.qkv, f"{name}.qkv")
     qkv = writer.node("Reshape", qkv, writer.ints(0, 0, 3, vit.heads, per_head))
     qkv = writer.node("Transpose", qkv, perm=[2, 0, 3, 1, 4])
     parts = writer.node("Split", qkv, axis=0, outputs=3, name=f"{name}.split")
@@ -201,16 +201,20 @@ def _attention(writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWe
     mixed = writer.node("MatMul", weights, value, name=f"{name}.mix")
     mixed = writer.node("Transpose", mixed, perm=[0, 2, 1, 3])
     mixed = writer.node("Reshape", mixed, writer.ints(0, 0, vit.width))
-    return _linear(writer, mixed, layer.attention_out, f"{name}.out")
+    return write_linear(writer, mixed, layer.attention_out, f"{name}.out")
 
 
-def _linear(writer: GraphWriter, tokens: str, weights: tuple[Array, Array], name: str) -> str:
+def write_linear(writer: GraphWriter, tokens: str, weights: tuple[Array, Array], name: str) -> str:
+    """Writes a linear layer: (…, in) to (…, out)."""
     matrix, bias = weights
     product = writer.node("MatMul", tokens, writer.constant(f"{name}.weight", matrix), name=f"{name}.matmul")
     return writer.node("Add", product, writer.constant(f"{name}.bias", bias), name=name)
 
 
-def _norm(writer: GraphWriter, tokens: str, weights: tuple[Array, Array], epsilon: float, name: str) -> str:
+def write_norm(
+    writer: GraphWriter, tokens: str, weights: tuple[Array, Array], epsilon: float, name: str
+) -> str:
+    """Writes a layer norm over the last axis."""
     return writer.node(
         "LayerNormalization",
         tokens,

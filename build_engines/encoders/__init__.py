@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
+from build_engines.numpy_vit import Reference
+from build_engines.own_text import OwnText
 from build_engines.vit import VitWeights
 from edge.errors import ConfigError
 
@@ -45,6 +47,21 @@ class Family(Protocol):
 
         Raises:
             SourceError: a file is not what this family reads.
+        """
+
+    def reference(self, files: Mapping[str, Path]) -> Reference:
+        """What the graph is held against: the source's own graph, or its weights computed otherwise."""
+
+    def own_text(self, files: Mapping[str, Path], taps: Sequence[int]) -> OwnText:
+        """How the encoder's own text tower reads its patches.
+
+        Args:
+            files: as above, with the ``tokenizer``.
+            taps: that the graph has.
+
+        Raises:
+            SourceError: a file is not what this family reads.
+            ConfigError: the family has no text tower, or the taps lack the layer that is read.
         """
 
 
