@@ -58,6 +58,14 @@ def test_a_clip_without_a_tensor_is_refused(clip: Files, name: str) -> None:
         family_of("clip").read_weights(files)
 
 
+def test_the_buffers_that_older_checkpoints_hold_are_passed_over(clip: Files) -> None:
+    buffers = {
+        f"{tower}.embeddings.position_ids": np.arange(9)[None] for tower in ("vision_model", "text_model")
+    }
+    files = changed(clip, lambda tensors: tensors.update(buffers))
+    assert len(family_of("clip").read_weights(files).layers) == LAYERS
+
+
 def test_registers_are_not_read_as_if_they_were_not_there(dinov2: Files) -> None:
     name = "embeddings.register_tokens"
     files = changed(dinov2, lambda tensors: tensors.update({name: np.zeros((1, 4, WIDTH), np.float32)}))
