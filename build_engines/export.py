@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import onnx
 
 from build_engines.draft import draft
+from build_engines.encoders import family_of
 from build_engines.head import HeadSpec, Port, write_head
 from build_engines.language_half import weights_file, write_language
 from build_engines.learned import Learned, read_learned
 from build_engines.onnx_writer import UINT8, GraphWriter
-from build_engines.presets import Preset
+from build_engines.own_text import OwnText
+from build_engines.presets import Architecture, Preset
 from build_engines.vit import VitWeights, write_encoder
 from edge.bundle import Bundle, Encoder, Graph, Precision
-from edge.errors import ConfigError
+from edge.errors import ConfigError, SourceError
 
 FP32_FILE, INT8_FILE = "vision.fp32.onnx", "vision.int8.onnx"
 # What int8 leaves in float is computed in bf16 where the CPU has it: it is as near to fp32.
@@ -28,23 +29,46 @@ GRAPHS: dict[Precision, Graph] = {
 }
 
 
-def read_weights(preset: Preset, source: Path) -> VitWeights:
+def read_weights(preset: Preset, files: Mapping[str, Path]) -> VitWeights:
     """The encoder's weights, read by its family's module.
 
+    Args:
+        preset: whose source the files are.
+        files: by their role; see ``fetch_all`` of the source.
+
     Raises:
-        SourceError: the file is not what the family's module reads.
+        SourceError: a file is not what the family's module reads, or the encoder has another shape than the
+            preset tells.
         ConfigError: there is no such family.
     """
-    try:
-        family = importlib.import_module(f"build_engines.encoders.{preset.family}")
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"Preset {preset.name}: there is no encoder family {preset.family!r}.") from error
-    weights: VitWeights = family.read_onnx(source)
+    weights = family_of(preset.family).read_weights(files)
+    found = Architecture.of(weights)
+    if preset.architecture not in (None, found):
+        raise SourceError(
+            f"Preset {preset.name} tells {preset.architecture}; {files['weights'].name} holds {found}.",
+            "Correct the preset's architecture, or its source.",
+        )
     return weights
 
 
+def preset_graph(preset: Preset, files: Mapping[str, Path]) -> tuple[onnx.ModelProto, VitWeights]:
+    """The vision graph of a preset in float32, and the weights that are in it.
+
+    Raises:
+        SourceError: a file is not what it should be.
+        ConfigError: the size or the taps do not fit the encoder.
+    """
+    vit, learned = read_weights(preset, files), learned_of(preset)
+    own = family_of(preset.family).own_text(files, preset.taps) if preset.own_text else None
+    return vision_graph(vit, preset.input_size, preset.taps, learned, own), vit
+
+
 def vision_graph(
-    vit: VitWeights, size: tuple[int, int], taps: tuple[int, ...], learned: Learned | None = None
+    vit: VitWeights,
+    size: tuple[int, int],
+    taps: tuple[int, ...],
+    learned: Learned | None = None,
+    own_text: OwnText | None = None,
 ) -> onnx.ModelProto:
     """The whole vision graph in float32.
 
@@ -53,9 +77,11 @@ def vision_graph(
         size: (H, W) in pixels.
         taps: layers, 0 for the first.
         learned: the text decoder and the prompt learner for these taps, where they were trained.
+        own_text: how the encoder's own text tower reads its patches; what was learned goes first.
 
     Returns:
-        A model with the inputs ``image``, uint8 (1, H, W, 1 or 3), and the head's.
+        A model with the inputs ``image``, uint8 (batch, H, W, 1 or 3), and the head's. The batch is free up
+        to ``features`` and ``text``; the whole graph is for one image.
 
     Raises:
         ConfigError: the size does not fit the patch, or the encoder has no such layer.
@@ -70,8 +96,8 @@ def vision_graph(
         raise ConfigError(f"The encoder has layers 0 to {len(vit.layers) - 1}; the taps are {list(taps)}.")
     writer = GraphWriter()
     outputs = write_encoder(writer, "image", vit, size, taps)
-    head = write_head(writer, outputs, HeadSpec(size, vit.patch, vit.width), learned)
-    image: Port = ("image", UINT8, [1, *size, "channels"])
+    head = write_head(writer, outputs, HeadSpec(size, vit.patch, vit.width), learned, own_text)
+    image: Port = ("image", UINT8, ["batch", *size, "channels"])
     return writer.model("vision", [image, *head.inputs], head.outputs)
 
 
@@ -91,9 +117,9 @@ def export_bundle(
         ConfigError: the size or the taps do not fit the encoder.
         EngineError: int8 cannot be made.
     """
-    vit = read_weights(preset, preset.source.fetch())
+    files = preset.source.fetch_all()
     step("fp32")
-    model = vision_graph(vit, preset.input_size, preset.taps, learned_of(preset))
+    model, vit = preset_graph(preset, files)
     feature_width = _feature_width(model)
     save_onnx(model, folder / FP32_FILE)
     if "int8" in precisions:

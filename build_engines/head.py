@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from build_engines.learned import Learned
 from build_engines.onnx_writer import FLOAT, GraphWriter
+from build_engines.own_text import OwnText, write_own_text
 from build_engines.prompt_head import PromptHead
 from build_engines.text_decoder import unit, write_text_decoder
 from edge.vision.scoring import MAP_RADIUS, MAP_SIGMA, SCORE_RADIUS, SCORE_SIGMA, top_count
@@ -46,38 +47,43 @@ class Head:
 
 
 def write_head(
-    writer: GraphWriter, taps: Sequence[str], spec: HeadSpec, learned: Learned | None = None
+    writer: GraphWriter,
+    taps: Sequence[str],
+    spec: HeadSpec,
+    learned: Learned | None = None,
+    own_text: OwnText | None = None,
 ) -> Head:
     """Writes the head behind the encoder's taps.
 
     Args:
-        taps: patch tokens (1, patches, width) per tap.
+        taps: patch tokens (batch, patches, width) per tap. Up to ``features`` and ``text`` the batch is free;
+            what stands behind them is for one image.
         spec: of the encoder.
-        learned: what training learned for these taps; without it there is no text map and nothing for
-            a language model.
+        learned: what training learned for these taps; without it there is nothing for a language model.
+        own_text: makes the text map where none was learned; with neither there is none.
 
     Returns:
         Inputs ``bank`` (rows, width), the features of good patches, and ``scale`` (2,), the
         product's calibration: a patch's distance that good parts show, and one over how far
-        simulated defects lie above it. With a text decoder ``bank_text`` (rows,): the share of
+        simulated defects lie above it. With a text map ``bank_text`` (rows,): the share of
         *abnormal* that the bank's patches show, and ``text_worth`` (1,): the distance that a whole
         share more than that counts for. With a prompt learner ``boundary`` (1,), the verdict's.
-        Outputs ``features`` (patches, width), ``text`` (patches,), ``map`` (H, W) and ``score`` (1,), both
-        on the product's scale: 0 good, 1 simulated defect; and with a prompt learner ``rows`` and
-        ``evidence``.
+        Outputs ``features`` (batch · patches, width), ``text`` (batch · patches,), ``map`` (H, W) and
+        ``score`` (1,), both on the product's scale: 0 good, 1 simulated defect; and with a prompt
+        learner ``rows`` and ``evidence``.
     """
     patches = spec.grid[0] * spec.grid[1]
     inputs: list[Port] = [("bank", FLOAT, ["rows", spec.width]), ("scale", FLOAT, [2])]
-    outputs: list[Port] = [("features", FLOAT, [patches, spec.width])]
+    outputs: list[Port] = [("features", FLOAT, ["patches", spec.width])]
     features = _features(writer, taps, spec)
     similarity = writer.node("MatMul", features, writer.node("Transpose", "bank", perm=[1, 0]))
     nearest = writer.node("ReduceMax", similarity, axes=[1], keepdims=0)
     distance = writer.node("Sub", writer.constant("head.one", np.array(1, np.float32)), nearest)
-    if learned is not None and learned.has_decoder:
-        text = write_text_decoder(writer, taps, patches, learned)
+    text = _text(writer, taps, learned, own_text)
+    if text is not None:
         distance = writer.node("Add", distance, _told_beyond_match(writer, text, similarity))
         inputs += [("bank_text", FLOAT, ["rows"]), ("text_worth", FLOAT, [1])]
-        outputs.append(("text", FLOAT, [patches]))
+        outputs.append(("text", FLOAT, ["patches"]))
     calibrated = _calibrated(writer, _smoothed(writer, distance, spec))
     blurred = _blurred(writer, calibrated, MAP_SIGMA, MAP_RADIUS)
     enlarged = writer.node(
@@ -103,16 +109,23 @@ def write_head(
 
 
 def _features(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> str:
-    """(patches, width), rows of length 1: the direction in which a patch's taps agree.
+    """(batch · patches, width), rows of length 1: the direction in which a patch's taps agree.
 
     Neighbouring layers differ by what one layer added to the residual stream, so that their mean
     ranks defects as well as their concatenation and is matched at a fraction of the cost.
     """
     units = [unit(writer, tap) for tap in taps]
     total = writer.node("Sum", *units) if len(units) > 1 else units[0]
-    patches = spec.grid[0] * spec.grid[1]
-    shaped = writer.node("Reshape", total, writer.ints(patches, spec.width))
+    shaped = writer.node("Reshape", total, writer.ints(-1, spec.width))
     return unit(writer, shaped, name="features")
+
+
+def _text(
+    writer: GraphWriter, taps: Sequence[str], learned: Learned | None, own_text: OwnText | None
+) -> str | None:
+    if learned is not None and learned.has_decoder:
+        return write_text_decoder(writer, taps, learned)
+    return None if own_text is None else write_own_text(writer, taps, own_text)
 
 
 def _told_beyond_match(writer: GraphWriter, text: str, similarity: str) -> str:

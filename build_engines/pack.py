@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from build_engines.export import FP32_FILE, content_of, learned_of, read_weights, vision_graph
+from build_engines.export import FP32_FILE, content_of, preset_graph
 from build_engines.language_half import is_language_up_to_date
 from build_engines.parity import failures
 from build_engines.presets import Preset
@@ -62,8 +62,7 @@ def is_up_to_date(target: Path, preset: Preset, precisions: Sequence[Precision])
         manifest = Bundle.load(target).manifest
     except BundleError:
         return False  # Damaged, or of another version: made again.
-    vit = read_weights(preset, preset.source.fetch())
-    graph = content_of(vision_graph(vit, preset.input_size, preset.taps, learned_of(preset)))
+    graph = content_of(preset_graph(preset, preset.source.fetch_all())[0])
     same = manifest.files.get(FP32_FILE)
     return (
         same is not None

@@ -1,13 +1,13 @@
 """Proof that every precision is still right: the gate that a bundle passes before it is packed.
 
-fp32 is compared with the source's own graph in another runtime, tap by tap; every other precision
-with fp32. The image AUROC is measured on the same labelled images for all of them.
+fp32 is compared with the source itself, tap by tap: with its own graph in another runtime, or where it
+has none, with its weights computed step by step. Every other precision is compared with fp32. The image
+AUROC is measured on the same labelled images for all of them.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from build_engines.encoders import family_of
 from build_engines.head import uncalibrated_memory
 from build_engines.labelled import LabelledProduct
 from edge.bundle import Bundle, Manifest, Parity, Precision
@@ -32,18 +33,20 @@ PATCH_COSINE_LIMIT: dict[Precision, float] = {"fp32": 0.9999, "bf16": 0.998, "in
 AUROC_LIMIT = 0.005
 """The most that the image AUROC may fall below that of fp32."""
 
-_SOURCE_IMAGES = 3  # The source's own graph is slow, and the comparison is exact to many digits.
+_SOURCE_IMAGES = 3  # The source itself is slow, and the comparison is exact to many digits.
 
 Step = Callable[[str], None]
 """Called with a title when a product or image was measured."""
 
 
-def verify(bundle: Bundle, source: Path, products: Iterable[LabelledProduct], step: Step) -> Manifest:
+def verify(
+    bundle: Bundle, source: Mapping[str, Path], products: Iterable[LabelledProduct], step: Step
+) -> Manifest:
     """Measures every precision of a bundle that this CPU computes.
 
     Args:
         bundle: from ``export``; it must have an fp32 graph.
-        source: the file that the encoder's weights came from.
+        source: the files that the encoder's weights came from, by their role.
         products: labelled images.
         step: told of the progress.
 
@@ -59,7 +62,7 @@ def verify(bundle: Bundle, source: Path, products: Iterable[LabelledProduct], st
     for product in products:
         if taps.images < _SOURCE_IMAGES:
             taps.compare(product.reference)
-            step(f"{product.name}: the source's own graph")
+            step(f"{product.name}: {taps.reference.name}")
         _measure(product, engines, tallies)
         step(product.name)
     for engine in engines.values():
@@ -143,12 +146,11 @@ def _measure(
 
 
 class _TapsParity:
-    """fp32 against the source's own graph in ONNX Runtime: the worst tap's figures."""
+    """fp32 against the source itself, computed otherwise: the worst tap's figures."""
 
-    def __init__(self, bundle: Bundle, source: Path) -> None:
+    def __init__(self, bundle: Bundle, source: Mapping[str, Path]) -> None:
         self._encoder = bundle.manifest.encoder
-        self._source = source
-        self._family = importlib.import_module(f"build_engines.encoders.{self._encoder.family}")
+        self.reference = family_of(self._encoder.family).reference(source)
         self._run = tap_runner(bundle)
         self._by_tap: list[_Tally] = [_Tally() for _ in self._encoder.taps]
         self.images = 0
@@ -156,7 +158,7 @@ class _TapsParity:
     def compare(self, image: Image) -> None:
         buffer = np.zeros((*self._encoder.input_size, 3), np.uint8)
         fit_into(image, buffer)
-        expected = self._family.original_taps(self._source, buffer, self._encoder.taps)
+        expected = self.reference.taps(buffer, self._encoder.taps)
         for tally, ours, theirs in zip(self._by_tap, self._run(buffer), expected, strict=True):
             tally.add(_cosines(ours, theirs))
         self.images += 1
@@ -201,7 +203,7 @@ def _parity(precision: Precision, tallies: dict[Precision, _Tally], taps: _TapsP
     mean, lowest = (taps.mean, taps.lowest) if own else (fmean(tally.cosines), tally.lowest)
     area, area_reference = fmean(tally.aurocs), fmean(reference.aurocs)
     return Parity(
-        against="source in ONNX Runtime" if own else "fp32",
+        against=taps.reference.name if own else "fp32",
         images=taps.images if own else len(tally.cosines),
         patch_cosine_mean=round(mean, 6),
         patch_cosine_min=round(lowest, 6),

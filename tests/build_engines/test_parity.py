@@ -43,7 +43,7 @@ def spoiled(bundle: Bundle, file: str, as_precision: Precision) -> Bundle:
 
 def test_a_right_graph_passes_with_its_figures(tmp_path: Path) -> None:
     steps: list[str] = []
-    manifest = verify(exported(tmp_path), tmp_path / "tiny.onnx", few(), steps.append)
+    manifest = verify(exported(tmp_path), {"weights": tmp_path / "tiny.onnx"}, few(), steps.append)
     parity = manifest.graphs["fp32"].parity
     assert parity is not None
     assert parity.passed
@@ -55,14 +55,14 @@ def test_a_right_graph_passes_with_its_figures(tmp_path: Path) -> None:
 
 def test_a_wrong_weight_in_fp32_is_found(tmp_path: Path) -> None:
     wrong = spoiled(exported(tmp_path), "vision.fp32.onnx", "fp32")
-    manifest = verify(wrong, tmp_path / "tiny.onnx", few(), print)
+    manifest = verify(wrong, {"weights": tmp_path / "tiny.onnx"}, few(), print)
     (failed,) = failures(manifest)
     assert failed.startswith("fp32 against source in ONNX Runtime")
 
 
 def test_another_precision_is_held_against_fp32(tmp_path: Path) -> None:
     wrong = spoiled(exported(tmp_path), "vision.int8.onnx", "int8")
-    manifest = verify(wrong, tmp_path / "tiny.onnx", few(), print)
+    manifest = verify(wrong, {"weights": tmp_path / "tiny.onnx"}, few(), print)
     assert manifest.graphs["fp32"].parity is not None
     assert manifest.graphs["fp32"].parity.passed
     if manifest.graphs["int8"].parity is not None:  # None where this CPU does not compute int8
@@ -78,13 +78,13 @@ def test_without_fp32_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
     made = exported(tmp_path)
     manifest = made.manifest.model_copy(update={"graphs": {"bf16": made.manifest.graphs["fp32"]}})
     with pytest.raises(BundleError, match="no fp32 graph"):
-        verify(Bundle(made.path, manifest), tmp_path / "tiny.onnx", few(), print)
+        verify(Bundle(made.path, manifest), {"weights": tmp_path / "tiny.onnx"}, few(), print)
 
 
 def test_images_of_good_parts_alone_cannot_be_ranked(tmp_path: Path) -> None:
     only_good = LabelledProduct("plain", picture(1), [(picture(2), False)])
     with pytest.raises(EngineError, match="good and defective"):
-        verify(exported(tmp_path), tmp_path / "tiny.onnx", [only_good], print)
+        verify(exported(tmp_path), {"weights": tmp_path / "tiny.onnx"}, [only_good], print)
 
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def tiny_learned_bundle(folder: Path, learned: Learned) -> Bundle:
     """The tiny encoder's bundle with what was learned for its taps in the graph; no language model."""
     folder.mkdir(parents=True, exist_ok=True)
     preset = tiny_preset(folder)
-    vit = read_weights(preset, preset.source.fetch())
+    vit = read_weights(preset, preset.source.fetch_all())
     save_onnx(vision_graph(vit, preset.input_size, preset.taps, learned), folder / "bundle" / FP32_FILE)
     encoder = Encoder(
         family=preset.family,

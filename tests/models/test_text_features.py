@@ -49,7 +49,8 @@ def test_seven_normal_and_five_abnormal_states_in_two_templates(
     committed: tuple[np.ndarray, dict[str, str]],
 ) -> None:
     pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
-    from models.text_features import ABNORMAL_STATES, MEMBERS, NORMAL_STATES, WHEEL, sentences
+    from models.states import ABNORMAL_STATES, NORMAL_STATES, sentences
+    from models.text_features import MEMBERS, WHEEL
 
     _, about = committed
     normal, abnormal = sentences(NORMAL_STATES), sentences(ABNORMAL_STATES)
