@@ -104,6 +104,7 @@ class HubSource(SourceBase):
             with alone_on(part):
                 if not is_here(wanted.path, file.sha256):  # Otherwise another process has just brought it.
                     self._download(file, part)
+                    wanted.path.parent.mkdir(parents=True, exist_ok=True)
                     part.replace(wanted.path)
         check_content(wanted.path)
 

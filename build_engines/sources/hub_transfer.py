@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import Any
+from types import TracebackType
 
 from build_engines.sources.source import STICK_REMEDY, megabytes
 from edge.errors import SourceError
@@ -37,9 +36,11 @@ class HubAddress:
 
     @property
     def url(self) -> str:
-        # Read each time: the library reads the endpoint once, when it is imported.
+        from huggingface_hub import hf_hub_url
+
+        # The library reads the endpoint once, when it is imported.
         endpoint = os.environ.get(ENDPOINT_VARIABLE, "").rstrip("/") or None
-        url: str = _library().hf_hub_url(self.repo, self.name, revision=self.revision, endpoint=endpoint)
+        url: str = hf_hub_url(self.repo, self.name, revision=self.revision, endpoint=endpoint)
         return url
 
 
@@ -57,11 +58,13 @@ def transfer(address: HubAddress, part: Path, size: int, sha256: str, progress: 
         SourceError: the hub cannot be reached, refuses, or has another file there; or the disk is full.
             What came until then stays in ``part``.
     """
-    hub = _library()
-    headers = hub.utils.build_hf_headers(library_name="anomalygpt-edge")
+    from huggingface_hub import get_hf_file_metadata
+    from huggingface_hub.utils import build_hf_headers
+
+    headers = build_hf_headers(library_name="anomalygpt-edge")
     with _explained(address, part, size):
         url = address.url
-        found = hub.get_hf_file_metadata(url, headers=headers, timeout=_ASK_TIMEOUT_S)
+        found = get_hf_file_metadata(url, headers=headers, timeout=_ASK_TIMEOUT_S)
         _refuse_another(address, found.size, found.etag, size, sha256)
         if _bytes_in(part) > size:
             part.unlink()
@@ -75,7 +78,7 @@ def alone_on(part: Path) -> Iterator[None]:
     Raises:
         SourceError: the hub's library is not installed, or the cache cannot be written.
     """
-    _library()
+    _require_library()
     from filelock import FileLock  # The hub's library depends on it.
 
     try:
@@ -104,7 +107,7 @@ def _grow(url: str, headers: dict[str, str], part: Path, size: int, progress: Pr
                     resume_size=before,
                     headers=headers,
                     expected_size=size,
-                    tqdm_class=lambda **about: _Told(progress, about["initial"], size),  # type: ignore[arg-type]
+                    tqdm_class=lambda **about: _Told(progress, about["initial"], size),
                 )
             return
         except HTTPError as error:
@@ -180,8 +183,8 @@ def _explained(address: HubAddress, part: Path, size: int) -> Iterator[None]:
         status = error.response.status_code
         if status in (401, 403):
             raise SourceError(
-                f"The hub refuses {address.name} of {address.repo} (HTTP {status}): the token in use may not "
-                "read it.",
+                f"The hub refuses {address.name} of {address.repo} (HTTP {status}): it wants a token that "
+                "may read it.",
                 _TOKEN_REMEDY,
             ) from error
         raise SourceError(
@@ -215,13 +218,11 @@ def _bytes_in(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _library() -> Any:
+def _require_library() -> None:
     try:
-        import huggingface_hub
+        import huggingface_hub  # noqa: F401 - asked for here, used above
     except ImportError as error:
         raise SourceError(
             "huggingface_hub is not installed, and these weights come from the Hugging Face hub.",
             f"Run: pip install 'anomalygpt-edge[hub]'. {STICK_REMEDY}",
         ) from error
-    library: ModuleType = huggingface_hub
-    return library
