@@ -52,11 +52,11 @@ class FileServer:
     def __init__(self) -> None:
         self.files: dict[str, Served] = {}
         self.asked: list[Asked] = []
-        self.waiting = threading.Event()
-        """Set while it is clear: a GET that was cut keeps its connection open until then."""
-        self.waiting.set()
+        self.goes_on = threading.Event()
+        """While it is clear, a GET that is to be cut keeps its connection open and sends nothing more."""
+        self.goes_on.set()
         handler = type("Handler", (_Handler,), {"files": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._http = _Http(("127.0.0.1", 0), handler)
         self._http.daemon_threads = True
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -69,7 +69,7 @@ class FileServer:
         return [asked.range for asked in self.asked if asked.method == "GET" and asked.path == path]
 
     def close(self) -> None:
-        self.waiting.set()
+        self.goes_on.set()
         self._http.shutdown()
         self._http.server_close()
 
@@ -82,6 +82,11 @@ def file_server() -> Iterator[FileServer]:
         yield server
     finally:
         server.close()
+
+
+class _Http(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is what a test wanted."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -129,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[:cut][at : at + _BLOCK])
         if cut is None:
             return
-        self.files.waiting.wait(30)
+        self.files.goes_on.wait(30)
         if served.resets:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True

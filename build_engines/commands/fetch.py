@@ -52,7 +52,7 @@ def fetch(preset: str, offline: bool, export_to: Path | None, stick: Path | None
     if export_to is not None:
         _export(loaded, preset, export_to)
     elif stick is not None:
-        _bring(loaded, stick)
+        _bring(loaded, preset, stick)
     elif offline or offline_by() is not None:
         _say_what_is_here(loaded, preset)
     else:
@@ -90,12 +90,12 @@ def _export(preset: Preset, named: str, folder: Path) -> None:
     )
 
 
-def _bring(preset: Preset, folder: Path) -> None:
+def _bring(preset: Preset, named: str, folder: Path) -> None:
     files = needed_files(preset)
     brought = bring_from(folder, files)
     for file in files:
         click.echo(f"{file.path} ({_total((file,))}{', was here' if file not in brought else ''})")
-    click.echo(f"Next: python -m build_engines build {preset.name}")
+    click.echo(f"Next: python -m build_engines build {named}")
 
 
 def _total(files: tuple[NeededFile, ...]) -> str:

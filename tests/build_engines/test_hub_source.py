@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +31,7 @@ from tests.file_server import FileServer, Served, file_server
 TOKEN = "hf_" + "secret" * 5
 WEIGHTS_PATH = path_of("model.safetensors")
 JUST_WEIGHTS = {"weights": "model.safetensors"}
+SECOND_BLOCK = "bytes=10485760-"  # The library writes ten megabytes at a time.
 FETCH = """
 import sys
 from build_engines.sources import HubSource
@@ -55,6 +55,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     with file_server() as server:
         publish(server)
         monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
         yield server
 
 
@@ -64,6 +65,27 @@ def refused(source: HubSource) -> str:
     assert TOKEN not in str(caught.value)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+@contextmanager
+def when_the_first_block_came(
+    cache: Path, hub: FileServer, then: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Keeps connections that are to be cut open until ten megabytes are here and ``then`` was called."""
+    hub.goes_on.clear()
+
+    def watch() -> None:
+        while sum(path.stat().st_size for path in parts(cache)) < 10_000_000:
+            time.sleep(0.01)
+        then()
+        hub.goes_on.set()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        watcher.join(60)
 
 
 def parts(cache: Path) -> list[Path]:
@@ -93,48 +115,36 @@ def test_a_manifest_names_each_file_with_commit_hash_and_licence() -> None:
 
 
 @pytest.mark.parametrize("resets", [False, True])  # an orderly end, and a reset connection
-def test_a_download_goes_on_where_the_connection_was_cut(hub: FileServer, resets: bool) -> None:
-    hub.files[WEIGHTS_PATH].cuts, hub.files[WEIGHTS_PATH].resets = [21_000_000], resets
-    assert hub_source(JUST_WEIGHTS).fetch().read_bytes() == WEIGHTS
-    first, second = hub.gets(WEIGHTS_PATH)
-    assert first is None
-    # The library hands over ten megabytes at a time: less than the last of them is fetched twice.
-    assert second == "bytes=20971520-"
+def test_a_download_goes_on_where_the_connection_was_cut(hub: FileServer, cache: Path, resets: bool) -> None:
+    hub.files[WEIGHTS_PATH].cuts, hub.files[WEIGHTS_PATH].resets = [12_000_000], resets
+    with when_the_first_block_came(cache, hub):
+        assert hub_source(JUST_WEIGHTS).fetch().read_bytes() == WEIGHTS
+    assert hub.gets(WEIGHTS_PATH) == [None, SECOND_BLOCK]
 
 
 def test_what_a_failed_download_brought_is_kept_for_the_next(hub: FileServer, cache: Path) -> None:
-    served = hub.files[WEIGHTS_PATH]
-    served.cuts = [12_000_000]
-    served.resets = True
-    hub.waiting.clear()
+    hub.files[WEIGHTS_PATH].cuts = [12_000_000]
 
-    def refuse_from_now_on() -> None:
-        while not parts(cache) or parts(cache)[0].stat().st_size < 10_000_000:
-            time.sleep(0.01)
+    def refuse() -> None:
         hub.files[WEIGHTS_PATH] = Served(status=500)
-        hub.waiting.set()
 
-    threading.Thread(target=refuse_from_now_on, daemon=True).start()
-    message = refused(hub_source(JUST_WEIGHTS))
+    with when_the_first_block_came(cache, hub, refuse):
+        message = refused(hub_source(JUST_WEIGHTS))
     assert "HTTP 500" in message
     assert "10.5 MB of 25.0 MB are kept" in message
     publish(hub)
     assert hub_source(JUST_WEIGHTS).fetch().read_bytes() == WEIGHTS
-    assert hub.gets(WEIGHTS_PATH)[-1] == "bytes=10485760-"
+    assert hub.gets(WEIGHTS_PATH)[-1] == SECOND_BLOCK
 
 
 def test_a_killed_download_goes_on_where_it_was(hub: FileServer, cache: Path) -> None:
     hub.files[WEIGHTS_PATH].cuts = [12_000_000]
-    hub.waiting.clear()
     source = hub_source(JUST_WEIGHTS)
-    with subprocess.Popen([sys.executable, "-c", FETCH, source.model_dump_json()]) as process:
-        while not parts(cache) or parts(cache)[0].stat().st_size < 10_000_000:
-            assert process.poll() is None
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-    hub.waiting.set()
+    process = subprocess.Popen([sys.executable, "-c", FETCH, source.model_dump_json()])
+    with when_the_first_block_came(cache, hub, process.kill):
+        assert process.wait(60) != 0
     assert source.fetch().read_bytes() == WEIGHTS
-    assert hub.gets(WEIGHTS_PATH) == [None, "bytes=10485760-"]
+    assert hub.gets(WEIGHTS_PATH) == [None, SECOND_BLOCK]
 
 
 def test_a_server_without_ranges_sends_it_all_again(hub: FileServer) -> None:
