@@ -11,6 +11,7 @@ from typing import TypeVar
 import click
 
 from build_engines.commands.fetch import fetch
+from build_engines.commands.pin import pin
 from build_engines.presets import Preset, load_preset, preset_names
 from edge.bundle import Bundle, Precision, bundles_dir
 from edge.errors import EdgeError
@@ -96,6 +97,7 @@ def cli() -> None:
 
 
 cli.add_command(fetch)
+cli.add_command(pin)
 
 
 @cli.command()

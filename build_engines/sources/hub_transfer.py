@@ -7,41 +7,17 @@ when it gives up. So its parts are put together here around a file that stays.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from build_engines.sources.source import STICK_REMEDY, megabytes
+from build_engines.sources.hub_library import HubAddress, explained, require_library
+from build_engines.sources.source import in_words
 from edge.errors import SourceError
 from edge.fetch import Progress
 
-ENDPOINT_VARIABLE = "HF_ENDPOINT"
 _ASK_TIMEOUT_S = 20.0
-_TOKEN_REMEDY = (
-    "Accept its terms on its page with your account, make a token that may read it there, and set HF_TOKEN "
-    "to the token."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class HubAddress:
-    """A file on the hub: ``owner/name``, a commit, and the path inside the repository."""
-
-    repo: str
-    revision: str
-    name: str
-
-    @property
-    def url(self) -> str:
-        from huggingface_hub import hf_hub_url
-
-        # The library reads the endpoint once, when it is imported.
-        endpoint = os.environ.get(ENDPOINT_VARIABLE, "").rstrip("/") or None
-        url: str = hf_hub_url(self.repo, self.name, revision=self.revision, endpoint=endpoint)
-        return url
 
 
 def transfer(address: HubAddress, part: Path, size: int, sha256: str, progress: Progress) -> None:
@@ -62,7 +38,7 @@ def transfer(address: HubAddress, part: Path, size: int, sha256: str, progress: 
     from huggingface_hub.utils import build_hf_headers
 
     headers = build_hf_headers(library_name="anomalygpt-edge")
-    with _explained(address, part, size):
+    with explained(address, lambda: _kept(part, size)):
         url = address.url
         found = get_hf_file_metadata(url, headers=headers, timeout=_ASK_TIMEOUT_S)
         _refuse_another(address, found.size, found.etag, size, sha256)
@@ -78,7 +54,7 @@ def alone_on(part: Path) -> Iterator[None]:
     Raises:
         SourceError: the hub's library is not installed, or the cache cannot be written.
     """
-    _require_library()
+    require_library()
     from filelock import FileLock  # The hub's library depends on it.
 
     try:
@@ -153,76 +129,10 @@ def _refuse_another(
         )
 
 
-@contextmanager
-def _explained(address: HubAddress, part: Path, size: int) -> Iterator[None]:
-    """Turns the library's errors into sentences; the request's headers, with the token, are in none."""
-    from httpx2 import HTTPError
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except errors.GatedRepoError as error:
-        raise SourceError(
-            f"{address.repo} is gated: the hub wants to know who asks.", _TOKEN_REMEDY
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise SourceError(
-            f"The hub shows no repository {address.repo}: it is private or gated, or does not exist.",
-            f"Check its name. {_TOKEN_REMEDY}",
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise SourceError(
-            f"{address.repo} has no commit {address.revision}.", "Check the preset's revision."
-        ) from error
-    except errors.EntryNotFoundError as error:
-        raise SourceError(
-            f"{address.repo} has no file {address.name} at commit {address.revision}.",
-            "Check the preset's files and its revision.",
-        ) from error
-    except errors.HfHubHTTPError as error:
-        status = error.response.status_code
-        if status in (401, 403):
-            raise SourceError(
-                f"The hub refuses {address.name} of {address.repo} (HTTP {status}): it wants a token that "
-                "may read it.",
-                _TOKEN_REMEDY,
-            ) from error
-        raise SourceError(
-            f"The hub answers HTTP {status} to {address.name} of {address.repo}{_kept(part, size)}.",
-            "Try again later.",
-        ) from error
-    except (HTTPError, errors.FileMetadataError, errors.OfflineModeIsEnabled) as error:
-        raise SourceError(
-            f"Cannot fetch {address.name} of {address.repo} from {_host(address)}: "
-            f"{_sentence(error)}{_kept(part, size)}.",
-            f"Check the network, the proxy and {ENDPOINT_VARIABLE}, and try again. {STICK_REMEDY}",
-        ) from error
-
-
 def _kept(part: Path, size: int) -> str:
     done = _bytes_in(part)
-    return (
-        f" ({megabytes(done)} of {megabytes(size)} are kept, the next attempt goes on there)" if done else ""
-    )
-
-
-def _host(address: HubAddress) -> str:
-    return "/".join(address.url.split("/")[:3])
-
-
-def _sentence(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+    return f" ({in_words(done)} of {in_words(size)} are kept, the next attempt goes on there)" if done else ""
 
 
 def _bytes_in(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
-
-
-def _require_library() -> None:
-    try:
-        import huggingface_hub  # noqa: F401 - asked for here, used above
-    except ImportError as error:
-        raise SourceError(
-            "huggingface_hub is not installed, and these weights come from the Hugging Face hub.",
-            f"Run: pip install 'anomalygpt-edge[hub]'. {STICK_REMEDY}",
-        ) from error

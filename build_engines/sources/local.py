@@ -46,8 +46,8 @@ class FileSource(SourceBase):
     """Files on this machine, or the copies of them that a stick brought into the cache.
 
     Attributes:
-        files: by what they are for: ``weights`` and what else a family reads. A source of one file may write
-            its ``path`` and ``sha256`` beside ``kind`` instead.
+        files: by what they are for: ``weights`` and what else a family reads. The weights' ``path`` and
+            ``sha256`` may stand beside ``kind`` instead.
     """
 
     kind: Literal["file"]
@@ -55,11 +55,19 @@ class FileSource(SourceBase):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_file(cls, content: Any) -> Any:
-        if not isinstance(content, dict) or "files" in content:
+    def _weights_beside_kind(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or "path" not in content:
             return content
         own = {key: content[key] for key in LocalFile.model_fields if key in content}
-        return {**{key: content[key] for key in content if key not in own}, "files": {"weights": own}}
+        others = content.get("files", {})
+        if not isinstance(others, dict):
+            return content
+        if "weights" in others:
+            raise ValueError("the weights are named twice, beside kind and in files")
+        return {
+            **{key: content[key] for key in content if key not in own},
+            "files": {"weights": own, **others},
+        }
 
     @field_validator("files")
     @classmethod

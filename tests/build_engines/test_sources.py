@@ -95,6 +95,23 @@ def test_a_source_may_name_several_files_by_their_roles(tmp_path: Path) -> None:
     assert [file.name for file in source.missing()] == ["tokenizer.json"]
 
 
+def test_the_weights_may_stand_beside_kind_and_others_in_files(tmp_path: Path) -> None:
+    (tmp_path / "w.onnx").write_bytes(CONTENT)
+    (tmp_path / "config.json").write_bytes(b"{}")
+    config = {"path": tmp_path / "config.json", "sha256": hashlib.sha256(b"{}").hexdigest()}
+    content = {
+        "kind": "file",
+        "what": "weights",
+        "licence": "MIT",
+        "path": tmp_path / "w.onnx",
+        "sha256": DIGEST,
+    }
+    source = FileSource.model_validate({**content, "files": {"config": config}})
+    assert source.fetch_all() == {"weights": tmp_path / "w.onnx", "config": tmp_path / "config.json"}
+    with pytest.raises(ValueError, match="named twice"):
+        FileSource.model_validate({**content, "files": {"weights": config}})
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [

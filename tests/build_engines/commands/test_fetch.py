@@ -15,7 +15,7 @@ from build_engines.gguf import SMOLLM2
 from build_engines.needs import missing_files, needed_files
 from build_engines.presets import load_preset
 from edge.errors import SourceError
-from tests.build_engines.hub import REPO, WEIGHTS, hub_preset, path_of, publish
+from tests.build_engines.hub import REPO, ROLES, WEIGHTS, hub_preset, path_of, publish
 from tests.build_engines.test_sources import pypi_source
 from tests.build_engines.tiny import tiny_preset
 from tests.file_server import FileServer, file_server
@@ -66,9 +66,10 @@ def on_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "there"
 
 
-def test_it_prints_where_each_file_lies(hub: FileServer, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("hub")
+def test_it_prints_where_each_file_lies(tmp_path: Path) -> None:
     lines = done(hub_preset(tmp_path)).splitlines()
-    assert len(lines) == len(hub.files)
+    assert len(lines) == len(ROLES)
     assert lines[0].endswith("/model.safetensors (25.0 MB)")
     assert Path(lines[0].split(" (")[0]).read_bytes() == WEIGHTS
 
