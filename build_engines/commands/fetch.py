@@ -9,7 +9,7 @@ import click
 from build_engines.needs import gathered_files, missing_files, needed_files, sources_of
 from build_engines.presets import Preset, load_preset
 from build_engines.sources import NeededFile
-from build_engines.sources.source import in_words
+from build_engines.sources.source import size_in_words
 from build_engines.stick import INDEX_NAME, bring_from, export_to
 from edge.errors import SourceError
 from edge.offline import offline_by
@@ -62,7 +62,7 @@ def fetch(preset: str, offline: bool, export_to: Path | None, stick: Path | None
 def _fetch(preset: Preset) -> None:
     for source in sources_of(preset):
         for path in source.fetch_all().values():
-            click.echo(f"{path} ({in_words(path.stat().st_size)})")
+            click.echo(f"{path} ({size_in_words(path.stat().st_size)})")
 
 
 def _say_what_is_here(preset: Preset, named: str) -> None:
@@ -100,4 +100,4 @@ def _bring(preset: Preset, named: str, folder: Path) -> None:
 
 def _total(files: tuple[NeededFile, ...]) -> str:
     sizes = [file.size for file in files]
-    return "size unknown" if None in sizes else in_words(sum(size for size in sizes if size is not None))
+    return "size unknown" if None in sizes else size_in_words(sum(size for size in sizes if size is not None))

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from build_engines.sources.hub_library import HubAddress, explained, require_library
-from build_engines.sources.source import in_words
+from build_engines.sources.source import size_in_words
 from edge.errors import SourceError
 from edge.fetch import Progress
 
@@ -131,7 +131,11 @@ def _refuse_another(
 
 def _kept(part: Path, size: int) -> str:
     done = _bytes_in(part)
-    return f" ({in_words(done)} of {in_words(size)} are kept, the next attempt goes on there)" if done else ""
+    return (
+        f" ({size_in_words(done)} of {size_in_words(size)} are kept, the next attempt goes on there)"
+        if done
+        else ""
+    )
 
 
 def _bytes_in(part: Path) -> int:

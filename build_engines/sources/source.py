@@ -66,7 +66,7 @@ class NeededFile:
     @property
     def described(self) -> str:
         """Name, size, hash and source, as an error says them."""
-        size = "size unknown" if self.size is None else in_words(self.size)
+        size = "size unknown" if self.size is None else size_in_words(self.size)
         return f"{self.name} ({size}, sha256 {self.sha256}, from {self.origin.source})"
 
 
@@ -146,7 +146,7 @@ def is_here(path: Path, sha256: str) -> bool:
     return path.is_file() and sha256_of(path) == sha256
 
 
-def in_words(size: int) -> str:
+def size_in_words(size: int) -> str:
     """A size in bytes as people say it: ``92.9 MB``, ``3.4 kB``, ``18 bytes``."""
     if size < 1_000:
         return f"{size} bytes"

