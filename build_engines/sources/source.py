@@ -147,7 +147,7 @@ def is_here(path: Path, sha256: str) -> bool:
 
 
 def size_in_words(size: int) -> str:
-    """A size in bytes as people say it: ``92.9 MB``, ``3.4 kB``, ``18 bytes``."""
+    """A size as people say it: ``92.9 MB``, ``3.4 kB``, ``18 bytes``."""
     if size < 1_000:
         return f"{size} bytes"
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"

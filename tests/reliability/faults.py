@@ -51,10 +51,10 @@ def _ip(*arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, size_in_words: int = 16) -> Iterator[Path]:
-    """A file system of a few size_in_words at this folder (needs root)."""
+def small_disk(folder: Path, megabytes: int = 16) -> Iterator[Path]:
+    """A file system of a few megabytes at this folder (needs root)."""
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_in_words}m", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], check=True)
     try:
         yield folder
     finally:

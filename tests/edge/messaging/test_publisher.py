@@ -179,7 +179,7 @@ def test_brokers_are_tried_in_order(tmp_path: Path, mosquitto: Mosquitto, publis
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of six size_in_words."""
+    """A disk of six megabytes."""
     folder = tmp_path / "small"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=False).returncode:
