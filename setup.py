@@ -12,15 +12,17 @@ version = next(
 )
 
 EXTRAS = {
-    "build": ["onnx>=1.16", "onnxruntime>=1.18", "nncf>=2.14", "safetensors>=0.4"],
+    "build": ["onnx>=1.16", "onnxruntime>=1.18", "nncf>=2.14", "safetensors>=0.4", "tokenizers>=0.19"],
+    "hub": ["huggingface_hub>=2.4,<3"],  # weights from the Hugging Face hub
     "demo": ["iotcore>=0.4,<0.5"],
-    "train": ["torch>=2.4", "gguf>=0.10", "safetensors>=0.4", "tokenizers>=0.19"],
+    "train": ["torch>=2.4", "gguf>=0.10", "safetensors>=0.4", "tokenizers>=0.19", "transformers>=5"],
     # Published as source only: `python -m build_engines.llama_wheel` builds it once and keeps the wheel.
     "language": ["llama-cpp-python==0.3.36"],
 }
 EXTRAS["test"] = [
     *EXTRAS["build"],
     *EXTRAS["demo"],
+    *EXTRAS["hub"],
     "pytest>=8",
     "pytest-timeout>=2.3",
     "hypothesis>=6.100",
