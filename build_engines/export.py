@@ -55,7 +55,8 @@ def vision_graph(
         learned: the text decoder and the prompt learner for these taps, where they were trained.
 
     Returns:
-        A model with the inputs ``image``, uint8 (1, H, W, 1 or 3), and the head's.
+        A model with the inputs ``image``, uint8 (batch, H, W, 1 or 3), and the head's. The batch is free up
+        to ``features`` and ``text``; the whole graph is for one image.
 
     Raises:
         ConfigError: the size does not fit the patch, or the encoder has no such layer.
@@ -71,7 +72,7 @@ def vision_graph(
     writer = GraphWriter()
     outputs = write_encoder(writer, "image", vit, size, taps)
     head = write_head(writer, outputs, HeadSpec(size, vit.patch, vit.width), learned)
-    image: Port = ("image", UINT8, [1, *size, "channels"])
+    image: Port = ("image", UINT8, ["batch", *size, "channels"])
     return writer.model("vision", [image, *head.inputs], head.outputs)
 
 

@@ -51,7 +51,8 @@ def write_head(
     """Writes the head behind the encoder's taps.
 
     Args:
-        taps: patch tokens (1, patches, width) per tap.
+        taps: patch tokens (batch, patches, width) per tap. Up to ``features`` and ``text`` the batch is free;
+            what stands behind them is for one image.
         spec: of the encoder.
         learned: what training learned for these taps; without it there is no text map and nothing for
             a language model.
@@ -62,22 +63,22 @@ def write_head(
         simulated defects lie above it. With a text decoder ``bank_text`` (rows,): the share of
         *abnormal* that the bank's patches show, and ``text_worth`` (1,): the distance that a whole
         share more than that counts for. With a prompt learner ``boundary`` (1,), the verdict's.
-        Outputs ``features`` (patches, width), ``text`` (patches,), ``map`` (H, W) and ``score`` (1,), both
-        on the product's scale: 0 good, 1 simulated defect; and with a prompt learner ``rows`` and
-        ``evidence``.
+        Outputs ``features`` (batch · patches, width), ``text`` (batch · patches,), ``map`` (H, W) and
+        ``score`` (1,), both on the product's scale: 0 good, 1 simulated defect; and with a prompt
+        learner ``rows`` and ``evidence``.
     """
     patches = spec.grid[0] * spec.grid[1]
     inputs: list[Port] = [("bank", FLOAT, ["rows", spec.width]), ("scale", FLOAT, [2])]
-    outputs: list[Port] = [("features", FLOAT, [patches, spec.width])]
+    outputs: list[Port] = [("features", FLOAT, ["patches", spec.width])]
     features = _features(writer, taps, spec)
     similarity = writer.node("MatMul", features, writer.node("Transpose", "bank", perm=[1, 0]))
     nearest = writer.node("ReduceMax", similarity, axes=[1], keepdims=0)
     distance = writer.node("Sub", writer.constant("head.one", np.array(1, np.float32)), nearest)
     if learned is not None and learned.has_decoder:
-        text = write_text_decoder(writer, taps, patches, learned)
+        text = write_text_decoder(writer, taps, learned)
         distance = writer.node("Add", distance, _told_beyond_match(writer, text, similarity))
         inputs += [("bank_text", FLOAT, ["rows"]), ("text_worth", FLOAT, [1])]
-        outputs.append(("text", FLOAT, [patches]))
+        outputs.append(("text", FLOAT, ["patches"]))
     calibrated = _calibrated(writer, _smoothed(writer, distance, spec))
     blurred = _blurred(writer, calibrated, MAP_SIGMA, MAP_RADIUS)
     enlarged = writer.node(
@@ -103,15 +104,14 @@ def write_head(
 
 
 def _features(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> str:
-    """(patches, width), rows of length 1: the direction in which a patch's taps agree.
+    """(batch · patches, width), rows of length 1: the direction in which a patch's taps agree.
 
     Neighbouring layers differ by what one layer added to the residual stream, so that their mean
     ranks defects as well as their concatenation and is matched at a fraction of the cost.
     """
     units = [unit(writer, tap) for tap in taps]
     total = writer.node("Sum", *units) if len(units) > 1 else units[0]
-    patches = spec.grid[0] * spec.grid[1]
-    shaped = writer.node("Reshape", total, writer.ints(patches, spec.width))
+    shaped = writer.node("Reshape", total, writer.ints(-1, spec.width))
     return unit(writer, shaped, name="features")
 
 

@@ -46,8 +46,8 @@ def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int)
     nncf.set_log_level(logging.ERROR)
     static = onnx.ModelProto()
     static.CopyFrom(model)
-    channels = static.graph.input[0].type.tensor_type.shape.dim[3]
-    channels.dim_value = 3
+    batch, _, _, channels = static.graph.input[0].type.tensor_type.shape.dim
+    batch.dim_value, channels.dim_value = 1, 3
     memory = uncalibrated_memory(
         [port.name for port in static.graph.input[1:]], np.eye(1, feature_width, dtype=np.float32)
     )
@@ -71,7 +71,9 @@ def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int)
         raise EngineError(
             f"NNCF cannot quantise the graph: {error}", "Leave int8 out with --precision."
         ) from error
-    result.graph.input[0].type.tensor_type.shape.dim[3].dim_param = "channels"
+    batch, _, _, channels = result.graph.input[0].type.tensor_type.shape.dim
+    batch.dim_param, channels.dim_param = "batch", "channels"
+    del result.graph.value_info[:]  # Inferred for the shapes of the calibration.
     return result
 
 

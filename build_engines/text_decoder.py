@@ -11,12 +11,11 @@ from build_engines.onnx_writer import GraphWriter
 from models.constants import SHARPNESS
 
 
-def write_text_decoder(writer: GraphWriter, taps: Sequence[str], patches: int, learned: Learned) -> str:
-    """Writes ``text``, float32 (patches,): the share of *abnormal* in each patch, the taps' mean.
+def write_text_decoder(writer: GraphWriter, taps: Sequence[str], learned: Learned) -> str:
+    """Writes ``text``, float32 (batch · patches,): the share of *abnormal* in each patch, the taps' mean.
 
     Args:
-        taps: patch tokens (1, patches, width), one per linear layer.
-        patches: of the image.
+        taps: patch tokens (batch, patches, width), one per linear layer.
         learned: with a decoder for as many taps.
     """
     text = learned.tensors["decoder.text"]
@@ -35,7 +34,7 @@ def write_text_decoder(writer: GraphWriter, taps: Sequence[str], patches: int, l
         shares.append(writer.node("Sigmoid", writer.node("Div", along, length)))
     total = writer.node("Sum", *shares) if len(shares) > 1 else shares[0]
     mean = writer.node("Div", total, writer.constant("text.taps", np.array(len(taps), np.float32)))
-    return writer.node("Reshape", mean, writer.ints(patches), name="text")
+    return writer.node("Reshape", mean, writer.ints(-1), name="text")
 
 
 def unit(writer: GraphWriter, rows: str, name: str = "") -> str:

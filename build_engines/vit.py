@@ -107,15 +107,14 @@ def _cubic_matrix(source: int, target: int) -> Array:
     return weights.astype(np.float32)
 
 
-def write_preprocessing(writer: GraphWriter, image: str, vit: VitWeights, size: tuple[int, int]) -> str:
-    """From the camera's uint8 (1, H, W, 1 or 3), BGR, to patch embeddings (1, width, rows, columns).
+def write_preprocessing(writer: GraphWriter, image: str, vit: VitWeights) -> str:
+    """From the camera's uint8 (batch, H, W, 1 or 3), BGR, to patch embeddings (batch, width, rows, columns).
 
     A grey image is repeated over the channels by broadcasting. Channel order, scaling to 0..1 and
     normalisation are folded into the patch convolution, which is exact since nothing is padded.
     """
-    height, width = size
     pixels = writer.node("Cast", image, to=1, name="pixels")
-    bgr = writer.node("Expand", pixels, writer.ints(1, height, width, 3), name="bgr")
+    bgr = writer.node("Expand", pixels, writer.ints(1, 1, 1, 3), name="bgr")
     planar = writer.node("Transpose", bgr, perm=[0, 3, 1, 2], name="planar")
     std = np.array(vit.pixel_std)[:, None, None]
     mean = np.array(vit.pixel_mean)[:, None, None]
@@ -135,29 +134,28 @@ def write_preprocessing(writer: GraphWriter, image: str, vit: VitWeights, size: 
 def write_encoder(
     writer: GraphWriter, image: str, vit: VitWeights, size: tuple[int, int], taps: Sequence[int]
 ) -> list[str]:
-    """Writes the encoder up to its highest tap.
+    """Writes the encoder up to its highest tap, for any number of images at once.
 
     Args:
-        image: name of the uint8 input (1, H, W, 1 or 3).
+        image: name of the uint8 input (batch, H, W, 1 or 3).
         size: (H, W) in pixels, multiples of the patch.
         taps: layer numbers, 0 for the first layer's output.
 
     Returns:
-        One name per tap: patch tokens (1, rows · columns, width) as they leave that layer.
+        One name per tap: patch tokens (batch, rows · columns, width) as they leave that layer.
     """
     rows, columns = size[0] // vit.patch, size[1] // vit.patch
-    patches = write_preprocessing(writer, image, vit, size)
-    flat = writer.node("Reshape", patches, writer.ints(1, vit.width, rows * columns))
+    patches = write_preprocessing(writer, image, vit)
+    flat = writer.node("Reshape", patches, writer.ints(0, vit.width, rows * columns))
     tokens = writer.node("Transpose", flat, perm=[0, 2, 1])
-    positions = interpolated_positions(vit.patch_positions, rows, columns).reshape(1, rows * columns, -1)
-    tokens = writer.node("Add", tokens, writer.constant("positions", positions))
-    first = (vit.class_token + vit.class_position).reshape(1, 1, -1).astype(np.float32)
-    tokens = writer.node("Concat", writer.constant("class_token", first), tokens, axis=1)
+    # The class token comes in with the positions: a constant cannot be repeated over a batch that is free.
+    tokens = writer.node("Pad", tokens, writer.ints(0, 1, 0, 0, 0, 0))
+    tokens = writer.node("Add", tokens, writer.constant("positions", _positions(vit, rows, columns)))
     if vit.pre_norm is not None:
         tokens = _norm(writer, tokens, vit.pre_norm, vit.epsilon, "pre_norm")
     outputs: dict[int, str] = {}
     for number, layer in enumerate(vit.layers[: max(taps) + 1]):
-        tokens = _layer(writer, tokens, layer, vit, f"layer.{number}", 1 + rows * columns)
+        tokens = _layer(writer, tokens, layer, vit, f"layer.{number}")
         if number in taps:
             outputs[number] = writer.node(
                 "Slice",
@@ -170,11 +168,15 @@ def write_encoder(
     return [outputs[tap] for tap in taps]
 
 
-def _layer(
-    writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWeights, name: str, count: int
-) -> str:
+def _positions(vit: VitWeights, rows: int, columns: int) -> Array:
+    """(1, 1 + rows · columns, width): what each token gets; to the class token it is all."""
+    patches = interpolated_positions(vit.patch_positions, rows, columns).reshape(rows * columns, vit.width)
+    return np.concatenate([(vit.class_token + vit.class_position)[None], patches])[None]
+
+
+def _layer(writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWeights, name: str) -> str:
     normed = _norm(writer, tokens, layer.norm1, vit.epsilon, f"{name}.norm1")
-    attended = _attention(writer, normed, layer, vit, f"{name}.attention", count)
+    attended = _attention(writer, normed, layer, vit, f"{name}.attention")
     tokens = writer.node("Add", tokens, attended, name=f"{name}.add1")
     normed = _norm(writer, tokens, layer.norm2, vit.epsilon, f"{name}.norm2")
     hidden = _linear(writer, normed, layer.mlp_in, f"{name}.mlp.in")
@@ -183,12 +185,10 @@ def _layer(
     return writer.node("Add", tokens, hidden, name=f"{name}.add2")
 
 
-def _attention(
-    writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWeights, name: str, count: int
-) -> str:
+def _attention(writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWeights, name: str) -> str:
     per_head = vit.width // vit.heads
     qkv = _linear(writer, tokens, layer.qkv, f"{name}.qkv")
-    qkv = writer.node("Reshape", qkv, writer.ints(1, count, 3, vit.heads, per_head))
+    qkv = writer.node("Reshape", qkv, writer.ints(0, 0, 3, vit.heads, per_head))
     qkv = writer.node("Transpose", qkv, perm=[2, 0, 3, 1, 4])
     parts = writer.node("Split", qkv, axis=0, outputs=3, name=f"{name}.split")
     query, key, value = (
@@ -200,7 +200,7 @@ def _attention(
     weights = writer.node("Softmax", writer.node("MatMul", query, key, name=f"{name}.scores"), axis=-1)
     mixed = writer.node("MatMul", weights, value, name=f"{name}.mix")
     mixed = writer.node("Transpose", mixed, perm=[0, 2, 1, 3])
-    mixed = writer.node("Reshape", mixed, writer.ints(1, count, vit.width))
+    mixed = writer.node("Reshape", mixed, writer.ints(0, 0, vit.width))
     return _linear(writer, mixed, layer.attention_out, f"{name}.out")
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.utils
+import onnxruntime
 import pytest
 
 from build_engines.encoders.dinov2 import original_taps, read_onnx
@@ -13,7 +15,8 @@ from build_engines.export import save_onnx, vision_graph
 from build_engines.parity import tap_runner
 from edge.bundle import Bundle
 from edge.errors import ConfigError, SourceError
-from tests.build_engines.tiny import LAYERS, picture, tiny_bundle, tiny_preset, write_tiny_dinov2
+from tests.build_engines.learned_weights import random_learned
+from tests.build_engines.tiny import LAYERS, WIDTH, picture, tiny_bundle, tiny_preset, write_tiny_dinov2
 
 
 @pytest.mark.parametrize("size", [70, 84, 42, (56, 112)])  # as trained, larger, smaller, not square
@@ -55,6 +58,19 @@ def test_layers_above_the_highest_tap_are_left_out(tmp_path: Path) -> None:
     low, high = vision_graph(vit, (84, 84), (0,)), vision_graph(vit, (84, 84), (3,))
     assert not any(w.name.startswith("layer.1") for w in low.graph.initializer)
     assert any(w.name.startswith("layer.3") for w in high.graph.initializer)
+
+
+def test_several_images_at_once_give_what_each_gives_alone(tmp_path: Path) -> None:
+    vit = read_onnx(write_tiny_dinov2(tmp_path / "tiny.onnx"))
+    whole = vision_graph(vit, (84, 56), (1, 3), random_learned(taps=2, width=WIDTH))
+    cut = onnx.utils.Extractor(whole).extract_model(["image"], ["features", "text"])
+    encoder = onnxruntime.InferenceSession(cut.SerializeToString(), providers=["CPUExecutionProvider"])
+    for channels in (1, 3):
+        images = np.stack([picture(seed, (84, 56, channels)).reshape(84, 56, channels) for seed in range(3)])
+        alone = [encoder.run(None, {"image": image[None]}) for image in images]
+        for output, together in enumerate(encoder.run(None, {"image": images})):
+            expected = np.concatenate([outputs[output] for outputs in alone])
+            np.testing.assert_allclose(together, expected, atol=1e-5)
 
 
 def test_the_same_weights_give_the_same_file(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def test_the_taps_and_the_inputs_keep_their_names(bundle: Bundle) -> None:
     graph = graph_of(bundle)
     assert {"tap.1", "tap.2"} <= {output for node in graph.node for output in node.output}
     assert [i.name for i in graph.input] == ["image", "bank", "scale"]
-    assert graph.input[0].type.tensor_type.shape.dim[3].dim_param == "channels"
+    sides = graph.input[0].type.tensor_type.shape.dim
+    assert (sides[0].dim_param, sides[3].dim_param) == ("batch", "channels")
 
 
 @pytest.mark.skipif("int8" not in cpu_precisions(), reason="this CPU does not compute int8 exactly")
