@@ -175,7 +175,7 @@ def _raced(
         name: encoder_at(onnx.load(str(bundle.file(name))), bundle.manifest.encoder, size)
         for name in {graphs[contestant.precision].file for contestant in racing}
     }
-    gflop = operations(models[graphs["fp32"].file], (1, *size, 3)) / 1e9
+    gflop = operations(models[graphs["fp32"].file]) / 1e9
     contents = {name: content_of(model) for name, model in models.items()}
     running = {}
     for contestant in racing:
