@@ -45,9 +45,9 @@ _OPTIONS = {
     # A wheel cannot hold links: each versioned name would be a copy of the library.
     "CMAKE_PLATFORM_NO_VERSIONED_SONAME": "ON",
 }
-# On 64-bit ARM, "every generation" reaches up to processors for which GCC before 14 has no flags, Ubuntu's among
-# them, and the build would fail. So there it is one build: dot products and half floats, which Jetson Orin,
-# Raspberry Pi 5 and all later ones have, or for a machine without them the plainest.
+# On 64-bit ARM, "every generation" reaches up to processors for which GCC 11, JetPack 6's, has no flags, and
+# the build fails. So there it is one: with dot products and half floats, which a Jetson Orin, a Raspberry
+# Pi 5 and what came after them have, or for a machine without these the plainest.
 _ARM_DOT_PRODUCTS = "armv8.2-a+dotprod+fp16"
 _ARM_PLAIN = "armv8-a"
 # The package's build switches llama.cpp's command line helpers on, a third of the work; this runs
