@@ -1,7 +1,7 @@
 """Every runtime and precision side by side, image by image, at several input sizes and batches.
 
 Absolute times move with the machine's clock and with what else runs on it; since all contestants take
-their turn on every image, their ratios stay. The machine's peak is measured in between, in the same run.
+their turn on every image, and so does the machine's peak, their ratios stay.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,7 @@ SIZES = (224, 336, 448, 672)
 BATCHES = (1, 4)
 
 _LEAST_ROUNDS, _MOST_ROUNDS = 3, 12
-_GROUP_S = 10.0  # Once a size and batch took so long, no further round is begun.
+_GROUP_S = 8.0  # Once a size and batch took so long, no further round is begun.
 _BANK_ROUNDS = 10
 
 Progress = Callable[[str, int, int], None]
@@ -44,16 +44,23 @@ class Group:
         batch: images in one run.
         gflop: 10^9 operations that one image needs.
         run_ms: milliseconds of each run, one per round; those of one round are of the same images.
+        peak_gflops: of the machine in that round, by precision.
     """
 
     size: tuple[int, int]
     batch: int
     gflop: float
     run_ms: dict[Contestant, list[float]] = field(default_factory=dict)
+    peak_gflops: dict[Precision, list[float]] = field(default_factory=dict)
 
     def image_ms(self, contestant: Contestant) -> float:
         """The median time per image."""
         return float(np.median(self.run_ms[contestant])) / self.batch
+
+    def of_peak(self, contestant: Contestant) -> float:
+        """The share of the machine's peak in its precision that a contestant reaches: likewise the median."""
+        reached = self.gflop * self.batch * 1e3 / np.array(self.run_ms[contestant])
+        return float(np.median(reached / self.peak_gflops[contestant.precision]))
 
     def times_as_fast(self, contestant: Contestant, over: Contestant) -> float:
         """The median over the rounds."""
@@ -68,7 +75,6 @@ class Measured:
         bundle: its id.
         threads: as asked for; None: the runtimes' choice.
         groups: per size and batch.
-        peak_gflops: the machine's, by precision.
         auto: what ``precision: auto`` takes.
         passed: the precisions whose parity gate the bundle passed.
         at: the bundle's own input size.
@@ -78,15 +84,18 @@ class Measured:
     bundle: str
     threads: int | None
     groups: list[Group]
-    peak_gflops: dict[Precision, float]
     auto: Contestant
     passed: frozenset[Precision]
     at: tuple[int, int]
     banks: dict[int, BankRun]
 
-    def of_peak(self, group: Group, contestant: Contestant) -> float:
-        """The share of the machine's peak in that precision that a contestant reaches."""
-        return group.gflop / group.image_ms(contestant) * 1e3 / self.peak_gflops[contestant.precision]
+    @property
+    def peak_gflops(self) -> dict[Precision, float]:
+        """The machine's highest rates seen, by precision."""
+        return {
+            precision: max(max(group.peak_gflops[precision]) for group in self.groups)
+            for precision in self.groups[0].peak_gflops
+        }
 
     @property
     def own(self) -> Group | None:
@@ -129,15 +138,13 @@ def measure_engines(
     encoder, graphs = bundle.manifest.encoder, bundle.manifest.graphs
     bundle.graph("fp32")
     racing = contestants(bundle)
-    peaks = {precision: Peak(precision, threads, peak_side) for precision in {c.precision for c in racing}}
+    peaks = {p: Peak(p, threads, peak_side) for p in dict.fromkeys(c.precision for c in racing)}
     groups: list[Group] = []
     for side, batch in itertools.product(sizes, batches):
         title, done = f"{side} pixels, batch {batch}", len(groups)
         told = functools.partial(_tell, progress, title, done, len(sizes) * len(batches))
         told("compiling")
-        for peak in peaks.values():
-            peak.probe()
-        groups.append(_raced(bundle, racing, images, (side, side), batch, threads, told))
+        groups.append(_raced(bundle, racing, peaks, images, (side, side), batch, threads, told))
     engines = {p: OpenVinoEngine(bundle, p, threads) for p in graphs if Contestant(OPENVINO, p) in racing}
     bank_runs = run_banks(engines, _fitted(images, encoder.input_size), _BANK_ROUNDS, progress, banks)
     for engine in engines.values():
@@ -146,7 +153,6 @@ def measure_engines(
         bundle=bundle.id,
         threads=threads,
         groups=groups,
-        peak_gflops={precision: peak.gflops for precision, peak in peaks.items()},
         auto=Contestant(OPENVINO, fastest_precision(bundle, cpu_precisions())),
         passed=frozenset(
             p for p, graph in graphs.items() if graph.parity is not None and graph.parity.passed
@@ -163,6 +169,7 @@ def _tell(progress: Progress, title: str, done: int, steps: int, what: str) -> N
 def _raced(
     bundle: Bundle,
     racing: Sequence[Contestant],
+    peaks: Mapping[Precision, Peak],
     images: Sequence[Image],
     size: tuple[int, int],
     batch: int,
@@ -183,7 +190,7 @@ def _raced(
         running[contestant] = compiled(
             contestant, contents[graph.file], graph.float_type, (batch, *size, 3), threads
         )
-    group = Group(size, batch, gflop, {contestant: [] for contestant in racing})
+    group = Group(size, batch, gflop, {each: [] for each in racing}, {each: [] for each in peaks})
     shown = itertools.cycle(_fitted(images, size))
     began_s = time.monotonic()
     for number in range(_MOST_ROUNDS + 1):
@@ -195,6 +202,10 @@ def _raced(
             took_ms = engine.run_ms(together)
             if number:
                 group.run_ms[contestant].append(took_ms)
+        for precision, peak in peaks.items():
+            rate = peak.gflops()
+            if number:
+                group.peak_gflops[precision].append(rate)
     return group
 
 

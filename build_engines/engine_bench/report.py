@@ -34,7 +34,7 @@ def engines_json(measured: Measured) -> dict[str, Any]:
                 "gflop_per_image": group.gflop,
                 "ms_per_image": group.image_ms(contestant),
                 "images_per_second": 1e3 / group.image_ms(contestant),
-                "of_peak": measured.of_peak(group, contestant),
+                "of_peak": group.of_peak(contestant),
                 "times_as_fast_as_fp32": group.times_as_fast(contestant, _BASE),
             }
             for group in measured.groups
@@ -63,7 +63,8 @@ def engine_tables(measured: Measured) -> Shown:
     return Shown(
         f"{measured.bundle}, the encoder alone; all engines in turn on each image",
         _engines(measured),
-        f"Of peak: of what large matrix products reach here in OpenVINO, in GFLOP/s: {peaks}.",
+        "Peak: what large matrix products reach in OpenVINO, in turn with the engines; "
+        f"the highest in GFLOP/s: {peaks}.",
         _choice(measured),
         "",
         "Matching, map, score and rows behind the encoder, by the bank's size; shares of the encoder's time:",
@@ -76,18 +77,8 @@ def _engines(measured: Measured) -> Table:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in (
-        "pixels",
-        "batch",
-        "GFLOP",
-        "engine",
-        "ms per image",
-        "images/s",
-        "of peak",
-        "times fp32",
-        "",
-    ):
-        table.add_column(name, justify="left" if name in ("engine", "") else "right")
+    for name in ("side", "batch", "GFLOP", "engine", "ms/image", "images/s", "of peak", "× fp32", ""):
+        table.add_column(name, justify="left" if name in ("engine", "") else "right", no_wrap=True)
     for group in measured.groups:
         for number, contestant in enumerate(group.run_ms):
             ms = group.image_ms(contestant)
@@ -96,7 +87,7 @@ def _engines(measured: Measured) -> Table:
                 str(contestant),
                 f"{ms:.1f}",
                 f"{1e3 / ms:.1f}",
-                f"{measured.of_peak(group, contestant):.0%}",
+                f"{group.of_peak(contestant):.0%}",
                 f"{group.times_as_fast(contestant, _BASE):.2f}",
                 _mark(measured, contestant),
             )
@@ -105,7 +96,7 @@ def _engines(measured: Measured) -> Table:
 
 
 def _title(group: Group) -> tuple[str, str, str]:
-    return f"{group.size[0]}×{group.size[1]}", str(group.batch), f"{group.gflop:.1f}"
+    return str(group.size[0]), str(group.batch), f"{group.gflop:.1f}"
 
 
 def _mark(measured: Measured, contestant: Contestant) -> str:
