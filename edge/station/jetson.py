@@ -60,7 +60,7 @@ def look(root: Path = Path("/")) -> Iterator[Finding]:
         "jetson", Mark.OK, _release((root / _RELEASE_FILE).read_text(encoding="utf-8", errors="replace"))
     )
     for part in (OPENCV, TENSORRT):
-        yield _origin(part)
+        yield _origin(part, root)
 
 
 def _release(text: str) -> str:
@@ -72,17 +72,19 @@ def _release(text: str) -> str:
     return f"Jetson Linux {found[1]}.{found[2]}, {jetpack}"
 
 
-def _origin(part: JetPackPart) -> Finding:
+def _origin(part: JetPackPart, root: Path) -> Finding:
     spec = importlib.util.find_spec(part.module)
     if spec is None or spec.origin is None:
         return Finding(
             part.module, Mark.WRONG, "is not seen from here", f"Install {part.packages}. {_ENVIRONMENT}"
         )
-    if Path(spec.origin).is_relative_to(sys.prefix):
+    if not Path(spec.origin).is_relative_to(sys.prefix):
+        return Finding(part.module, Mark.OK, f"JetPack's, {spec.origin}")
+    if any(root.glob(f"usr/lib/python3*/dist-packages/{part.module}")):
         return Finding(
             part.module,
             Mark.WRONG,
             f"{spec.origin} is pip's and stands in the place of JetPack's",
             f"Remove it: {sys.executable} -m pip uninstall {part.distributions}",
         )
-    return Finding(part.module, Mark.OK, f"JetPack's, {spec.origin}")
+    return Finding(part.module, Mark.OK, f"pip's, {spec.origin}; JetPack's is not installed")

@@ -19,8 +19,11 @@ RELEASE = "# R36 (release), REVISION: 4.0, GCID: 37537400, BOARD: generic, EABI:
 REQUIREMENTS = [ROOT / "requirements" / name for name in ("jetson.txt", "jetpack-6.txt", "jetpack-7.txt")]
 
 
-def board(folder: Path, release: str = RELEASE) -> Path:
+def board(folder: Path, release: str = RELEASE, *parts: str) -> Path:
+    """A Jetson's root with what is asked for and JetPack's ``parts``."""
     (folder / "etc").mkdir()
+    for part in parts:
+        (folder / "usr/lib/python3.10/dist-packages" / part).mkdir(parents=True)
     (folder / "etc" / "nv_tegra_release").write_text(release)
     return folder
 
@@ -49,10 +52,20 @@ def test_jetpacks_own_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_pips_in_their_place_are_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inside = f"{sys.prefix}/lib/python3.10/site-packages"
     imported_from(monkeypatch, cv2=f"{inside}/cv2/__init__.py", tensorrt=None)
-    _, opencv, tensorrt = jetson.look(board(tmp_path))
+    _, opencv, tensorrt = jetson.look(board(tmp_path, RELEASE, "cv2"))
     assert opencv.mark is Mark.WRONG and "stands in the place of JetPack's" in opencv.detail
     assert "pip uninstall opencv-python-headless" in opencv.remedy
     assert tensorrt.mark is Mark.WRONG and "--system-site-packages" in tensorrt.remedy
+
+
+def test_pips_are_right_where_jetpacks_are_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose base image has no OpenCV."""
+    inside = f"{sys.prefix}/lib/python3.10/site-packages"
+    imported_from(monkeypatch, cv2=f"{inside}/cv2/__init__.py", tensorrt=None)
+    _, opencv, _ = jetson.look(board(tmp_path))
+    assert opencv.mark is Mark.OK and "JetPack's is not installed" in opencv.detail
 
 
 @pytest.mark.parametrize(
@@ -95,6 +108,7 @@ def test_the_requirements_are_the_packages_own_without_what_jetpack_brings() -> 
     expected = named(wanted)
     del expected["opencv-python-headless"]
     expected["numpy"] += ",<2"  # JetPack's OpenCV was compiled against NumPy 1.
+    expected["onnx"] = ">=1.16"  # What `compile` needs.
     common, *jetpacks = (named(file.read_text().splitlines()) for file in REQUIREMENTS)
     assert common == expected
     for own in jetpacks:
