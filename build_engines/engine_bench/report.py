@@ -63,7 +63,7 @@ def engine_tables(measured: Measured) -> Shown:
     return Shown(
         f"{measured.bundle}, the encoder alone; all engines in turn on each image",
         _engines(measured),
-        "Peak: what large matrix products reach in OpenVINO, in turn with the engines; "
+        "Peak: what bare matrix products reach in OpenVINO, in turn with the engines; "
         f"the highest in GFLOP/s: {peaks}.",
         _choice(measured),
         "",
@@ -76,7 +76,7 @@ def _engines(measured: Measured) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, padding=0)
     for name in ("side", "batch", "GFLOP", "engine", "ms/image", "images/s", "of peak", "× fp32", ""):
         table.add_column(name, justify="left" if name in ("engine", "") else "right", no_wrap=True)
     for group in measured.groups:
