@@ -12,7 +12,8 @@ from pathlib import Path
 from edge.station.doctor import Finding, Mark
 
 _RELEASE_FILE = "etc/nv_tegra_release"
-_JETPACKS = {36: "JetPack 6", 38: "JetPack 7", 39: "JetPack 7"}
+_JETPACK_7 = 38
+_JETPACKS = {35: "JetPack 5, which is too old", 36: "JetPack 6"}
 _ENVIRONMENT = (
     "Make the environment anew with python3 -m venv --system-site-packages; docs/jetson.md says how."
 )
@@ -68,8 +69,9 @@ def _release(text: str) -> str:
     found = re.match(r"# R(\d+) \(release\), REVISION: ([\d.]+)", text)
     if found is None:
         return f"an unknown release: {text[:60].strip()}"
-    jetpack = _JETPACKS.get(int(found[1]), "a JetPack that this version does not know")
-    return f"Jetson Linux {found[1]}.{found[2]}, {jetpack}"
+    release = int(found[1])
+    known = "JetPack 7 or later" if release >= _JETPACK_7 else "a JetPack that is not known here"
+    return f"Jetson Linux {found[1]}.{found[2]}, {_JETPACKS.get(release, known)}"
 
 
 def _origin(part: JetPackPart, root: Path) -> Finding:

@@ -71,8 +71,8 @@ def test_pips_are_right_where_jetpacks_are_not_installed(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("# R39 (release), REVISION: 2.0, GCID: 1", "Jetson Linux 39.2.0, JetPack 7"),
-        ("# R99 (release), REVISION: 1.0, GCID: 1", "does not know"),
+        ("# R38 (release), REVISION: 2.0, GCID: 1", "Jetson Linux 38.2.0, JetPack 7"),
+        ("# R32 (release), REVISION: 7.1, GCID: 1", "not known here"),
         ("nonsense", "an unknown release: nonsense"),
     ],
 )
