@@ -10,8 +10,7 @@ from typing import TypeVar
 
 import click
 
-from build_engines.bank_sizes_command import banks
-from build_engines.budget_command import budget
+from build_engines import banks_command, budget_command
 from build_engines.presets import Preset, load_preset, preset_names
 from edge.bundle import Bundle, Precision, bundles_dir
 from edge.errors import EdgeError
@@ -208,8 +207,8 @@ def ablate(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limit
     Console().print(ablation_table(rows))
 
 
-cli.add_command(banks)
-cli.add_command(budget)
+cli.add_command(banks_command.command)
+cli.add_command(budget_command.command)
 
 
 def _export(preset: Preset, precisions: tuple[Precision, ...]) -> Bundle:

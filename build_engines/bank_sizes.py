@@ -105,12 +105,13 @@ def _thinned(memory: MemoryArrays, rows: int) -> MemoryArrays:
 
 def bank_sizes_table(rows: Sequence[Row]) -> Table:
     """Image AUROC in per cent; of a thinned bank with its difference to the full one."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from edge.evaluation.report import percent
 
-    table = Table(title="Image AUROC of the map, by the rows of the bank")
-    table.add_column("product")
+    table = Table(title="Image AUROC of the map, by the rows of the bank", box=SIMPLE_HEAD)
+    table.add_column("product", overflow="fold")
     for column in ("patches", "all", *(f"{size:,}" for size in rows[0].thinned)):
         table.add_column(column, justify="right")
     for row in rows:

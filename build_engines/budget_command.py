@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from build_engines.budget import Budget, Part
 
 
-@click.command()
+@click.command(name="budget")
 @click.argument("bundle_name", metavar="BUNDLE")
 @click.option(
     "--precision",
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     metavar="GIB",
     help="Memory of the board; an Orin Nano of 8 GB shows Linux 7.4.",
 )
-def budget(bundle_name: str, precision: Precision | None, board_gib: float) -> None:
+def command(bundle_name: str, precision: Precision | None, board_gib: float) -> None:
     """What a station with BUNDLE needs of a board's memory, part by part.
 
     Computed from the files, the graph's shapes and the parts' formulas; what can be measured on this
@@ -38,8 +38,7 @@ def budget(bundle_name: str, precision: Precision | None, board_gib: float) -> N
     """
     from rich.console import Console
 
-    from build_engines.budget import GIB
-    from build_engines.budget import budget as counted
+    from build_engines.budget import GIB, budget
     from edge.bundle import Bundle
     from edge.errors import EngineError
 
@@ -47,7 +46,7 @@ def budget(bundle_name: str, precision: Precision | None, board_gib: float) -> N
     usual = cast(Precision, "fp16" if "fp16" in bundle.manifest.graphs else "fp32")
     chosen = precision or usual
     with Console(stderr=True).status(bundle.name) as status:
-        found = counted(
+        found = budget(
             bundle, chosen, int(board_gib * GIB), lambda what: status.update(f"{bundle.name}: {what}")
         )
     console = Console()

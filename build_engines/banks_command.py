@@ -1,4 +1,4 @@
-"""``python -m build_engines banks``."""
+"""``python -m build_engines banks``: what a thinned bank costs in accuracy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from edge.evaluation.progress import progress_bar
 
 
-@click.command()
+@click.command(name="banks")
 @click.argument("bundle_name", metavar="BUNDLE")
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option(
@@ -24,7 +24,7 @@ from edge.evaluation.progress import progress_bar
     type=click.IntRange(min=1),
     help="Rows that a bank keeps (repeat it).  [default: 256, 512, what enrollment keeps, 4096]",
 )
-def banks(
+def command(
     bundle_name: str,
     datasets: tuple[Path, ...],
     shots: int,
