@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -43,8 +43,8 @@ def command(bundle_name: str, precision: Precision | None, board_gib: float) -> 
     from edge.errors import EngineError
 
     bundle = Bundle.resolve(bundle_name)
-    usual = cast(Precision, "fp16" if "fp16" in bundle.manifest.graphs else "fp32")
-    chosen = precision or usual
+    graphs = {str(each): each for each in bundle.manifest.graphs}
+    chosen = precision or graphs.get("fp16", "fp32")
     with Console(stderr=True).status(bundle.name) as status:
         found = budget(
             bundle, chosen, int(board_gib * GIB), lambda what: status.update(f"{bundle.name}: {what}")

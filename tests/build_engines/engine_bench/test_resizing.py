@@ -8,10 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from build_engines.encoders import dinov2
 from build_engines.engine_bench.resizing import encoder_at
-from build_engines.export import read_weights, vision_graph
-from build_engines.vit import VitWeights
+from build_engines.export import export_bundle
 from edge.bundle import Bundle, Encoder
 from edge.errors import EngineError
 from tests.build_engines.tiny import GRID, PATCH, picture, tiny_preset
@@ -25,29 +23,24 @@ def features(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:
     return found
 
 
-def weights(folder: Path) -> VitWeights:
-    preset = tiny_preset(folder)
-    assert preset.family == dinov2.__name__.rpartition(".")[2]
-    return read_weights(preset, preset.source.fetch())
+def exported(folder: Path, height: int, width: int) -> tuple[onnx.ModelProto, Encoder]:
+    """The tiny encoder's graph, exported at a size, and what its manifest says."""
+    folder.mkdir()
+    preset = tiny_preset(folder).adapted((height, width))
+    bundle = export_bundle(preset, folder / "bundle", ("fp32",), print)
+    return onnx.load(str(bundle.file(bundle.graph("fp32").file))), bundle.manifest.encoder
 
 
-def test_it_equals_an_export_at_that_size_where_the_positions_are_the_same(
-    tmp_path: Path, tiny_bundle: Bundle
-) -> None:
+def test_it_equals_an_export_at_that_size_where_the_positions_are_the_same(tmp_path: Path) -> None:
     """The graph is exported at the very grid of the source's positions, so that both interpolate these."""
-    vit = weights(tmp_path)
     side = GRID * PATCH
-
-    def at(*size: int) -> Encoder:
-        return tiny_bundle.manifest.encoder.model_copy(update={"input_size": size})
-
-    whole = vision_graph(vit, (side, side), (1, 2))
+    whole, encoder = exported(tmp_path / "grid", side, side)
     for height, width in ((side, side), (112, 84)):
-        resized = encoder_at(whole, at(side, side), (height, width))
+        resized = encoder_at(whole, encoder, (height, width))
         onnx.checker.check_model(resized, full_check=True)
         image = np.stack([picture(seed, (height, width, 3)) for seed in (1, 2)])
-        exported = encoder_at(vision_graph(vit, (height, width), (1, 2)), at(height, width), (height, width))
-        expected = features(exported, image[:1])
+        other, other_encoder = exported(tmp_path / f"{height}", height, width)
+        expected = features(encoder_at(other, other_encoder, (height, width)), image[:1])
         found = features(resized, image)
         assert found.shape == (2 * len(expected), expected.shape[1])
         np.testing.assert_allclose(found[: len(expected)], expected, atol=1e-5)
