@@ -21,7 +21,7 @@ from build_engines.engine_bench.peak import PEAK_SIDE, Peak
 from build_engines.engine_bench.resizing import encoder_at
 from build_engines.engine_bench.runtimes import OPENVINO, Contestant, compiled, contestants
 from build_engines.export import content_of
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle, Encoder, Precision
 from edge.vision.engine import Image, fit_into
 from edge.vision.openvino import OpenVinoEngine, cpu_precisions, fastest_precision
 
@@ -126,7 +126,8 @@ def measure_engines(
         images: uint8 (H, W) or (H, W, 3), shown one after the other.
         progress: called before each step.
         threads: of every runtime; None leaves it to them.
-        sizes: sides of square inputs in pixels, multiples of the encoder's patch.
+        sizes: sides of square inputs in pixels; those that are no multiple of the encoder's patch are left
+            out, and the bundle's own is among them.
         batches: images in one run.
         banks: numbers of rows to match against.
         peak_side: of the matrices that the machine's peak is measured with.
@@ -139,10 +140,11 @@ def measure_engines(
     bundle.graph("fp32")
     racing = contestants(bundle)
     peaks = {p: Peak(p, threads, peak_side) for p in dict.fromkeys(c.precision for c in racing)}
+    sides = _sides(encoder, sizes)
     groups: list[Group] = []
-    for side, batch in itertools.product(sizes, batches):
+    for side, batch in itertools.product(sides, batches):
         title, done = f"{side} pixels, batch {batch}", len(groups)
-        told = functools.partial(_tell, progress, title, done, len(sizes) * len(batches))
+        told = functools.partial(_tell, progress, title, done, len(sides) * len(batches))
         told("compiling")
         groups.append(_raced(bundle, racing, peaks, images, (side, side), batch, threads, told))
     engines = {p: OpenVinoEngine(bundle, p, threads) for p in graphs if Contestant(OPENVINO, p) in racing}
@@ -160,6 +162,12 @@ def measure_engines(
         at=encoder.input_size,
         banks=bank_runs,
     )
+
+
+def _sides(encoder: Encoder, sizes: Sequence[int]) -> list[int]:
+    height, width = encoder.input_size
+    own = {height} if height == width else set()
+    return sorted(own | {side for side in sizes if side % encoder.patch == 0})
 
 
 def _tell(progress: Progress, title: str, done: int, steps: int, what: str) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from build_engines.engine_bench import Measured, engine_tables, engines_json, measure_engines
 from build_engines.engine_bench.banks import BankRun
-from build_engines.engine_bench.measure import Group, fastest_that_passed
+from build_engines.engine_bench.measure import Group, _sides, fastest_that_passed
 from build_engines.engine_bench.peak import Peak
 from build_engines.engine_bench.runtimes import ONNX_RUNTIME, OPENVINO, Contestant, compiled, contestants
 from edge.bundle import Bundle
@@ -58,6 +58,13 @@ def test_every_engine_is_timed_at_every_size_and_batch(measured: Measured, bundl
     assert measured.groups[0].gflop == measured.groups[1].gflop, "of one image, whatever the batch"
     assert set(measured.peak_gflops) == {c.precision for c in contestants(bundle)}
     assert list(measured.banks) == [8, 64]
+
+
+def test_sizes_that_the_patch_does_not_divide_are_left_out(bundle: Bundle) -> None:
+    encoder = bundle.manifest.encoder.model_copy(update={"input_size": (320, 320), "patch": 32})
+    assert _sides(encoder, (224, 336, 448, 672)) == [224, 320, 448, 672]
+    oblong = encoder.model_copy(update={"input_size": (320, 640)})
+    assert _sides(oblong, (448, 224)) == [224, 448]
 
 
 def test_what_shares_a_file_is_one_contestant_in_onnx_runtime(bundle: Bundle) -> None:
