@@ -206,7 +206,7 @@ def _language_parts(bundle: Bundle, step: Step) -> list[Part]:
         Part("language model: weights", size, "the GGUF's size"),
         Part("language model: keys and values", cache, formula),
         Part(
-            "language model: Python, buffers, repacked weights",
+            "language model: Python and buffers",
             rest,
             "measured: the worker less these two",
             worker,

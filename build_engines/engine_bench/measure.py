@@ -133,11 +133,13 @@ def measure_engines(
         peak_side: of the matrices that the machine's peak is measured with.
 
     Raises:
-        BundleError, EngineError: the bundle has no fp32 graph, or a runtime cannot compile one.
+        BundleError, EngineError: the bundle has no fp32 graph, no precision passed, or a runtime cannot
+            compile one.
         FrameError: no image.
     """
     encoder, graphs = bundle.manifest.encoder, bundle.manifest.graphs
     bundle.graph("fp32")
+    auto = Contestant(OPENVINO, fastest_precision(bundle, cpu_precisions()))
     racing = contestants(bundle)
     peaks = {p: Peak(p, threads, peak_side) for p in dict.fromkeys(c.precision for c in racing)}
     sides = _sides(encoder, sizes)
@@ -155,7 +157,7 @@ def measure_engines(
         bundle=bundle.id,
         threads=threads,
         groups=groups,
-        auto=Contestant(OPENVINO, fastest_precision(bundle, cpu_precisions())),
+        auto=auto,
         passed=frozenset(
             p for p, graph in graphs.items() if graph.parity is not None and graph.parity.passed
         ),
