@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import click
 
+from build_engines import banks_command, budget_command
 from build_engines.commands.fetch import fetch
 from build_engines.commands.pin import pin
 from build_engines.presets import Preset, load_preset, preset_names
@@ -199,6 +200,10 @@ def ablate(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limit
         learned = read_learned(weights_file(language))
         rows = Ablation(engine, bundle, learned, shots, seed, progress).rows(categories)
     Console().print(ablation_table(rows))
+
+
+cli.add_command(banks_command.command)
+cli.add_command(budget_command.command)
 
 
 def _export(preset: Preset, precisions: tuple[Precision, ...]) -> Bundle:

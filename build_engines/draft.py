@@ -9,7 +9,17 @@ from pathlib import Path
 
 from build_engines.language_half import LANGUAGE_ORIGINS
 from build_engines.presets import Preset
-from edge.bundle import MANIFEST_NAME, Bundle, BundleFile, Encoder, Graph, Language, Manifest, Precision
+from edge.bundle import (
+    MANIFEST_NAME,
+    Bundle,
+    BundleFile,
+    Encoder,
+    Graph,
+    Language,
+    Manifest,
+    Precision,
+    seal,
+)
 from edge.fetch import sha256_of
 from edge.paths import cache_dir
 
@@ -47,10 +57,11 @@ def draft(
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Bundle:
-    """Writes ``manifest.json`` whole or not at all."""
+    """Writes ``manifest.json`` whole or not at all, and its hash beside it."""
     part = folder / f".{MANIFEST_NAME}.{os.getpid()}"
     part.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
     part.replace(folder / MANIFEST_NAME)
+    seal(folder)
     return Bundle(folder, manifest)
 
 

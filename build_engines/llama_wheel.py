@@ -16,13 +16,14 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib import metadata
 from pathlib import Path
 
 from edge.errors import EdgeError, SourceError
 from edge.language.library import VERSION
 from edge.paths import cache_dir
+from edge.processor import cpu_flags
 
 PACKAGE = "llama-cpp-python"
 SDIST_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
@@ -44,6 +45,11 @@ _OPTIONS = {
     # A wheel cannot hold links: each versioned name would be a copy of the library.
     "CMAKE_PLATFORM_NO_VERSIONED_SONAME": "ON",
 }
+# On 64-bit ARM, "every generation" reaches up to processors for which GCC 11, JetPack 6's, has no flags, and
+# the build fails. So there it is one: with dot products and half floats, which a Jetson Orin, a Raspberry
+# Pi 5 and what came after them have, or for a machine without these the plainest.
+_ARM_DOT_PRODUCTS = "armv8.2-a+dotprod+fp16"
+_ARM_PLAIN = "armv8-a"
 # The package's build switches llama.cpp's command line helpers on, a third of the work; this runs
 # after that and before they are added.
 _HOOK = "set(LLAMA_BUILD_COMMON OFF)\n"
@@ -53,10 +59,27 @@ _STEP = re.compile(r"^\s*\[(\d+)/(\d+)\] ")  # Ninja's count.
 
 def wheel_folder() -> Path:
     """Where this machine's wheel lies, made or not: one folder per version, platform and options."""
-    recipe = repr((SDIST_SHA256, sorted(_OPTIONS.items()), _HOOK))
+    recipe = repr((SDIST_SHA256, sorted(_own_options().items()), _HOOK))
     libc = "".join(platform.libc_ver()).replace(".", "_")
     name = f"{PACKAGE}-{VERSION}-{sysconfig.get_platform()}-{libc}-{_digest(recipe)}"
     return cache_dir() / "wheels" / name
+
+
+def build_options(machine: str, flags: Collection[str]) -> dict[str, str]:
+    """llama.cpp's build options for a kind of processor.
+
+    Args:
+        machine: such as ``x86_64`` or ``aarch64``.
+        flags: instruction sets, as Linux names them; of account on ARM.
+    """
+    if machine not in ("aarch64", "arm64"):
+        return _OPTIONS
+    generation = _ARM_DOT_PRODUCTS if {"asimddp", "asimdhp"}.issubset(flags) else _ARM_PLAIN
+    return {**_OPTIONS, "GGML_CPU_ALL_VARIANTS": "OFF", "GGML_CPU_ARM_ARCH": generation}
+
+
+def _own_options() -> dict[str, str]:
+    return build_options(platform.machine(), cpu_flags())
 
 
 def built_wheel() -> Path | None:
@@ -126,7 +149,7 @@ def _run_pip(scratch: Path, progress: Callable[[int, int], None] | None) -> Path
     hook.write_text(_HOOK)
     requirements = scratch / "requirements.txt"
     requirements.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SDIST_SHA256}\n")
-    options = {**_OPTIONS, "CMAKE_PROJECT_llama.cpp_INCLUDE": str(hook)}
+    options = {**_own_options(), "CMAKE_PROJECT_llama.cpp_INCLUDE": str(hook)}
     command = [*_PIP, "wheel", "--verbose", "--no-deps", "--no-cache-dir", "--require-hashes"]
     command += ["--no-binary", PACKAGE, "--wheel-dir", str(scratch), "--requirement", str(requirements)]
     environment = {

@@ -12,7 +12,7 @@ from build_engines.export import FP32_FILE, content_of, preset_graph
 from build_engines.language_half import is_language_up_to_date
 from build_engines.parity import failures
 from build_engines.presets import Preset
-from edge.bundle import MANIFEST_NAME, Bundle, Precision
+from edge.bundle import MANIFEST_NAME, SEAL_NAME, Bundle, Precision
 from edge.errors import BundleError
 
 
@@ -36,7 +36,7 @@ def pack(made: Bundle, target: Path) -> Bundle:
     try:
         whole, old = scratch / "new", scratch / "old"
         whole.mkdir()
-        for name in (*made.manifest.files, MANIFEST_NAME):
+        for name in (*made.manifest.files, MANIFEST_NAME, SEAL_NAME):
             shutil.copyfile(made.path / name, whole / name)
         Bundle.load(whole)
         if target.exists():

@@ -1,7 +1,8 @@
 """A model bundle: the folder with every file that a station needs to think.
 
-``manifest.json`` names each file with its hash, what it was made of and what it was measured to be.
-Loading checks all of it first: what does not match is refused, and nothing of it is used.
+``manifest.json`` names each file with its hash, what it was made of and what it was measured to be;
+``manifest.sha256`` holds its own hash. Loading checks all of it first: what does not match is refused,
+and nothing of it is used.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from edge.fetch import sha256_of
 from edge.paths import absolute, cache_dir
 
 MANIFEST_NAME = "manifest.json"
+SEAL_NAME = "manifest.sha256"
 DEFAULT_BUNDLE = "dinov2-s"
 
 Precision = Literal["fp32", "bf16", "int8"]
@@ -154,7 +156,7 @@ class Manifest(_Part):
     @classmethod
     def _plain_names(cls, files: dict[str, BundleFile]) -> dict[str, BundleFile]:
         for name in files:
-            if name != Path(name).name or "\\" in name or name in {"", ".", "..", MANIFEST_NAME}:
+            if name != Path(name).name or "\\" in name or name in {"", ".", "..", MANIFEST_NAME, SEAL_NAME}:
                 raise ValueError(f"{name!r} is no plain file name")
         return files
 
@@ -187,7 +189,7 @@ class Bundle:
         """Reads the manifest and checks every file's size and hash.
 
         Raises:
-            BundleError: a file is missing or differs, or the manifest cannot be understood.
+            BundleError: a file is missing or differs, the manifest among them, or it cannot be understood.
         """
         manifest = _read_manifest(path)
         for name, expected in manifest.files.items():
@@ -253,13 +255,27 @@ def bundles_dir() -> Path:
     return cache_dir() / "bundles"
 
 
+def seal(folder: Path) -> None:
+    """Writes the hash of ``manifest.json`` beside it, as ``sha256sum -c manifest.sha256`` reads it."""
+    (folder / SEAL_NAME).write_bytes(_sealing((folder / MANIFEST_NAME).read_bytes()))
+
+
+def _sealing(manifest: bytes) -> bytes:
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST_NAME}\n".encode()
+
+
 def _read_manifest(path: Path) -> Manifest:
     file = path / MANIFEST_NAME
     again = "Build the bundle again: python -m build_engines build " + DEFAULT_BUNDLE
     try:
-        text = file.read_bytes()
+        text, sealed = file.read_bytes(), (path / SEAL_NAME).read_bytes()
     except OSError as error:
-        raise BundleError(f"Cannot read {file}: {error.strerror}.", again) from error
+        raise BundleError(f"Cannot read {error.filename}: {error.strerror}.", again) from error
+    if sealed != _sealing(text):
+        raise BundleError(
+            f"{path}: {MANIFEST_NAME} and {SEAL_NAME} do not belong together: one of them was changed.",
+            again,
+        )
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from edge.commands._options import (
     bundle_option,
@@ -13,12 +14,24 @@ from edge.commands._options import (
     measured_decided_by_option,
     precision_option,
 )
+from edge.errors import EngineError
 
 if TYPE_CHECKING:
-    from edge.bundle import Precision
+    from rich.console import Group
+
+    from edge.bundle import Bundle, Precision
+
+_DRAWN = 10
+_OF_A_STATION = ("references", "parts", "decided_by", "precision")
 
 
 @click.command(name="bench")
+@click.option(
+    "--engines",
+    is_flag=True,
+    help="Time the encoder instead: OpenVINO and ONNX Runtime in every precision, at several sizes and "
+    "batches, against this machine's peak; and matching, by the bank's size. Needs the extra `build`.",
+)
 @json_option
 @click.option(
     "--images",
@@ -48,7 +61,10 @@ if TYPE_CHECKING:
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="T", help="Of the inference; default: OpenVINO's choice."
 )
+@click.pass_context
 def command(
+    ctx: click.Context,
+    engines: bool,
     json_file: Path | None,
     images: Path | None,
     references: int,
@@ -68,29 +84,80 @@ def command(
 
     Other programs that run meanwhile are part of what is measured.
     """
-    from tempfile import TemporaryDirectory
-
     from rich.console import Console
 
     from edge.bundle import Bundle
+    from edge.evaluation.report import check_target, write_json
+
+    if engines:
+        _refuse_what_only_a_station_has(ctx)
+    if json_file is not None:
+        check_target(json_file)
+    chosen = Bundle.resolve(bundle)
+    if engines:
+        figures, tables = _engines(chosen, images, threads)
+    else:
+        figures, tables = _station(chosen, images, references, parts, decided_by, precision, threads)
+    if json_file is not None:
+        write_json(json_file, figures)
+    Console().print(tables)
+
+
+def _refuse_what_only_a_station_has(ctx: click.Context) -> None:
+    for option in ctx.command.params:
+        name = option.name or ""
+        if name in _OF_A_STATION and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--engines times no station: leave {option.opts[0]} out.", ctx)
+
+
+def _engines(bundle: Bundle, images: Path | None, threads: int | None) -> tuple[dict[str, Any], Group]:
+    """The engines side by side: JSON and tables."""
+    try:
+        from build_engines.engine_bench import engine_tables, engines_json, measure_engines
+    except ImportError as error:
+        raise EngineError(
+            f"--engines needs what builds bundles, and {error.name} is not installed.",
+            "Install it: pip install 'anomalygpt-edge[build]'",
+        ) from error
+    from edge.cameras import read_image
+    from edge.evaluation.parts import given_parts, render_part
+    from edge.evaluation.progress import progress_bar
+
+    with progress_bar() as progress:
+        if images is None:
+            shown = [render_part(seed) for seed in range(_DRAWN)]
+        else:
+            shown = [read_image(path) for path in given_parts(images, 0)[1][:_DRAWN]]
+        measured = measure_engines(bundle, shown, progress, threads=threads)
+    return engines_json(measured), engine_tables(measured)
+
+
+def _station(
+    bundle: Bundle,
+    images: Path | None,
+    references: int,
+    parts: int,
+    decided_by: Literal["language", "calibration"] | None,
+    precision: Precision | Literal["auto"],
+    threads: int | None,
+) -> tuple[dict[str, Any], Group]:
+    """A station's work and the precisions: JSON and tables."""
+    from tempfile import TemporaryDirectory
+
     from edge.evaluation.bench import bench
     from edge.evaluation.bench_report import bench_tables
     from edge.evaluation.parts import drawn_parts, given_parts
     from edge.evaluation.progress import progress_bar
-    from edge.evaluation.report import check_target, write_json
 
-    if json_file is not None:
-        check_target(json_file)
-    chosen = Bundle.resolve(bundle)
-    decided_by = decided_by or ("calibration" if chosen.manifest.language is None else "language")
+    decided_by = decided_by or ("calibration" if bundle.manifest.language is None else "language")
     with TemporaryDirectory(prefix="anomalygpt-edge-bench-") as drawn, progress_bar() as progress:
         if images is None:
             progress("drawing parts", 0, 1)
-            good, shown = drawn_parts(Path(drawn), references, min(parts, 10))
+            good, shown = drawn_parts(Path(drawn), references, min(parts, _DRAWN))
         else:
             good, shown = given_parts(images, references)
         measured = bench(
-            chosen,
+            bundle,
             good,
             shown,
             parts,
@@ -99,6 +166,4 @@ def command(
             threads=threads,
             decided_by=decided_by,
         )
-    if json_file is not None:
-        write_json(json_file, measured.to_json())
-    Console().print(bench_tables(measured))
+    return measured.to_json(), bench_tables(measured)

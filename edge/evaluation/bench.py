@@ -57,7 +57,7 @@ class Measured:
         return {
             "bundle": self.bundle,
             "precision": self.precision,
-            "machine": _machine(),
+            "machine": machine(),
             "threads": self.threads,
             "references": self.references,
             "image_size": list(self.image_size),
@@ -148,7 +148,8 @@ def _per_second(samples_ms: Sequence[float]) -> float:
     return 1e3 * len(samples_ms) / sum(samples_ms)
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What figures were measured on, as plain JSON types."""
     import openvino as ov
 
     return {

@@ -83,8 +83,11 @@ def examine(
         bundle_name: as for :meth:`edge.bundle.Bundle.resolve`.
         config: of a station, whose product, camera and broker are looked at too.
     """
+    from edge.station.jetson import look
+
     yield _python()
     yield from _packages()
+    yield from look()
     yield _clock()
     yield _processor()
     bundle: Bundle | None = None
@@ -138,9 +141,17 @@ def _packages() -> Iterator[Finding]:
                 distribution,
                 Mark.WRONG,
                 f"cannot be imported: {error}",
-                f"Install it: {sys.executable} -m pip install --force-reinstall {distribution}",
+                _package_remedy(module, distribution),
             )
     yield Finding("packages", Mark.OK, ", ".join(versions))
+
+
+def _package_remedy(module: str, distribution: str) -> str:
+    from edge.station.jetson import is_jetson, opencv_remedy
+
+    if module == "cv2" and is_jetson():
+        return opencv_remedy()
+    return f"Install it: {sys.executable} -m pip install --force-reinstall {distribution}"
 
 
 def _version(distribution: str) -> str:

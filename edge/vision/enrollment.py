@@ -55,6 +55,7 @@ def enroll(
     bundle_id: str,
     rotations: str = "auto",
     seed: int = 0,
+    bank_rows: int | None = BANK_ROWS,
     progress: Progress | None = None,
 ) -> Memory:
     """Learns a product.
@@ -66,6 +67,7 @@ def enroll(
         rotations: ``none``, ``90`` (parts come in quarter turns), ``fine`` (in any orientation), or
             ``auto``: whichever explains the references best. One reference cannot tell: ``none``.
         seed: of the simulated defects and views; the same seed gives the same memory.
+        bank_rows: how many good patches to keep; None keeps all.
         progress: called as the work goes on.
 
     Raises:
@@ -83,7 +85,7 @@ def enroll(
             check_image(image)
         except FrameError as error:
             raise FrameError(f"Reference {number}: {error.message}", error.remedy) from error
-    enrollment = _Enrollment(engine, images, seed, progress or (lambda *_: None))
+    enrollment = _Enrollment(engine, images, seed, bank_rows, progress or (lambda *_: None))
     return enrollment.learn(bundle_id, rotations)
 
 
@@ -122,11 +124,14 @@ def _joined(views: Sequence[Encoded]) -> _Bank:
 class _Enrollment:
     """One product's enrollment: the features made so far and where they came from."""
 
-    def __init__(self, engine: Engine, images: Sequence[Image], seed: int, progress: Progress) -> None:
+    def __init__(
+        self, engine: Engine, images: Sequence[Image], seed: int, bank_rows: int | None, progress: Progress
+    ) -> None:
         self._engine = engine
         self._shape = (images[0].shape[0], images[0].shape[1])
         self._images = [_at_most(image, engine.input_size) for image in images]
         self._seed = seed
+        self._bank_rows = bank_rows
         self._progress = progress
         self._encoded = [engine.encode(image) for image in self._counted(self._images, "reading references")]
         self._text_worth = as_float32([0])
@@ -192,7 +197,7 @@ class _Enrollment:
             views.append(view)
             owners.extend([i] * len(view.features))
         joined = _joined(views)
-        kept = coreset(joined.features, BANK_ROWS, self._seed)
+        kept = coreset(joined.features, self._bank_rows or len(joined.features), self._seed)
         return joined.rows(kept), np.array(owners, np.intp)[kept]
 
     def _evidence(self, bank: _Bank, owners: npt.NDArray[np.intp]) -> Evidence:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.errors import EngineError
+from edge.processor import cpu_flags
 from edge.vision.engine import (
     Array,
     Encoded,
@@ -168,7 +169,7 @@ def cpu_precisions() -> set[Precision]:
     found: set[Precision] = {"fp32"}
     if "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         found.add("bf16")
-    if _cpu_flags() & _EXACT_INT8:
+    if cpu_flags() & _EXACT_INT8:
         found.add("int8")
     return found
 
@@ -255,16 +256,3 @@ def _shared(array: npt.NDArray[Any]) -> ov.Tensor:
 def _reason(error: RuntimeError) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else "no reason given."
-
-
-def _cpu_flags() -> set[str]:
-    """The instruction sets that Linux reports; empty elsewhere."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return set()
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in {"flags", "Features"}:
-            return set(value.split())
-    return set()

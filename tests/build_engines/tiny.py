@@ -15,7 +15,7 @@ import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 import models
-from build_engines.draft import draft
+from build_engines.draft import draft, write_manifest
 from build_engines.export import FP32_FILE, GRAPHS, export_bundle, read_weights, save_onnx, vision_graph
 from build_engines.learned import Array, Learned, read_learned
 from build_engines.presets import Preset, load_preset
@@ -119,7 +119,7 @@ def speaking_bundle(folder: Path, decoder: Mapping[str, Array] | None = None) ->
 def _taken_as_measured(made: Bundle) -> Bundle:
     graphs = {p: graph.model_copy(update={"parity": MEASURED}) for p, graph in made.manifest.graphs.items()}
     manifest = Manifest.model_validate({**made.manifest.model_dump(), "graphs": graphs})
-    (made.path / "manifest.json").write_text(manifest.model_dump_json())
+    write_manifest(made.path, manifest)
     return Bundle.load(made.path)
 
 

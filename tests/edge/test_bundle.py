@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge.bundle import MANIFEST_NAME, Bundle
+from edge.bundle import MANIFEST_NAME, SEAL_NAME, Bundle, seal
 from edge.errors import BundleError
 from edge.fetch import sha256_of
 
@@ -51,6 +53,7 @@ def written(folder: Path, **changes: Any) -> Path:
         **changes,
     }
     (folder / MANIFEST_NAME).write_text(json.dumps(manifest))
+    seal(folder)
     return folder
 
 
@@ -91,7 +94,31 @@ def test_one_flipped_bit_is_found_and_the_file_named(tmp_path: Path, name: str, 
     assert "python -m build_engines build small" in caught.value.remedy
 
 
-@pytest.mark.parametrize("name", [*GRAPHS, MANIFEST_NAME])
+@pytest.mark.parametrize("name", [MANIFEST_NAME, SEAL_NAME])
+def test_any_flipped_byte_of_the_manifest_and_its_seal_is_found(tmp_path: Path, name: str) -> None:
+    """Each byte one by one, also where it would only describe: a licence, a measured figure, a space."""
+    file = written(tmp_path) / name
+    content = file.read_bytes()
+    for at in range(len(content)):
+        flipped = bytearray(content)
+        flipped[at] ^= 0xFF if at % 2 else 1
+        file.write_bytes(flipped)
+        with pytest.raises(BundleError, match=name) as caught:
+            Bundle.load(tmp_path)
+        assert "python -m build_engines build" in caught.value.remedy
+    file.write_bytes(content)
+    Bundle.load(tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is not installed")
+def test_the_seal_is_what_sha256sum_checks(tmp_path: Path) -> None:
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", SEAL_NAME], cwd=written(tmp_path), check=False
+    )
+    assert checked.returncode == 0
+
+
+@pytest.mark.parametrize("name", [*GRAPHS, MANIFEST_NAME, SEAL_NAME])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     folder = written(tmp_path)
     (folder / name).unlink()
@@ -133,6 +160,7 @@ def test_a_manifest_that_cannot_be_trusted_is_refused(
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"])
 def test_a_manifest_that_is_no_json_object_is_refused(tmp_path: Path, content: bytes) -> None:
     (written(tmp_path) / MANIFEST_NAME).write_bytes(content)
+    seal(tmp_path)
     with pytest.raises(BundleError, match=MANIFEST_NAME):
         Bundle.load(tmp_path)
 

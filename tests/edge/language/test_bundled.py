@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import MANIFEST_NAME, Bundle
+from edge.bundle import MANIFEST_NAME, Bundle, seal
 from edge.errors import BundleError
 from edge.fetch import sha256_of
 from edge.language import bundled_model
@@ -50,6 +50,7 @@ def talking(folder: Path, rows: np.ndarray | bytes) -> Bundle:
         },
     }
     (folder / MANIFEST_NAME).write_text(json.dumps(manifest))
+    seal(folder)
     return Bundle.load(folder)
 
 

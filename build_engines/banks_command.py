@@ -1,0 +1,53 @@
+"""``python -m build_engines banks``: what a thinned bank costs in accuracy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.evaluation.progress import progress_bar
+
+
+@click.command(name="banks")
+@click.argument("bundle_name", metavar="BUNDLE")
+@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--shots", default=4, show_default=True, type=click.IntRange(min=1), help="Number of references."
+)
+@click.option("--seed", default=0, show_default=True, help="Draws the references.")
+@click.option("--limit", type=click.IntRange(min=2), help="Judge at most so many images per category.")
+@click.option(
+    "--rows",
+    "sizes",
+    multiple=True,
+    type=click.IntRange(min=1),
+    help="Rows that a bank keeps (repeat it).  [default: 256, 512, what enrollment keeps, 4096]",
+)
+def command(
+    bundle_name: str,
+    datasets: tuple[Path, ...],
+    shots: int,
+    seed: int,
+    limit: int | None,
+    sizes: tuple[int, ...],
+) -> None:
+    """Judge DATASETS against all good patches and against banks thinned to fewer.
+
+    The image AUROC of the map alone; what matching costs: `anomalygpt-edge bench --engines`. BUNDLE is its
+    name in the cache or its folder, DATASETS are what `anomalygpt-edge evaluate` takes.
+    """
+    from rich.console import Console
+
+    from build_engines.bank_sizes import bank_sizes_table, judge_bank_sizes
+    from edge.commands._engine import opened_engine
+    from edge.evaluation.dataset import find_categories
+    from edge.vision.enrollment import BANK_ROWS
+
+    categories = find_categories(datasets)
+    if limit is not None:
+        categories = [category.limited(limit) for category in categories]
+    wanted = sorted(set(sizes)) or [256, 512, BANK_ROWS, 4096]
+    with opened_engine(bundle_name) as (bundle, engine), progress_bar() as progress:
+        rows = judge_bank_sizes(engine, bundle, categories, shots, seed, wanted, progress)
+    Console().print(bank_sizes_table(rows))

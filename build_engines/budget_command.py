@@ -1,0 +1,86 @@
+"""``python -m build_engines budget``: does a station fit on a small board?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from edge.bundle import Precision
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from build_engines.budget import Budget, Part
+
+
+@click.command(name="budget")
+@click.argument("bundle_name", metavar="BUNDLE")
+@click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    help="Of the encoder.  [default: fp16 where the bundle has it, else fp32]",
+)
+@click.option(
+    "--board",
+    "board_gib",
+    default=7.4,
+    show_default=True,
+    type=click.FloatRange(min=1),
+    metavar="GIB",
+    help="Memory of the board; an Orin Nano of 8 GB shows Linux 7.4.",
+)
+def command(bundle_name: str, precision: Precision | None, board_gib: float) -> None:
+    """What a station with BUNDLE needs of a board's memory, part by part.
+
+    Computed from the files, the graph's shapes and the parts' formulas; what can be measured on this
+    machine is measured, and stands beside it. Exit code 1 where it does not fit.
+    """
+    from rich.console import Console
+
+    from build_engines.budget import GIB, budget
+    from edge.bundle import Bundle
+    from edge.errors import EngineError
+
+    bundle = Bundle.resolve(bundle_name)
+    graphs = {str(each): each for each in bundle.manifest.graphs}
+    chosen = precision or graphs.get("fp16", "fp32")
+    with Console(stderr=True).status(bundle.name) as status:
+        found = budget(
+            bundle, chosen, int(board_gib * GIB), lambda what: status.update(f"{bundle.name}: {what}")
+        )
+    console = Console()
+    console.print(budget_table(found))
+    if min(found.left, found.left_compiling) < 0:
+        raise EngineError(
+            f"It does not fit on a board of {board_gib:g} GiB.",
+            "Take a smaller encoder, another precision or a smaller input size; close the desktop.",
+        )
+
+
+def budget_table(found: Budget) -> Table:
+    """The parts in MB of 10^6 bytes."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, title=f"{found.bundle}, encoder in {found.precision}")
+    table.add_column("part")
+    table.add_column("MB", justify="right")
+    table.add_column("here", justify="right")
+    table.add_column("from")
+    _add(table, "a station at work", found.running, found.board, found.left)
+    _add(table, "while compile builds the engine", found.compiling, found.board, found.left_compiling)
+    return table
+
+
+def _add(table: Table, title: str, parts: tuple[Part, ...], board: int, left: int) -> None:
+    table.add_row(f"[bold]{title}")
+    for part in parts:
+        here = "" if part.measured is None else _mb(part.measured)
+        table.add_row(f"  {part.name}", _mb(part.bytes), here, part.how)
+    table.add_row("  sum", _mb(board - left), "", "")
+    table.add_row(f"  left of {_mb(board)}", _mb(left), "", "", end_section=True)
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:,.0f}" if abs(count) >= 10e6 else f"{count / 1e6:.1f}"

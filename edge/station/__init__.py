@@ -1,0 +1,1 @@
+"""Ties the rooms together: the pipeline, products, health, supervision."""
