@@ -100,7 +100,7 @@ class TestStages:
 
         monkeypatch.setattr(stages, "training_products", products)
         plan = ["--products", "1", "--validation-products", "1", "--decoder-products", "2"]
-        plan += ["--decoder-steps", "4", "--reader-steps", "4", "--run", str(run)]
+        plan += ["--decoder-steps", "4", "--reader-steps", "4", "--imagined-maps", "100", "--run", str(run)]
         plan += [option for stage in STAGES[:3] for option in ("--stage", stage)]
         done = CliRunner().invoke(main, [str(tiny_bundle.path), *plan], catch_exceptions=False)
         assert done.exit_code == 0 and "reader: {'balanced'" in done.output

@@ -19,8 +19,8 @@ from tests.edge.cameras.gige_network import FakeCamera, GigENetwork
 from tests.edge.cameras.gige_reading import camera_with, take
 
 FULL = bool(os.environ.get("GIGE_FULL"))
-STREAM_S = 600 if FULL else 60
-CYCLES = 50 if FULL else 8
+STREAM_S = 600 if FULL else 20
+CYCLES = 50 if FULL else 6
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(1800 if FULL else 240)]
 
