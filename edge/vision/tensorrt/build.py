@@ -101,7 +101,8 @@ def _parsed(
     tensorrt: Any, network: trt.INetworkDefinition, graph: bytes, name: str, log: Any
 ) -> trt.OnnxParser:
     parser: trt.OnnxParser = tensorrt.OnnxParser(network, log)
-    if parser.parse(graph):
+    # Of bytes that are no ONNX at all it makes an empty network, without a word.
+    if parser.parse(graph) and network.num_outputs > 0:
         return parser
     reasons = dict.fromkeys(_reason(parser.get_error(number)) for number in range(parser.num_errors))
     said = "; ".join(reasons) if reasons else last_words(log)

@@ -71,5 +71,5 @@ def message_log(tensorrt: Any) -> Any:
 def last_words(log: Any) -> str:
     """The first of the errors that the log holds, on one line: the later ones follow from it."""
     if not log.messages:
-        return "it gives no reason."
+        return "it gives no reason"
     return " ".join(str(log.messages[0]).split())
