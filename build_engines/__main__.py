@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import click
 
+from build_engines import accept_command, compile_command
 from build_engines.presets import Preset, load_preset, preset_names
 from edge.bundle import Bundle, Precision, bundles_dir
 from edge.errors import EdgeError
@@ -204,6 +205,10 @@ def ablate(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limit
         learned = read_learned(weights_file(language))
         rows = Ablation(engine, bundle, learned, shots, seed, progress).rows(categories)
     Console().print(ablation_table(rows))
+
+
+cli.add_command(compile_command.command)
+cli.add_command(accept_command.command)
 
 
 def _export(preset: Preset, precisions: tuple[Precision, ...]) -> Bundle:

@@ -51,13 +51,17 @@ def uses_in(name: str, source: str) -> list[Use]:
 
 def _scopes(tree: ast.Module) -> Iterator[tuple[ast.AST, dict[str, str]]]:
     """Each top-level function or class, with the types of the names in it."""
+    returns: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            _note(returns, node.name, node.returns)
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            yield node, _types(node)
+            yield node, _types(node, returns)
 
 
-def _types(scope: ast.AST) -> dict[str, str]:
-    """Name or ``self.name`` to TensorRT class, by annotations and by what is kept of annotated names."""
+def _types(scope: ast.AST, returns: dict[str, str]) -> dict[str, str]:
+    """Name or ``self.name`` to class: by annotations, and by what is kept of typed names and calls."""
     types: dict[str, str] = {}
     for node in ast.walk(scope):
         if isinstance(node, ast.arg):
@@ -65,9 +69,13 @@ def _types(scope: ast.AST) -> dict[str, str]:
         elif isinstance(node, ast.AnnAssign):
             _note(types, ast.unparse(node.target), node.annotation)
     for node in ast.walk(scope):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id in types:
+        if not isinstance(node, ast.Assign):
+            continue
+        value = node.value.func if isinstance(node.value, ast.Call) else node.value
+        known = returns if isinstance(node.value, ast.Call) else types
+        if isinstance(value, ast.Name) and value.id in known:
             for target in node.targets:
-                types[ast.unparse(target)] = types[node.value.id]
+                types[ast.unparse(target)] = known[value.id]
     return types
 
 

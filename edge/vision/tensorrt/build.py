@@ -75,7 +75,7 @@ def build_plan(
     if builder is None:
         raise EngineError(f"TensorRT cannot build here: {last_words(log)}", "Look at the GPU: nvidia-smi")
     network: trt.INetworkDefinition = builder.create_network(network_flags(tensorrt))
-    parser = _parsed(tensorrt, network, graph, name, log)
+    parser: trt.OnnxParser = _parsed(tensorrt, network, graph, name, log)
     config: trt.IBuilderConfig = builder.create_builder_config()
     config.set_memory_pool_limit(tensorrt.MemoryPoolType.WORKSPACE, workspace_mb * _MB)
     config.clear_flag(tensorrt.BuilderFlag.TF32)
@@ -83,7 +83,7 @@ def build_plan(
     profile: trt.IOptimizationProfile = builder.create_optimization_profile()
     if _span_inputs(network, profile, span):
         config.add_optimization_profile(profile)
-    cache = _timing_cache(config, timing_cache)
+    cache: trt.ITimingCache = _timing_cache(config, timing_cache)
     plan: trt.IHostMemory = builder.build_serialized_network(network, config)
     del parser  # It owns the weights, which the network only points to.
     if monitor.interrupted:

@@ -31,7 +31,10 @@ class CudaPython:
         self._device = device
         self._addresses: set[int] = set()
         self._pinned: list[int] = []
-        count = self._done(runtime.cudaGetDeviceCount(), "finding a GPU")
+        try:
+            count = self._done(runtime.cudaGetDeviceCount(), "finding a GPU")
+        except RuntimeError as error:  # What versions before 13 say where there is no driver.
+            raise EngineError(f"CUDA failed while finding a GPU: {error}.", "Install its driver.") from error
         if device >= count:
             raise EngineError(f"There is no GPU {device}; there are {count}.", "Choose another.")
         self.activate()

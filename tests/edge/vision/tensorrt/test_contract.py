@@ -5,6 +5,7 @@ The bindings are the real ones, over empty libraries: they tell every name and s
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import subprocess
@@ -16,7 +17,15 @@ import pytest
 
 import edge.vision.tensorrt
 from tests.tensorrt_packages.calls import Use, uses_in, uses_of
-from tests.tensorrt_packages.fetched import JETPACK_6, JETPACK_7, environment, stubs, unpacked
+from tests.tensorrt_packages.fetched import (
+    CUDA_12,
+    CUDA_13,
+    JETPACK_6,
+    JETPACK_7,
+    environment,
+    stubs,
+    unpacked,
+)
 
 OURS = Path(edge.vision.tensorrt.__path__[0])
 VERSIONS = {"10.3": (JETPACK_6, 10), "11": (JETPACK_7, 11)}
@@ -55,6 +64,7 @@ def test_the_uses_are_found() -> None:
         "IProgressMonitor.step_complete",
         "ILogger.log",
         "IExecutionContext.execute_async_v3",
+        "ITimingCache.serialize",
         "Runtime.deserialize_cuda_engine",
         "NetworkDefinitionCreationFlag.STRONGLY_TYPED",
     }
@@ -88,3 +98,40 @@ def test_a_call_that_does_not_fit_is_told(tmp_path: Path) -> None:
     for number, (_, line, words) in enumerate(WRONG):
         own = [each for each in said if each.startswith(f"wrong{number}.py")]
         assert any(words in each for each in own), f"{line}: {own}"
+
+
+def cuda_uses() -> list[tuple[str, str, int | None]]:
+    """Where ``self._runtime.…`` or ``runtime.…`` stands, of what, and with how many arguments."""
+    tree = ast.parse((OURS / "cuda_python.py").read_text())
+    called = {id(node.func): len(node.args) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = {"self._runtime", "runtime", "kinds"}
+    return [
+        (
+            f"cuda_python.py:{node.lineno}",
+            f"cudaDeviceAttr.{node.attr}" if owner == "kinds" else node.attr,
+            called.get(id(node)),
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and (owner := ast.unparse(node.value)) in names
+    ]
+
+
+@pytest.mark.parametrize("requirements", [CUDA_12, CUDA_13], ids=["12", "13"])
+def test_every_call_of_cuda_exists_and_no_gpu_is_one_clear_line(requirements: tuple[str, ...]) -> None:
+    uses = cuda_uses()
+    assert len({name for _, name, _ in uses}) > 20
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tensorrt_packages.cuda_signatures"],
+        input=json.dumps(uses),
+        env=environment(unpacked(requirements)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert f"cuda-bindings=={result['version']}" == requirements[0]
+    assert result["complaints"] == []
+    # Where the tests run on a machine with a GPU, it opens.
+    assert not result["refusal"] or result["refusal"].startswith("CUDA failed while finding a GPU: ")
+    assert "\n" not in result["refusal"]
