@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -14,6 +19,7 @@ from edge.bundle import Bundle
 from edge.errors import EngineError
 from edge.vision.openvino import OpenVinoEngine
 from tests.build_engines.tiny import PATCH, SIZE, WIDTH, picture
+from tests.tensorrt_packages.fetched import POLYGRAPHY, environment, unpacked
 
 PATCHES = (SIZE // PATCH) ** 2
 
@@ -67,6 +73,30 @@ def test_the_halves_give_what_openvinos_own_cut_gives(learned_bundle: Bundle) ->
     np.testing.assert_allclose(found["map"], expected.map, atol=1e-4)
     assert float(found["score"][0]) == pytest.approx(expected.score, abs=1e-4)
     engine.close()
+
+
+_LINT = "import sys; from polygraphy.tools import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["encoder", "head"])
+def test_polygraphy_finds_nothing_wrong_with_a_half(
+    learned_bundle: Bundle, number: int, tmp_path: Path
+) -> None:
+    half, report = cut(graph_of(learned_bundle), PATCHES)[number], tmp_path / "lint.json"
+    onnx.save(half, str(tmp_path / "half.onnx"))
+    shapes = ["image:[1,84,84,3]"] if number == 0 else [f"bank:[7,{WIDTH}]", "bank_text:[7]"]
+    command = [sys.executable, "-c", _LINT, "check", "lint", tmp_path / "half.onnx"]
+    done = subprocess.run(
+        [*command, "--input-shapes", *shapes, "-o", report],
+        env=environment(unpacked(POLYGRAPHY)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = json.loads(report.read_text())
+    assert {entry["level"] for entry in said["lint_entries"]} <= {"warning"}
+    assert not said["summary"].get("failing")
 
 
 def test_a_half_leaves_one_length_open_at_most(learned_bundle: Bundle) -> None:

@@ -3,6 +3,7 @@
 ``tensorrt-rtx`` (95 MB; NVIDIA's own licence, so that it is never passed on) has the parser and the builder
 of the full TensorRT and builds without a GPU. ``tensorrt-cu12-bindings`` and ``tensorrt-cu13-bindings`` are
 the Python faces of JetPack 6's and JetPack 7's TensorRT: every name and signature, no library behind them.
+``polygraphy`` (Apache-2.0) is TensorRT's own linter of ONNX files.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from edge.paths import cache_dir
 
 RTX = ("tensorrt-rtx-cu13-libs==1.7.1.116", "tensorrt-rtx-cu13-bindings==1.7.1.116")
 JETPACK_6 = ("tensorrt-cu12-bindings==10.3.0",)
+POLYGRAPHY = ("onnx-graphsurgeon==0.6.1", "polygraphy==0.53.6")
 CUDA_12 = ("cuda-bindings==12.8.0",)
 CUDA_13 = ("cuda-bindings==13.5.0",)
 JETPACK_7 = ("tensorrt-cu13-bindings==11.4.0.106",)
