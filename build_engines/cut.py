@@ -69,10 +69,8 @@ def free_length(half: onnx.ModelProto) -> str:
 
 
 def _extracted(model: onnx.ModelProto, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
-    typed = onnx.ModelProto()
-    typed.CopyFrom(model)
-    del typed.graph.value_info[:]  # A tool that quantised the graph left those of its own shapes there.
-    half: onnx.ModelProto = Extractor(typed).extract_model(list(inputs), list(outputs))
+    half: onnx.ModelProto = Extractor(model).extract_model(list(inputs), list(outputs))
+    del half.graph.value_info[:]  # What tools inferred for other shapes, of the cuts among them.
     half.graph.name = "encoder" if list(inputs) == ["image"] else "head"
     missing = _undefined(half)
     if missing:
