@@ -57,11 +57,11 @@ def command(
         WORKSPACE_MB,
         Wish,
         compile_bundle,
-        next_step,
         usual_precision,
     )
     from edge.bundle import Bundle
     from edge.evaluation.progress import progress_bar
+    from edge.vision.tensorrt.compiled import accept_command
     from edge.vision.tensorrt.cuda import open_cuda
     from edge.vision.tensorrt.library import load_tensorrt
     from edge.vision.tensorrt.ready import Target
@@ -79,4 +79,4 @@ def command(
                 )
     finally:
         cuda.close()
-    click.echo(f"Next: {next_step(bundle)}")
+    click.echo(f"Next: {accept_command(bundle)}")

@@ -21,7 +21,6 @@ from edge.vision.tensorrt.compiled import (
     HALVES,
     Compilation,
     Half,
-    compile_command,
     folder_of,
     read_compilation,
     write_compilation,
@@ -168,8 +167,3 @@ def _is_there(folder: Path, compilation: Compilation, name: str, target: Target)
     except UnusablePlanError:
         return False
     return True
-
-
-def next_step(bundle: Bundle) -> str:
-    """What to run after compiling: nothing that was not measured is trusted."""
-    return compile_command(bundle).replace(" compile ", " accept ")

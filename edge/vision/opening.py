@@ -40,23 +40,17 @@ def choose_runtime(
         return Choice(runtime, "It was asked for.")
     if precision == "bf16":
         return Choice("openvino", "bf16 is a way of CPUs.")
-    from edge.vision.tensorrt.compiled import read_compilation
-    from edge.vision.tensorrt.cuda import open_cuda
-    from edge.vision.tensorrt.library import load_tensorrt
-    from edge.vision.tensorrt.ready import chosen_precision
+    from edge.vision.tensorrt.ready import answering_gpu, compiled_precision
 
     try:
-        load_tensorrt()
-        cuda = open_cuda()
-        device = cuda.device_name()
-        cuda.close()
-        if precision == "auto":
-            chosen_precision(bundle)
-        else:
-            read_compilation(bundle, precision)
+        device = answering_gpu()
     except EngineError as error:
-        return Choice("openvino", str(error))
-    return Choice("tensorrt", f"{device} answers, and the bundle was compiled for it.")
+        return Choice("openvino", error.message)
+    try:
+        compiled = compiled_precision(bundle, precision)
+    except EngineError as error:
+        return Choice("openvino", f"{device} answers. {error}")
+    return Choice("tensorrt", f"{device} answers, and the bundle was compiled in {compiled}.")
 
 
 def open_engine(

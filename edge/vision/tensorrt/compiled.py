@@ -68,6 +68,11 @@ def compile_command(bundle: Bundle, precision: str | None = None) -> str:
     return f"python -m build_engines compile {bundle.name}{chosen}"
 
 
+def accept_command(bundle: Bundle, precision: str | None = None) -> str:
+    """What to run to measure them."""
+    return compile_command(bundle, precision).replace(" compile ", " accept ")
+
+
 def compiled_precisions(bundle: Bundle) -> tuple[Precision, ...]:
     """Of which precisions a bundle was compiled, the fastest first."""
     return tuple(p for p in FASTEST_FIRST if (folder_of(bundle, p) / RECORD_NAME).is_file())

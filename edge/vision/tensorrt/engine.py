@@ -85,11 +85,11 @@ class TensorRtEngine:
         """
         from edge.vision.tensorrt.cuda import open_cuda
         from edge.vision.tensorrt.library import load_tensorrt
-        from edge.vision.tensorrt.ready import chosen_precision, loaded_halves
+        from edge.vision.tensorrt.ready import compiled_precision, loaded_halves
 
         tensorrt, cuda = load_tensorrt(), open_cuda(device)
         try:
-            chosen = chosen_precision(bundle) if precision == "auto" else precision
+            chosen = compiled_precision(bundle, precision)
             encoder, head = loaded_halves(bundle, chosen, tensorrt, cuda)
             return cls(bundle, encoder, head, chosen, cuda)
         except BaseException:

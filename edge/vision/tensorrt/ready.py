@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
@@ -21,8 +21,9 @@ from edge.vision.tensorrt.compiled import (
     folder_of,
     read_compilation,
 )
-from edge.vision.tensorrt.cuda import Cuda
+from edge.vision.tensorrt.cuda import Cuda, open_cuda
 from edge.vision.tensorrt.execution import PlanExecution, load_execution
+from edge.vision.tensorrt.library import load_tensorrt
 from edge.vision.tensorrt.plans import PlanKey, UnusablePlanError, read_plan, write_plan, write_whole
 
 _Loaded = TypeVar("_Loaded")
@@ -138,17 +139,39 @@ def _graph(folder: Path, half: Half, reason: str, compilation: Compilation) -> b
     return content
 
 
-def chosen_precision(bundle: Bundle) -> Precision:
-    """The fastest that was compiled of a bundle and failed no gate: neither the bundle's nor the target's.
+def answering_gpu() -> str:
+    """The name of the GPU that TensorRT would compute on.
 
     Raises:
-        EngineError: there is none.
+        EngineError: there is no TensorRT, or no GPU.
     """
-    for precision in compiled_precisions(bundle):
-        graph = bundle.manifest.graphs.get(precision)
+    load_tensorrt()
+    cuda = open_cuda()
+    try:
+        return cuda.device_name()
+    finally:
+        cuda.close()
+
+
+def compiled_precision(bundle: Bundle, precision: Precision | Literal["auto"] = "auto") -> Precision:
+    """The precision to run: the one that is asked for, or the fastest that failed no gate.
+
+    Args:
+        bundle: a checked bundle.
+        precision: ``auto`` takes one that passed the bundle's own gate and did not fail the target's.
+
+    Raises:
+        EngineError: that was not compiled on this machine.
+        BundleError: the bundle has no graph of that precision.
+    """
+    if precision != "auto":
+        read_compilation(bundle, precision)
+        return precision
+    for compiled in compiled_precisions(bundle):
+        graph = bundle.manifest.graphs.get(compiled)
         well = graph is not None and graph.parity is not None and graph.parity.passed
-        if well and read_compilation(bundle, precision).passed is not False:
-            return precision
+        if well and read_compilation(bundle, compiled).passed is not False:
+            return compiled
     raise EngineError(
         f"Bundle {bundle.name} has no TensorRT plans on this machine that passed.",
         f"Compile it: {compile_command(bundle)}",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from edge.bundle import Bundle
 from edge.errors import EngineError
+from edge.paths import CACHE_VARIABLE
 from edge.vision.opening import choose_runtime, described, open_engine
 
 
@@ -59,3 +61,14 @@ def test_an_engine_describes_itself(tiny_bundle: Bundle, caplog: pytest.LogCaptu
     assert described(engine) == "openvino fp32 on CPU"
     assert "openvino fp32 on CPU. TensorRT cannot be imported" in caplog.text
     engine.close()
+
+
+def test_a_gpu_without_plans_is_named_with_what_would_make_them(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setattr("edge.vision.tensorrt.ready.answering_gpu", lambda: "Orin")
+    choice = choose_runtime(tiny_bundle)
+    assert choice.runtime == "openvino"
+    assert choice.reason.startswith("Orin answers. Bundle tiny has no TensorRT plans")
+    assert "python -m build_engines compile tiny" in choice.reason

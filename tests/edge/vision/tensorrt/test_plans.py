@@ -30,7 +30,7 @@ from edge.vision.tensorrt.compiled import (
 from edge.vision.tensorrt.cuda import open_cuda
 from edge.vision.tensorrt.execution import load_execution
 from edge.vision.tensorrt.plans import PlanKey, UnusablePlanError, plan_path, read_plan
-from edge.vision.tensorrt.ready import Target, chosen_precision, ready_plan
+from edge.vision.tensorrt.ready import Target, compiled_precision, ready_plan
 from tests.tensorrt_packages.fetched import RTX, unpacked
 
 # Only RTX leaves the timings away.
@@ -93,7 +93,7 @@ def test_what_is_compiled_is_there_and_the_second_time_nothing_is_done(
     assert [line.split(" in ")[0] for line in said] == ["fp32 encoder: built", "fp32 head: built"]
     assert read_compilation(learned_bundle, "fp32") == compilation
     assert compiled_precisions(learned_bundle) == ("fp32",)
-    assert chosen_precision(learned_bundle) == "fp32"
+    assert compiled_precision(learned_bundle) == "fp32"
     first = ready(learned_bundle, target)
     assert len(first) > 10_000
 
@@ -232,17 +232,17 @@ def test_a_precision_that_failed_on_the_target_is_not_taken_by_itself(
     from build_engines.plan_parity import record_gate
 
     with pytest.raises(EngineError, match="no TensorRT plans on this machine that passed") as caught:
-        chosen_precision(learned_bundle)
+        compiled_precision(learned_bundle)
     assert "build_engines compile tiny" in caught.value.remedy
     compiled(learned_bundle, target)
     record_gate(learned_bundle, "fp32", False)
     with pytest.raises(EngineError, match="that passed"):
-        chosen_precision(learned_bundle)
+        compiled_precision(learned_bundle)
     compiled(learned_bundle, target)  # The same plans: they are as wrong as before.
     with pytest.raises(EngineError, match="that passed"):
-        chosen_precision(learned_bundle)
+        compiled_precision(learned_bundle)
     record_gate(learned_bundle, "fp32", True)
-    assert chosen_precision(learned_bundle) == "fp32"
+    assert compiled_precision(learned_bundle) == "fp32"
 
 
 def test_what_cannot_be_compiled_says_why(learned_bundle: Bundle, target: Target) -> None:
