@@ -19,7 +19,7 @@ _STYLES = {"done": "green", "failed": "red", "not possible here": "yellow"}
 @click.argument("bundle_name", metavar="BUNDLE")
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "fp16", "int8"]),
+    type=click.Choice(["fp32", "fp16", "int8-symmetric"]),
     help="Of the encoder.  [default: fp16 where the bundle has it, else fp32]",
 )
 @click.option("--batch", default=1, show_default=True, type=click.IntRange(1, 64), help="As for compile.")

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 from build_engines.acceptance import Acceptance
 from build_engines.plan_parity import AUROC_LIMIT, MAP_LIMIT, PATCH_COSINE_LIMIT, PlanParity
+from edge.bundle import Precision
 
 
 def acceptance_report(found: Acceptance) -> str:
@@ -35,7 +36,7 @@ def acceptance_report(found: Acceptance) -> str:
     return "\n".join([*lines, ""])
 
 
-def _parity_rows(parity: PlanParity, precision: str) -> Iterator[str]:
+def _parity_rows(parity: PlanParity, precision: Precision) -> Iterator[str]:
     limit = PATCH_COSINE_LIMIT[precision]
     yield f"| patch cosine, mean of {parity.images} images | {parity.cosine_mean:.5f} | ≥ {limit} |"
     yield f"| patch cosine, worst | {parity.cosine_min:.4f} | |"

@@ -13,7 +13,7 @@ from edge.bundle import Precision
     "--precision",
     "precisions",
     multiple=True,
-    type=click.Choice(["fp32", "fp16", "int8"]),
+    type=click.Choice(["fp32", "fp16", "int8-symmetric"]),
     help="Compile these (repeat it).  [default: fp16 where the bundle has it, else fp32]",
 )
 @click.option(

@@ -17,7 +17,7 @@ from edge.evaluation.metrics import auroc
 from edge.vision.engine import Array, Encoded, Engine, MemoryArrays
 from edge.vision.tensorrt.compiled import Compilation, folder_of, read_compilation, write_compilation
 
-PATCH_COSINE_LIMIT: dict[str, float] = {"fp32": 0.9999, "fp16": 0.999, "int8": 0.99}
+PATCH_COSINE_LIMIT: dict[Precision, float] = {"fp32": 0.9999, "fp16": 0.999, "int8-symmetric": 0.99}
 """The least mean cosine of a patch's features to those of the fp32 graph on the CPU."""
 
 MAP_LIMIT = 1e-3

@@ -18,6 +18,7 @@ from edge.errors import EngineError
 from edge.vision.enrollment import BANK_ROWS
 from edge.vision.tensorrt.build import Progress, Span
 from edge.vision.tensorrt.compiled import (
+    FASTEST_FIRST,
     HALVES,
     Compilation,
     Half,
@@ -34,7 +35,7 @@ MOST_BANK_ROWS = 32 * BANK_ROWS
 WORKSPACE_MB = 512
 """What a kernel may take on a board of 8 GB, of which the build itself takes about 2."""
 
-_BEST_ON_GPUS = ("fp16", "fp32")
+_USUAL: tuple[Precision, ...] = ("fp16", "fp32")
 _FIXED = Span(1, 1, 1)
 
 
@@ -54,8 +55,8 @@ class Wish:
 
 
 def usual_precision(bundle: Bundle) -> Precision:
-    """What a GPU computes best of what a bundle has, without a loss that is worth a thought."""
-    return next(p for name in _BEST_ON_GPUS for p in bundle.manifest.graphs if p == name)
+    """What a GPU computes fast of what a bundle has, without a loss that is worth a thought."""
+    return next(precision for precision in _USUAL if precision in bundle.manifest.graphs)
 
 
 def halves_of(bundle: Bundle, precision: Precision) -> tuple[onnx.ModelProto, onnx.ModelProto]:
@@ -65,10 +66,10 @@ def halves_of(bundle: Bundle, precision: Precision) -> tuple[onnx.ModelProto, on
         BundleError: the bundle has no graph of that precision.
         EngineError: TensorRT does not compute it, or the graph cannot be cut.
     """
-    if precision == "bf16":
+    if precision not in FASTEST_FIRST:
         raise EngineError(
-            "bf16 is how a CPU computes the fp32 file; TensorRT computes what the file says.",
-            "Choose fp16, int8 or fp32.",
+            f"{precision} is for CPUs: TensorRT computes the file's own types, and int8 without zero points.",
+            f"Choose {', '.join(FASTEST_FIRST)}.",
         )
     whole = onnx.load(str(bundle.file(bundle.graph(precision).file)))
     return cut(whole, math.prod(bundle.manifest.encoder.grid))

@@ -38,10 +38,11 @@ def choose_runtime(
     """
     if runtime != "auto":
         return Choice(runtime, "It was asked for.")
-    if precision == "bf16":
-        return Choice("openvino", "bf16 is a way of CPUs.")
+    from edge.vision.tensorrt.compiled import FASTEST_FIRST
     from edge.vision.tensorrt.ready import answering_gpu, compiled_precision
 
+    if precision not in ("auto", *FASTEST_FIRST):
+        return Choice("openvino", f"{precision} is for CPUs.")
     try:
         device = answering_gpu()
     except EngineError as error:

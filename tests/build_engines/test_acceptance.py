@@ -103,7 +103,7 @@ class Stand:
         compilation, _contents = prepared(bundle, precision, wish)  # type: ignore[arg-type]
         write_compilation(folder_of(bundle, precision), compilation)  # type: ignore[arg-type]
 
-    def open(self, bundle: Bundle, precision: str, device: int) -> TensorRtEngine:  # noqa: ARG002
+    def open(self, bundle: Bundle, precision: str, device: int, **_: object) -> TensorRtEngine:  # noqa: ARG002
         cuda = HostCuda()
         whole = onnx.load(bundle.file(bundle.graph("fp32").file))
         encoder, head = cut(whole, PATCHES)

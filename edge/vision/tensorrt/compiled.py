@@ -11,13 +11,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.bundle import FASTEST_FIRST, Bundle, Precision
+from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
 from edge.paths import cache_dir
 from edge.vision.tensorrt.build import Span
 from edge.vision.tensorrt.plans import write_whole
 
 RECORD_NAME = "compiled.json"
+FASTEST_FIRST: tuple[Precision, ...] = ("int8-symmetric", "fp16", "fp32")
+"""What TensorRT computes: the file's own types. bf16 and int8 with zero points are for CPUs."""
+
 HALVES: tuple[Literal["encoder", "head"], ...] = ("encoder", "head")
 
 

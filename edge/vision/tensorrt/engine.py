@@ -68,7 +68,12 @@ class TensorRtEngine:
 
     @classmethod
     def open(
-        cls, bundle: Bundle, precision: Precision | Literal["auto"] = "auto", device: int = 0
+        cls,
+        bundle: Bundle,
+        precision: Precision | Literal["auto"] = "auto",
+        device: int = 0,
+        *,
+        accept_failed_parity: bool = False,
     ) -> TensorRtEngine:
         """The engine of a bundle that was compiled on this machine.
 
@@ -78,6 +83,7 @@ class TensorRtEngine:
             bundle: a checked bundle.
             precision: ``auto`` takes the fastest that was compiled and passed its parity gate.
             device: number of the GPU.
+            accept_failed_parity: also take plans that failed when they were measured on this machine.
 
         Raises:
             EngineError: there is no TensorRT or no GPU, or nothing was compiled that works here.
@@ -89,7 +95,7 @@ class TensorRtEngine:
 
         tensorrt, cuda = load_tensorrt(), open_cuda(device)
         try:
-            chosen = compiled_precision(bundle, precision)
+            chosen = compiled_precision(bundle, precision, accept_failed_parity=accept_failed_parity)
             encoder, head = loaded_halves(bundle, chosen, tensorrt, cuda)
             return cls(bundle, encoder, head, chosen, cuda)
         except BaseException:

@@ -16,6 +16,7 @@ from edge.vision.tensorrt.build import Progress, build_plan
 from edge.vision.tensorrt.compiled import (
     Compilation,
     Half,
+    accept_command,
     compile_command,
     compiled_precisions,
     folder_of,
@@ -153,19 +154,26 @@ def answering_gpu() -> str:
         cuda.close()
 
 
-def compiled_precision(bundle: Bundle, precision: Precision | Literal["auto"] = "auto") -> Precision:
+def compiled_precision(
+    bundle: Bundle, precision: Precision | Literal["auto"] = "auto", *, accept_failed_parity: bool = False
+) -> Precision:
     """The precision to run: the one that is asked for, or the fastest that failed no gate.
 
     Args:
         bundle: a checked bundle.
         precision: ``auto`` takes one that passed the bundle's own gate and did not fail the target's.
+        accept_failed_parity: take the one that is asked for also where it failed on this machine.
 
     Raises:
-        EngineError: that was not compiled on this machine.
+        EngineError: that was not compiled on this machine, or it failed here.
         BundleError: the bundle has no graph of that precision.
     """
     if precision != "auto":
-        read_compilation(bundle, precision)
+        if read_compilation(bundle, precision).passed is False and not accept_failed_parity:
+            raise EngineError(
+                f"Bundle {bundle.name}: TensorRT plans in {precision} failed when they were measured here.",
+                f"Choose another precision, or look at it: {accept_command(bundle, precision)}",
+            )
         return precision
     for compiled in compiled_precisions(bundle):
         graph = bundle.manifest.graphs.get(compiled)

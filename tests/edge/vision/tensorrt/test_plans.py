@@ -241,15 +241,20 @@ def test_a_precision_that_failed_on_the_target_is_not_taken_by_itself(
     compiled(learned_bundle, target)  # The same plans: they are as wrong as before.
     with pytest.raises(EngineError, match="that passed"):
         compiled_precision(learned_bundle)
+    with pytest.raises(EngineError, match="failed when they were measured here"):
+        compiled_precision(learned_bundle, "fp32")
+    assert compiled_precision(learned_bundle, "fp32", accept_failed_parity=True) == "fp32"
     record_gate(learned_bundle, "fp32", True)
     assert compiled_precision(learned_bundle) == "fp32"
 
 
 def test_what_cannot_be_compiled_says_why(learned_bundle: Bundle, target: Target) -> None:
-    with pytest.raises(EngineError, match="bf16 is how a CPU computes"):
+    with pytest.raises(EngineError, match="bf16 is for CPUs"):
         compile_bundle(learned_bundle, "bf16", WISH, target)
-    with pytest.raises(BundleError, match="no int8 graph"):
+    with pytest.raises(EngineError, match="int8 is for CPUs"):
         compile_bundle(learned_bundle, "int8", WISH, target)
+    with pytest.raises(BundleError, match="no fp16 graph"):
+        compile_bundle(learned_bundle, "fp16", WISH, target)
     assert compiled_precisions(learned_bundle) == ()
 
 
