@@ -6,8 +6,8 @@ By TensorRT-RTX, which has both and builds without a GPU; that a plan also *comp
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,17 +20,19 @@ import pytest
 
 from build_engines.cut import cut, free_length
 from build_engines.export import vision_graph
+from build_engines.float16 import as_float16
+from build_engines.int8_symmetric import as_symmetric
 from build_engines.onnx_writer import FLOAT, GraphWriter
-from build_engines.presets import load_preset, preset_names
-from edge.bundle import Bundle
+from build_engines.presets import Preset, load_preset, preset_names
+from build_engines.quantize import quantized
+from build_engines.random_vit import random_vit
+from edge.bundle import Bundle, Precision
+from edge.vision.tensorrt.compiled import FASTEST_FIRST
 from tests.build_engines.learned_weights import random_learned
 from tests.build_engines.tiny import PATCH, SIZE
 from tests.tensorrt_packages.fetched import RTX, environment, unpacked
 
 BATCH, ROWS = (1, 1, 4), (1, 1024, 16384)
-# As deep as the highest tap needs is as long as the test takes; two layers have all of a family's operators,
-# and every layer has the same shapes. `-m slow` builds the whole depth.
-SHALLOW = 2
 
 
 @pytest.fixture(scope="module")
@@ -59,50 +61,53 @@ def jobs_of(graph: onnx.ModelProto, patches: int, folder: Path, label: str) -> I
         yield {"graph": str(path), "name": half.graph.name, "span": span if free_length(half) else (1, 1, 1)}
 
 
-def graphs_of(name: str, depth: int | None) -> Iterator[tuple[str, onnx.ModelProto, int]]:
-    """What a preset's files hold, by precision, with random weights of its shapes; and an image's patches."""
-    from build_engines.random_vit import random_vit
+def graphs_of(preset: Preset) -> dict[Precision, onnx.ModelProto]:
+    """What a preset's files hold, by precision: random weights in its shapes, one layer of them.
 
-    preset = load_preset(name)
-    vit, taps = random_vit(preset), preset.taps
-    if depth is not None:
-        vit, taps = dataclasses.replace(vit, layers=vit.layers[:depth]), tuple(range(depth))
-    learned = random_learned(taps=len(taps), width=vit.width)
-    whole = vision_graph(vit, preset.input_size, taps, learned)
-    patches = int(np.prod([side // vit.patch for side in preset.input_size]))
-    yield "fp32", whole, patches
-    yield from lowered(preset.precisions, whole, preset.input_size, vit.width, patches)
-
-
-def lowered(
-    precisions: tuple[str, ...], whole: onnx.ModelProto, size: tuple[int, int], width: int, patches: int
-) -> Iterator[tuple[str, onnx.ModelProto, int]]:
-    """The files of lower precision that TensorRT computes."""
-    if "int8" in precisions:
-        from build_engines.quantize import quantized
-
-        yield "int8", quantized(whole, size, width), patches
+    Every layer has the same operators and shapes, so that more of them would only take longer; the default
+    bundle is built in its whole depth below.
+    """
+    assert preset.architecture is not None
+    one = preset.architecture.model_copy(update={"layers": 1})
+    vit = random_vit(preset.model_copy(update={"architecture": one}))
+    whole = vision_graph(vit, preset.input_size, (0,), random_learned(taps=1, width=vit.width))
+    image = np.random.default_rng(0).integers(0, 256, (1, *preset.input_size, 3), np.uint8)
+    return {
+        "fp32": whole,
+        "fp16": as_float16(whole),
+        "int8-symmetric": as_symmetric(quantized(whole, [image])),
+    }
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_presets_halves_build_in_every_precision(rtx: Path, name: str, tmp_path: Path) -> None:
-    assert_builds(rtx, name, SHALLOW, tmp_path)
+    preset = load_preset(name)
+    graphs = graphs_of(preset)
+    assert set(graphs) == set(FASTEST_FIRST) >= set(preset.precisions) & set(FASTEST_FIRST)
+    assert preset.architecture is not None
+    assert_builds(
+        rtx, graphs, math.prod(side // preset.architecture.patch for side in preset.input_size), tmp_path
+    )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["dinov2-s"])
-def test_the_default_preset_builds_in_its_whole_depth(rtx: Path, name: str, tmp_path: Path) -> None:
-    assert_builds(rtx, name, None, tmp_path)
+def test_the_default_bundle_builds_in_its_whole_depth(
+    rtx: Path, default_bundle: Bundle, tmp_path: Path
+) -> None:
+    manifest = default_bundle.manifest
+    compiled = set(FASTEST_FIRST) & set(manifest.graphs)
+    graphs = {p: onnx.load(default_bundle.file(default_bundle.graph(p).file)) for p in compiled}
+    assert_builds(rtx, graphs, math.prod(manifest.encoder.grid), tmp_path)
 
 
-def assert_builds(rtx: Path, name: str, depth: int | None, folder: Path) -> None:
-    jobs, labels = [], []
-    for precision, graph, patches in graphs_of(name, depth):
-        for job in jobs_of(graph, patches, folder, precision):
-            jobs.append(job)
-            labels.append(f"{precision} {job['name']}")
-    for label, result in zip(labels, build(rtx, *jobs), strict=True):
-        assert result.get("plan_bytes", 0) > 10_000, f"{name} {label}: {result.get('error')}"
+def assert_builds(rtx: Path, graphs: dict[Precision, onnx.ModelProto], patches: int, folder: Path) -> None:
+    jobs = {
+        f"{precision} {job['name']}": job
+        for precision, graph in graphs.items()
+        for job in jobs_of(graph, patches, folder, precision)
+    }
+    assert len(jobs) == 2 * len(graphs)
+    for label, result in zip(jobs, build(rtx, *jobs.values()), strict=True):
+        assert result.get("plan_bytes", 0) > 10_000, f"{label}: {result.get('error')}"
 
 
 def test_a_build_says_how_far_it_is_and_keeps_its_timings(
