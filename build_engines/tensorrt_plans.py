@@ -33,7 +33,7 @@ MOST_BANK_ROWS = 32 * BANK_ROWS
 """An enrollment that looks for the parts' orientations matches whole references: 32 of them."""
 
 WORKSPACE_MB = 512
-"""What a kernel may take on a board of 8 GB, of which the build itself takes about 2."""
+"""What a kernel may take on a board of 8 GB, whose memory the CPU, the system and the build share."""
 
 _USUAL: tuple[Precision, ...] = ("fp16", "fp32")
 _FIXED = Span(1, 1, 1)
