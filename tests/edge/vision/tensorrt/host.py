@@ -2,7 +2,7 @@
 
 It stands in for the device's *rules*, so that an engine that breaks one gives wrong numbers here too: nothing
 that is given to the stream is done before ``wait``; a recorded graph keeps the addresses and shapes of
-its recording; memory that was given back holds rubbish; so does memory that is new.
+its recording; memory that was given back may not be touched; memory that is new holds rubbish.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class HostCuda:
     def __init__(self, has_graphs: bool = True) -> None:
         self._has_graphs = has_graphs
         self._memory: dict[int, HostArray] = {}
-        self._given_back: list[HostArray] = []
         self._stream: list[Work] = []
         self._recording: list[Work] | None = None
         self.launched = 0
@@ -65,9 +64,13 @@ class HostCuda:
         return array.ctypes.data
 
     def release(self, address: int) -> None:
-        array = self._memory.pop(address)
-        array[:] = RUBBISH
-        self._given_back.append(array)  # Read again, it must be rubbish, not a crash.
+        assert not self._stream, "memory was given back that may be in use"
+        del self._memory[address]
+
+    def touch(self, address: int, size_bytes: int) -> None:
+        """Refuses what no GPU would survive."""
+        held = self._memory.get(address)
+        assert held is not None and size_bytes <= held.nbytes, "memory was touched that is not held"
 
     def pinned(self, shape: Sequence[int], dtype: npt.DTypeLike) -> HostArray:
         return (
@@ -76,11 +79,15 @@ class HostCuda:
 
     def upload(self, address: int, array: HostArray) -> None:
         assert array.flags.c_contiguous
-        self.give(lambda: ctypes.memmove(address, array.ctypes.data, array.nbytes))
+        self.give(lambda: self._copy(address, address, array.ctypes.data, array.nbytes))
 
     def download(self, array: HostArray, address: int) -> None:
         assert array.flags.c_contiguous
-        self.give(lambda: ctypes.memmove(array.ctypes.data, address, array.nbytes))
+        self.give(lambda: self._copy(address, array.ctypes.data, address, array.nbytes))
+
+    def _copy(self, device: int, target: int, source: int, size_bytes: int) -> None:
+        self.touch(device, size_bytes)
+        ctypes.memmove(target, source, size_bytes)
 
     def wait(self) -> None:
         for work in self._stream:
@@ -152,7 +159,10 @@ class OnnxExecution:
         self._addresses[name] = address
 
     def needed_bytes(self) -> int:
-        return sum(int(np.prod(shape)) for shape in self._shapes.values())
+        return sum(
+            int(np.prod(shape)) * np.dtype(self.inputs[name].dtype).itemsize
+            for name, shape in self._shapes.items()
+        )
 
     def use_memory(self, address: int, size_bytes: int) -> None:
         assert size_bytes >= self.needed_bytes()
@@ -170,20 +180,21 @@ class OnnxExecution:
         """With the shapes and addresses of now, as a launched kernel has them."""
 
         def compute() -> None:
+            self._cuda.touch(*scratch)
             ctypes.memset(scratch[0], RUBBISH, scratch[1])  # The other half's, from now on.
             inputs = {
-                name: _at(addresses[name], shapes[name], self.inputs[name].dtype).copy()
-                for name in self.inputs
+                name: self._at(addresses[name], shapes[name], port.dtype).copy()
+                for name, port in self.inputs.items()
             }
             for name, result in zip(self.outputs, self._session.run(list(self.outputs), inputs), strict=True):
-                _at(addresses[name], result.shape, result.dtype)[...] = result
+                self._at(addresses[name], result.shape, result.dtype)[...] = result
 
         return compute
 
-
-def _at(address: int, shape: Sequence[int], dtype: npt.DTypeLike) -> HostArray:
-    size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    return np.frombuffer((ctypes.c_uint8 * size_bytes).from_address(address), dtype).reshape(shape)
+    def _at(self, address: int, shape: Sequence[int], dtype: npt.DTypeLike) -> HostArray:
+        size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        self._cuda.touch(address, size_bytes)
+        return np.frombuffer((ctypes.c_uint8 * size_bytes).from_address(address), dtype).reshape(shape)
 
 
 def _ports(ports: Sequence[onnx.ValueInfoProto]) -> dict[str, TensorPort]:

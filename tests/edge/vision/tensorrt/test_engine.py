@@ -106,15 +106,26 @@ def test_an_unchanged_memory_is_played_as_a_graph(
     assert cuda.launched == (4 if cuda._has_graphs else 0)  # A new memory: plainly first.
 
 
-def test_a_bank_that_grows_holds_no_memory_of_the_smaller_ones(
-    engine: TensorRtEngine, reference: OpenVinoEngine, cuda: HostCuda
+def test_a_bank_that_needs_more_scratch_spoils_no_recorded_encoder(
+    engine: TensorRtEngine, reference: OpenVinoEngine
 ) -> None:
-    large = memory_of(reference, 1, 2, 3, 4, 5)
-    engine.infer(picture(), large)
-    held = cuda.held_bytes
-    for seeds in ((1,), (1, 2), (1, 2, 3, 4), (1, 2, 3, 4, 5)):
+    for seed in range(3):
+        engine.encode(picture(seed))
+    engine.infer(picture(), memory_of(reference, 1, 2, 3, 4, 5))
+    expected = reference.encode(picture(7)).features
+    np.testing.assert_allclose(engine.encode(picture(7)).features, expected, atol=1e-5)
+
+
+def test_a_bank_that_grows_holds_no_memory_of_the_smaller_ones(
+    learned_bundle: Bundle, engine: TensorRtEngine, reference: OpenVinoEngine, cuda: HostCuda
+) -> None:
+    for seeds in ((1,), (1, 2), (1, 2, 3, 4), (1, 2, 3, 4, 5), (1, 2)):
         engine.infer(picture(), memory_of(reference, *seeds))
-    assert cuda.held_bytes == held
+    at_once = HostCuda()
+    other = made(learned_bundle, at_once)
+    other.infer(picture(), memory_of(reference, 1, 2, 3, 4, 5))
+    assert cuda.held_bytes == at_once.held_bytes
+    other.close()
 
 
 def test_stored_features_give_to_the_bit_what_inspection_computes(
@@ -151,6 +162,10 @@ def test_what_does_not_fit_is_refused_and_the_next_part_is_not(
     }
     with pytest.raises(EngineError, match="takes bank up to"):
         engine.infer(picture(3), too_large)
+    assert_alike(engine.infer(picture(3), memory), expected)
+    half = {**memory_of(reference, 2), "bank_text": too_large["bank_text"]}  # Its bank is handed over before.
+    with pytest.raises(EngineError, match="takes bank_text up to"):
+        engine.infer(picture(3), half)
     assert_alike(engine.infer(picture(3), memory), expected)
     with pytest.raises(EngineError, match="features is"):
         engine.match(Encoded(np.zeros((PATCHES, WIDTH + 1), np.float32)), memory)
