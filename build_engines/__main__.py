@@ -13,6 +13,7 @@ import click
 from build_engines import banks_command, budget_command
 from build_engines.commands.fetch import fetch
 from build_engines.commands.pin import pin
+from build_engines import accept_command, compile_command
 from build_engines.presets import Preset, load_preset, preset_names
 from edge.bundle import Bundle, Precision, bundles_dir
 from edge.errors import EdgeError
@@ -204,6 +205,8 @@ def ablate(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limit
 
 cli.add_command(banks_command.command)
 cli.add_command(budget_command.command)
+cli.add_command(compile_command.command)
+cli.add_command(accept_command.command)
 
 
 def _export(preset: Preset, precisions: tuple[Precision, ...]) -> Bundle:

@@ -108,7 +108,7 @@ class _WithoutText:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.name, self.precision = engine.name, engine.precision
+        self.name, self.precision, self.device = engine.name, engine.precision, engine.device
         self.input_size, self.grid = engine.input_size, engine.grid
         self.feature_width, self.memory_shapes = engine.feature_width, engine.memory_shapes
 

@@ -21,8 +21,11 @@ MANIFEST_NAME = "manifest.json"
 SEAL_NAME = "manifest.sha256"
 DEFAULT_BUNDLE = "dinov2-s"
 
-Precision = Literal["fp32", "bf16", "int8"]
+Precision = Literal["fp32", "bf16", "fp16", "int8", "int8-symmetric"]
+"""What an encoder computes in: fp32, bf16 and int8 on CPUs, fp32, fp16 and int8-symmetric in TensorRT."""
+
 FASTEST_FIRST: tuple[Precision, ...] = ("int8", "bf16", "fp32")
+"""On CPUs."""
 
 _SHORT_HASH_DIGITS = 8
 

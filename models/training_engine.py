@@ -32,6 +32,7 @@ class TrainingEngine:
     """
 
     name = "training"
+    device = "CPU"
 
     def __init__(
         self,

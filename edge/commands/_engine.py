@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
-    from edge.vision.openvino import OpenVinoEngine
+    from edge.vision.engine import Engine
 
 
 @contextmanager
 def opened_engine(
-    bundle_name: str | None, precision: str = "auto"
-) -> Iterator[tuple[Bundle, OpenVinoEngine]]:
+    bundle_name: str | None, precision: str = "auto", runtime: str = "auto"
+) -> Iterator[tuple[Bundle, Engine]]:
     """The checked bundle and its compiled engine, closed at the end.
 
     Raises:
@@ -22,10 +22,10 @@ def opened_engine(
         EngineError: it cannot be compiled here.
     """
     from edge.bundle import Bundle
-    from edge.vision.openvino import OpenVinoEngine
+    from edge.vision.opening import open_engine
 
     bundle = Bundle.resolve(bundle_name)
-    engine = OpenVinoEngine(bundle, precision)  # type: ignore[arg-type]  # click has checked the choice
+    engine = open_engine(bundle, runtime, precision)  # type: ignore[arg-type]  # click has checked the choices
     try:
         yield bundle, engine
     finally:

@@ -45,12 +45,21 @@ measured_decided_by_option = click.option(
 
 product_option = click.option("--product", required=True, metavar="NAME", help="The product's name.")
 
+runtime_option = click.option(
+    "--runtime",
+    type=click.Choice(["auto", "openvino", "tensorrt"]),
+    default="auto",
+    show_default=True,
+    help="What computes the vision graph; auto: TensorRT where a GPU answers and the bundle was "
+    "compiled for it.",
+)
+
 precision_option = click.option(
     "--precision",
     type=click.Choice(["auto", "int8", "bf16", "fp32"]),
     default="auto",
     show_default=True,
-    help="What the encoder computes in; auto: the fastest that passed its checks on this CPU.",
+    help="What the encoder computes in; auto: the fastest that passed its checks and that this machine has.",
 )
 
 decided_by_option = click.option(

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands._options import bundle_option, data_dir_option, precision_option, product_option
+from edge.commands._options import (
+    bundle_option,
+    data_dir_option,
+    precision_option,
+    product_option,
+    runtime_option,
+)
 
 if TYPE_CHECKING:
     from edge.inspection import Inspection
@@ -30,6 +36,7 @@ _FAREWELLS = ("", "quit", "exit")
     help="Ask this and end; repeat it to ask more, one after the other.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON: the inspection and the answers.")
+@runtime_option
 @precision_option
 @bundle_option
 @data_dir_option
@@ -38,6 +45,7 @@ def command(
     product: str,
     questions: tuple[str, ...],
     as_json: bool,
+    runtime: str,
     precision: str,
     bundle: str | None,
     data_dir: Path | None,
@@ -65,7 +73,7 @@ def command(
     found = Products(paths.data_dir(data_dir)).get(product)
     frame = file_frame(image, read_image(image))
     with (
-        opened_engine(bundle, precision) as (opened, engine),
+        opened_engine(bundle, precision, runtime) as (opened, engine),
         opened_conversation(engine, opened, found, frame) as conversation,
     ):
         inspection = conversation.inspection

@@ -15,6 +15,7 @@ from edge.commands._options import (
     images_argument,
     precision_option,
     product_option,
+    runtime_option,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether good parts come turned; auto measures which explains the references best.",
 )
+@runtime_option
 @precision_option
 @bundle_option
 @data_dir_option
@@ -49,6 +51,7 @@ def command(
     add: bool,
     description: str | None,
     rotations: str,
+    runtime: str,
     precision: str,
     bundle: str | None,
     data_dir: Path | None,
@@ -82,7 +85,7 @@ def command(
         products.get(product)
     read = [read_image(file) for file in image_files(images)]
     started_s = time.monotonic()
-    with opened_engine(bundle, precision) as (opened, engine), progress_bar() as progress:
+    with opened_engine(bundle, precision, runtime) as (opened, engine), progress_bar() as progress:
 
         def learn(references: Sequence[Image]) -> Memory:
             return enroll(engine, references, bundle_id=opened.id, rotations=rotations, progress=progress)

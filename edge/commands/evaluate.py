@@ -13,6 +13,7 @@ from edge.commands._options import (
     json_option,
     measured_decided_by_option,
     precision_option,
+    runtime_option,
     seeds_option,
 )
 from edge.commands._variadic import VariadicCommand
@@ -38,6 +39,7 @@ from edge.commands._variadic import VariadicCommand
     help="Judge at most N images per category: a quick look.",
 )
 @click.option("--whole-graph", is_flag=True, help="Encode each image again for each choice of references.")
+@runtime_option
 @precision_option
 @bundle_option
 def command(
@@ -48,6 +50,7 @@ def command(
     json_file: Path | None,
     limit: int | None,
     whole_graph: bool,
+    runtime: str,
     precision: str,
     bundle: str | None,
 ) -> None:
@@ -88,7 +91,7 @@ def command(
         categories = [category.limited(limit) for category in categories]
     plan = Plan(tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph)
     with ExitStack() as stack:
-        opened, engine = stack.enter_context(opened_engine(bundle, precision))
+        opened, engine = stack.enter_context(opened_engine(bundle, precision, runtime))
         if decided_by is None:
             decided_by = "calibration" if opened.manifest.language is None else "language"
         runner = stack.enter_context(opened_runner(opened)) if decided_by == "language" else None

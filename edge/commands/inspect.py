@@ -13,6 +13,7 @@ from edge.commands._options import (
     decided_by_option,
     images_argument,
     precision_option,
+    runtime_option,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _PATIENCE_S = 60.0  # No line waits here, and the machine may be busy.
     help="Write each image with its anomaly map and verdict into this folder.",
 )
 @decided_by_option
+@runtime_option
 @precision_option
 @bundle_option
 @data_dir_option
@@ -56,6 +58,7 @@ def command(
     as_json: bool,
     overlay: Path | None,
     decided_by: DecidedBy,
+    runtime: str,
     precision: str,
     bundle: str | None,
     data_dir: Path | None,
@@ -88,7 +91,7 @@ def command(
     errors = 0
     description = found.description if found else ""
     with (
-        opened_engine(bundle, precision) as (opened, engine),
+        opened_engine(bundle, precision, runtime) as (opened, engine),
         opened_decider(opened, decided_by, description=description, timeout_s=_PATIENCE_S) as decider,
     ):
         judge = _judge(engine, opened, found, decider)

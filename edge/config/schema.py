@@ -124,6 +124,11 @@ class LanguageSettings(_Section):
 class EngineSettings(_Section):
     """How the vision graph is computed."""
 
+    runtime: Literal["auto", "openvino", "tensorrt"] = Field(
+        default="auto",
+        title="Runtime",
+        description="auto: TensorRT where a GPU answers and the bundle was compiled for it, else OpenVINO.",
+    )
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         default="auto",
         title="Precision",

@@ -29,8 +29,16 @@ ELLIPSIS = "…"
 NO_VALUE = -1
 
 #: Texts that give way when a payload is too long, the first ones first, each down to this many bytes.
-_SHRINK_ORDER = (("words", 0), ("text", 40), ("error", 40), ("bundle", 24), ("part_id", 40), ("product", 40))
-_SHRINK_TO_NOTHING = ("text", "error", "bundle", "location", "camera", "part_id", "product")
+_SHRINK_ORDER = (
+    ("words", 0),
+    ("text", 40),
+    ("error", 40),
+    ("bundle", 24),
+    ("engine", 24),
+    ("part_id", 40),
+    ("product", 40),
+)
+_SHRINK_TO_NOTHING = ("text", "error", "bundle", "engine", "location", "camera", "part_id", "product")
 
 #: Seconds and numbers beyond these are no measurement; they would only fill the buffer.
 _MAX_MAGNITUDE = 1e9
@@ -127,7 +135,14 @@ def result(inspection: Inspection) -> dict[str, Any]:
 
 
 def state(
-    state: StationState, birth: int, *, product: str, bundle: str, text: str, decided_by: str = ""
+    state: StationState,
+    birth: int,
+    *,
+    product: str,
+    bundle: str,
+    text: str,
+    decided_by: str = "",
+    engine: str = "",
 ) -> bytes:
     """The retained ``state``; the last will is the same with ``offline``.
 
@@ -141,6 +156,7 @@ def state(
             "product": product,
             "bundle": bundle,
             "decided_by": decided_by,
+            "engine": shorten(clean(engine), _NAME_BYTES),
             "text": text,
             "ts": utc_timestamp(),
         }

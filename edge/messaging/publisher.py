@@ -74,7 +74,7 @@ class Publisher:
         self._stopped = False
         self._lock = threading.Lock()  # guards the small facts below, never held while calling out
         self._state = StationState.STARTING
-        self._state_texts = {"product": "", "bundle": "", "text": "", "decided_by": ""}
+        self._state_texts = {"product": "", "bundle": "", "text": "", "decided_by": "", "engine": ""}
         self._alarms = AlarmBook(settings.alarms)
         self._handlers: dict[str, Handler] = {"ack": self._acknowledge_command}
         self._router: CommandRouter | None = None
@@ -251,6 +251,7 @@ class Publisher:
         bundle: str = "",
         text: str = "",
         decided_by: str = "",
+        engine: str = "",
     ) -> None:
         """Say what the station is doing; retained by the broker, and said again after a reconnect."""
         with self._lock:
@@ -260,6 +261,7 @@ class Publisher:
                 "bundle": bundle,
                 "text": text,
                 "decided_by": decided_by,
+                "engine": engine,
             }
         if self.handshake is not None:
             self.handshake.enable(state is StationState.RUNNING)

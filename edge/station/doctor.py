@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from enum import Enum
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from edge.errors import BundleError, EdgeError, LanguageError, RecordsError
 from edge.records import History
@@ -23,7 +23,7 @@ from edge.station.product import check_description, check_learned_by
 from edge.station.products import Products
 
 if TYPE_CHECKING:
-    from edge.bundle import Bundle
+    from edge.bundle import Bundle, Precision
     from edge.cameras import CameraSettings, GigESettings
     from edge.config import StationConfig
 
@@ -96,7 +96,7 @@ def examine(
 
         bundle = Bundle.resolve(bundle_name)
         yield Finding("bundle", Mark.OK, f"{bundle.id} in {bundle.path}, every hash right")
-        yield _told("precision", lambda: _precision(bundle))
+        yield from _engine(bundle, config)
         yield _language(bundle, None if config is None else config.verdict.decided_by)
     except BundleError as error:
         yield _wrong("bundle", error)
@@ -192,10 +192,41 @@ def _processor() -> Finding:
     return Finding("processor", Mark.OK, found)
 
 
-def _precision(bundle: Bundle | None) -> str:
+def _engine(bundle: Bundle, config: StationConfig | None) -> Iterator[Finding]:
+    """What computes the vision graph, why, and how right that was measured to be."""
+    from edge.config.schema import EngineSettings
+    from edge.vision.opening import choose_runtime
+
+    settings = EngineSettings() if config is None else config.engine
+    choice = choose_runtime(bundle, settings.runtime, settings.precision)
+    if choice.runtime == "openvino":
+        yield Finding("engine", Mark.OK, f"openvino on the CPU: {choice.reason}")
+        yield _told("precision", lambda: _precision(bundle))
+        return
+    try:
+        yield _plans(bundle, settings.precision)
+    except EdgeError as error:
+        yield _wrong("engine", error)
+
+
+def _plans(bundle: Bundle, precision: Precision | Literal["auto"]) -> Finding:
+    """The TensorRT plans, and whether they were measured on this GPU."""
+    from edge.vision.tensorrt.compiled import accept_command, read_compilation
+    from edge.vision.tensorrt.ready import answering_gpu, compiled_precision
+
+    device, chosen = answering_gpu(), compiled_precision(bundle, precision)
+    passed = read_compilation(bundle, chosen).passed
+    told = f"tensorrt {chosen} on {device}"
+    if passed:
+        return Finding("engine", Mark.OK, f"{told}, accepted")
+    if passed is None:
+        return Finding("engine", Mark.WARNING, f"{told}, never measured", f"Run: {accept_command(bundle)}")
+    return Finding("engine", Mark.WRONG, f"{told}, not accepted", "Choose another precision or openvino.")
+
+
+def _precision(bundle: Bundle) -> str:
     from edge.vision.openvino import cpu_precisions, fastest_precision
 
-    assert bundle is not None
     chosen = fastest_precision(bundle, cpu_precisions())
     parity = bundle.manifest.graphs[chosen].parity
     if parity is None:

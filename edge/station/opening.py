@@ -43,7 +43,7 @@ def opened_station(
             used. A broker that is not there is no error.
     """
     from edge.bundle import Bundle
-    from edge.vision.openvino import OpenVinoEngine
+    from edge.vision.opening import described, open_engine
 
     products = Products(config.data_dir)
     product = products.get(config.product)
@@ -57,7 +57,7 @@ def opened_station(
         obey(publisher, orders, cameras)
         rooms.enter_context(publisher)
         rooms.callback(orders.enrollment.close)
-        engine = OpenVinoEngine(bundle, config.engine.precision, config.engine.threads)
+        engine = open_engine(bundle, config.engine.runtime, config.engine.precision, config.engine.threads)
         rooms.callback(engine.close)
         decider = rooms.enter_context(_decider(config, bundle, product))
         judge = open_judge(engine, bundle, product, station=config.station.name, decider=decider)
@@ -71,6 +71,7 @@ def opened_station(
                 orders=orders,
             ),
             bundle=bundle.id,
+            engine=described(engine),
             queue_size=config.queue.size,
             policy=config.queue.policy,
             words=config.language.words,
@@ -105,7 +106,7 @@ def _orders(config: StationConfig, products: Products, bundle: Bundle, publisher
     return Orders(
         switch=switch,
         pause=Pause(),
-        enrollment=LineEnrollment(products, bundle.path, config.engine.precision, enrolled),
+        enrollment=LineEnrollment(products, bundle.path, config.engine, enrolled),
         triggers={camera.name: Triggers(camera.name, part_ids.window_s) for camera in named},
     )
 

@@ -65,7 +65,7 @@ class Station:
 
     Args:
         rooms: what it is made of.
-        bundle: its id, for ``state``.
+        bundle, engine: what sees, for ``state``.
         queue_size: images of each camera that may wait for the inspector.
         policy: what happens to a part that finds the queue full.
         words: which parts get a sentence, where the language model decides.
@@ -78,6 +78,7 @@ class Station:
         rooms: Rooms,
         *,
         bundle: str = "",
+        engine: str = "",
         queue_size: int = 8,
         policy: Policy = "wait",
         words: Words = "ng",
@@ -97,6 +98,7 @@ class Station:
             lambda: self._tally,
             product=rooms.judge.product,
             bundle=bundle,
+            engine=engine,
             decider=rooms.judge.decider,
         )
         self._stopping = False

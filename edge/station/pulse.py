@@ -38,7 +38,7 @@ class Pulse:
     Args:
         tally: gives the counters at any moment.
         product: the one at the start.
-        bundle: its id, for ``state``.
+        bundle, engine: what sees, for ``state``.
         decider: whose language worker is watched; None where the calibrated score decides.
     """
 
@@ -51,6 +51,7 @@ class Pulse:
         *,
         product: str,
         bundle: str,
+        engine: str = "",
         decider: Decider | None = None,
     ) -> None:
         self._decider = decider
@@ -62,6 +63,7 @@ class Pulse:
         self._tally = tally
         self._product = product
         self._bundle = bundle
+        self._engine = engine
         self._finished = threading.Event()
         self._told = Tally()
         self._overrun_until_s = 0.0
@@ -109,7 +111,12 @@ class Pulse:
         if told != self._told_state:
             self._told_state = told
             self._publisher.set_state(
-                state, product=told[1], bundle=self._bundle, text=told[2], decided_by=self._decided_by
+                state,
+                product=told[1],
+                bundle=self._bundle,
+                text=told[2],
+                decided_by=self._decided_by,
+                engine=self._engine,
             )
         self._publisher.heartbeat()
 

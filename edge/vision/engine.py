@@ -58,7 +58,8 @@ class Engine(Protocol):
 
     Attributes:
         name: of the runtime.
-        precision: ``fp32``, ``bf16`` or ``int8``.
+        precision: of the encoder, such as ``fp32`` or ``int8``.
+        device: what computes, such as ``CPU`` or a GPU's name.
         input_size: (H, W) in pixels; images are resized to it.
         grid: patches as (rows, columns).
         feature_width: length of one row of features.
@@ -67,6 +68,7 @@ class Engine(Protocol):
 
     name: str
     precision: str
+    device: str
     input_size: tuple[int, int]
     grid: tuple[int, int]
     feature_width: int

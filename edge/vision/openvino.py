@@ -18,6 +18,7 @@ import numpy.typing as npt
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.errors import EngineError
 from edge.processor import cpu_flags
+from edge.vision.checks import check_memory, checked_encoded
 from edge.vision.engine import (
     Array,
     Encoded,
@@ -52,6 +53,7 @@ class OpenVinoEngine:
     """
 
     name = "openvino"
+    device = "CPU"
 
     def __init__(
         self, bundle: Bundle, precision: Precision | Literal["auto"] = "auto", threads: int | None = None
@@ -89,17 +91,11 @@ class OpenVinoEngine:
     def match(self, encoded: Encoded, memory: MemoryArrays) -> EngineOutput:
         """See :meth:`edge.vision.engine.Engine.match`."""
         start = time.perf_counter()
-        given = []  # Named, since a tensor does not keep its array alive.
-        for name, tensor in self._cuts.items():
-            array, expected = getattr(encoded, name), tuple(tensor.shape)
-            if array is None or array.shape != expected or array.dtype != np.float32:
-                found = "missing" if array is None else f"{array.dtype} {array.shape}"
-                raise EngineError(
-                    f"The image's {name} is {found}, expected float32 {expected}.",
-                    "It was encoded by another bundle: encode it again with this one.",
-                )
-            given.append(_shareable(array))
-            self._head.set_tensor(name, _shared(given[-1]))
+        arrays = checked_encoded(encoded, {name: tuple(tensor.shape) for name, tensor in self._cuts.items()})
+        # Named, since a tensor does not keep its array alive.
+        given = {name: _shareable(array) for name, array in arrays.items()}
+        for name, array in given.items():
+            self._head.set_tensor(name, _shared(array))
         return self._matched(memory, 0.0, start)
 
     def infer(self, image: Image, memory: MemoryArrays) -> EngineOutput:
@@ -139,21 +135,7 @@ class OpenVinoEngine:
         """Hands the product's arrays to the head, where they are not there already."""
         if memory is self._memory:
             return
-        if set(memory) != set(self.memory_shapes):
-            raise EngineError(
-                f"The memory has {sorted(memory)}, this graph takes {sorted(self.memory_shapes)}.",
-                "The product was enrolled with another bundle: enroll it again.",
-            )
-        for name, shape in self.memory_shapes.items():
-            array = memory[name]
-            fits = len(array.shape) == len(shape) and all(
-                want in (None, have) for want, have in zip(shape, array.shape, strict=True)
-            )
-            if not fits or array.dtype != np.float32 or not array.flags.c_contiguous or array.size == 0:
-                raise EngineError(
-                    f"The memory's {name} is {array.dtype} {array.shape}, expected float32 {shape}.",
-                    "The product was enrolled with another bundle: enroll it again.",
-                )
+        check_memory(memory, self.memory_shapes)
         self._memory = None  # Until all of it is handed over.
         # Kept here, since a tensor does not keep its array alive.
         self._arrays = {name: _shareable(array) for name, array in memory.items()}

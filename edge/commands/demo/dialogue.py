@@ -10,7 +10,7 @@ from edge.cameras import read_image
 from edge.commands._image_files import file_frame
 from edge.station.conversation import opened_conversation
 from edge.station.product import Product
-from edge.vision.openvino import OpenVinoEngine
+from edge.vision.opening import open_engine
 
 QUESTIONS = ("Where is it?", "How large is it?", "What should the operator do?")
 
@@ -24,7 +24,7 @@ def dialogue_about(bundle: Bundle, product: Product, image: Path) -> Iterator[tu
     Raises:
         LanguageError: the language model gave no verdict, or no answer.
     """
-    engine = OpenVinoEngine(bundle)
+    engine = open_engine(bundle)
     try:
         frame = file_frame(image, read_image(image))
         with opened_conversation(engine, bundle, product, frame) as conversation:

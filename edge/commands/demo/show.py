@@ -40,7 +40,7 @@ from edge.station.opening import open_judge, opened_station
 from edge.station.products import Products
 from edge.station.tally import Tally
 from edge.vision.enrollment import enroll
-from edge.vision.openvino import OpenVinoEngine
+from edge.vision.opening import described, open_engine
 
 if TYPE_CHECKING:
     from edge.config import StationConfig
@@ -122,7 +122,7 @@ class Show:
         """Learn the product; how many parts a second this machine can judge."""
         products = Products(self._folder)
         started_s = time.monotonic()
-        engine = OpenVinoEngine(bundle)
+        engine = open_engine(bundle)
         try:
             with progress_bar() as progress:
 
@@ -136,7 +136,7 @@ class Show:
             took_s = time.monotonic() - started_s
             self._say(
                 f"product     {product.name}: learned from {len(references)} good parts in {took_s:.1f} s "
-                f"({bundle.name}, {engine.precision}, {engine.name})"
+                f"({bundle.name}, {described(engine)})"
             )
             with opened_decider(
                 bundle, decided_by, description=product.description, timeout_s=_PATIENCE_S

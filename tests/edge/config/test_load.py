@@ -105,7 +105,7 @@ def test_the_stations_names_are_the_topics_names(load: Load) -> None:
         ("queue:\n  size: four\n", 5, 9, "queue.size", "four", "must be a valid integer"),
         ("queue:\n  size: 0\n", 5, 9, "queue.size", "0", "greater than or equal to 1"),
         ("queue:\n", 4, 7, "queue", "", "a section with the keys size, policy"),
-        ("engine: 3\n", 4, 9, "engine", "3", "a section with the keys precision, threads"),
+        ("engine: 3\n", 4, 9, "engine", "3", "a section with the keys runtime, precision, threads"),
         ("queue: {}\nqueue: {}\n", 5, 1, "queue", "", "a second time, after line 4"),
         (
             "verdict: {decided_by: languge}\n",

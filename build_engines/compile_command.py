@@ -1,0 +1,82 @@
+"""``python -m build_engines compile``: TensorRT plans of a bundle, for the GPU of this machine."""
+
+from __future__ import annotations
+
+import click
+
+from edge.bundle import Precision
+
+
+@click.command(name="compile")
+@click.argument("bundle_name", metavar="BUNDLE")
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice(["fp32", "fp16", "int8-symmetric"]),
+    help="Compile these (repeat it).  [default: fp16 where the bundle has it, else fp32]",
+)
+@click.option(
+    "--batch",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="The most images at once; 1 is fastest for one camera.",
+)
+@click.option(
+    "--bank-rows",
+    type=click.IntRange(min=1),
+    help="The most rows of a product's bank.  [default: 32 times the usual bank]",
+)
+@click.option(
+    "--workspace",
+    "workspace_mb",
+    type=click.IntRange(min=16),
+    metavar="MB",
+    help="The most memory that one kernel may take while it is chosen.  [default: 512, for boards of 8 GB]",
+)
+@click.option("--device", default=0, show_default=True, type=click.IntRange(min=0), help="Number of the GPU.")
+@click.option("--force", is_flag=True, help="Build again also what is up to date.")
+def command(
+    bundle_name: str,
+    precisions: tuple[Precision, ...],
+    batch: int,
+    bank_rows: int | None,
+    workspace_mb: int | None,
+    device: int,
+    force: bool,
+) -> None:
+    """Build TensorRT plans of BUNDLE for this machine's GPU.
+
+    A plan works for one graph, one version of TensorRT and one GPU architecture: run it on the machine
+    that inspects, while nothing else needs the memory. It takes minutes on a small board, seconds where
+    all is up to date. Then measure what was built: python -m build_engines accept BUNDLE
+    """
+    from build_engines.tensorrt_plans import (
+        MOST_BANK_ROWS,
+        WORKSPACE_MB,
+        Wish,
+        compile_bundle,
+        usual_precision,
+    )
+    from edge.bundle import Bundle
+    from edge.evaluation.progress import progress_bar
+    from edge.vision.tensorrt.compiled import accept_command
+    from edge.vision.tensorrt.cuda import open_cuda
+    from edge.vision.tensorrt.library import load_tensorrt
+    from edge.vision.tensorrt.ready import Target
+
+    bundle = Bundle.resolve(bundle_name)
+    wish = Wish(batch, bank_rows or MOST_BANK_ROWS, workspace_mb or WORKSPACE_MB)
+    tensorrt, cuda = load_tensorrt(), open_cuda(device)
+    try:
+        target = Target(tensorrt, cuda.capability(), cuda.device_name())
+        click.echo(f"{bundle.id} for {target.device} (compute capability {target.capability})")
+        for precision in precisions or (usual_precision(bundle),):
+            with progress_bar() as progress:
+                compile_bundle(
+                    bundle, precision, wish, target, force=force, progress=progress, say=click.echo
+                )
+    finally:
+        cuda.close()
+    click.echo(f"Next: {accept_command(bundle)}")

@@ -1,0 +1,91 @@
+"""Which runtime computes the vision graph here: TensorRT where there is a GPU, else OpenVINO."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from edge.errors import EngineError
+
+if TYPE_CHECKING:
+    from edge.bundle import Bundle, Precision
+    from edge.vision.engine import Engine
+
+Runtime = Literal["auto", "openvino", "tensorrt"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A runtime, and why it was taken, as one sentence."""
+
+    runtime: Literal["openvino", "tensorrt"]
+    reason: str
+
+
+def choose_runtime(
+    bundle: Bundle, runtime: Runtime = "auto", precision: Precision | Literal["auto"] = "auto"
+) -> Choice:
+    """The runtime for a bundle on this machine.
+
+    Args:
+        bundle: a checked bundle.
+        runtime: ``auto`` takes TensorRT where it is installed, a GPU answers and the bundle was compiled
+            for it in a precision that passed; else OpenVINO.
+        precision: that is asked for.
+    """
+    if runtime != "auto":
+        return Choice(runtime, "It was asked for.")
+    from edge.vision.tensorrt.compiled import FASTEST_FIRST
+    from edge.vision.tensorrt.ready import answering_gpu, compiled_precision
+
+    if precision not in ("auto", *FASTEST_FIRST):
+        return Choice("openvino", f"{precision} is for CPUs.")
+    try:
+        device = answering_gpu()
+    except EngineError as error:
+        return Choice("openvino", error.message)
+    try:
+        compiled = compiled_precision(bundle, precision)
+    except EngineError as error:
+        return Choice("openvino", f"{device} answers. {error}")
+    return Choice("tensorrt", f"{device} answers, and the bundle was compiled in {compiled}.")
+
+
+def open_engine(
+    bundle: Bundle,
+    runtime: Runtime = "auto",
+    precision: Precision | Literal["auto"] = "auto",
+    threads: int | None = None,
+) -> Engine:
+    """A bundle's vision graph, compiled for this machine.
+
+    Args:
+        bundle: a checked bundle.
+        runtime: see :func:`choose_runtime`.
+        precision: ``auto`` takes the fastest that passed its parity gate and that the runtime has.
+        threads: of a CPU's inference; None leaves it to the runtime.
+
+    Raises:
+        EngineError: the graph cannot be compiled, or this machine lacks the runtime or the precision.
+        BundleError: the bundle has no graph of that precision.
+    """
+    choice = choose_runtime(bundle, runtime, precision)
+    engine: Engine
+    if choice.runtime == "tensorrt":
+        from edge.vision.tensorrt.engine import TensorRtEngine
+
+        engine = TensorRtEngine.open(bundle, precision)
+    else:
+        from edge.vision.openvino import OpenVinoEngine
+
+        engine = OpenVinoEngine(bundle, precision, threads)
+    _log.info("%s. %s", described(engine), choice.reason)
+    return engine
+
+
+def described(engine: Engine) -> str:
+    """Runtime, precision and device of an engine, such as ``openvino int8 on CPU``."""
+    return f"{engine.name} {engine.precision} on {engine.device}"
