@@ -10,10 +10,9 @@ from typing import TypeVar
 
 import click
 
-from build_engines import banks_command, budget_command
+from build_engines.commands import accept, banks, budget, compile
 from build_engines.commands.fetch import fetch
 from build_engines.commands.pin import pin
-from build_engines import accept_command, compile_command
 from build_engines.presets import Preset, load_preset, preset_names
 from edge.bundle import Bundle, Precision, bundles_dir
 from edge.errors import EdgeError
@@ -203,10 +202,10 @@ def ablate(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limit
     Console().print(ablation_table(rows))
 
 
-cli.add_command(banks_command.command)
-cli.add_command(budget_command.command)
-cli.add_command(compile_command.command)
-cli.add_command(accept_command.command)
+cli.add_command(banks.command)
+cli.add_command(budget.command)
+cli.add_command(compile.command)
+cli.add_command(accept.command)
 
 
 def _export(preset: Preset, precisions: tuple[Precision, ...]) -> Bundle:
