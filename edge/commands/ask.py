@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands._options import bundle_option, data_dir_option, precision_option, product_option
+from edge.commands._options import (
+    accept_failed_parity_option,
+    bundle_option,
+    data_dir_option,
+    precision_option,
+    product_option,
+)
 
 if TYPE_CHECKING:
     from edge.inspection import Inspection
@@ -31,6 +37,7 @@ _FAREWELLS = ("", "quit", "exit")
 )
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON: the inspection and the answers.")
 @precision_option
+@accept_failed_parity_option
 @bundle_option
 @data_dir_option
 def command(
@@ -39,6 +46,7 @@ def command(
     questions: tuple[str, ...],
     as_json: bool,
     precision: str,
+    accept_failed_parity: bool,
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
@@ -65,7 +73,7 @@ def command(
     found = Products(paths.data_dir(data_dir)).get(product)
     frame = file_frame(image, read_image(image))
     with (
-        opened_engine(bundle, precision) as (opened, engine),
+        opened_engine(bundle, precision, accept_failed_parity=accept_failed_parity) as (opened, engine),
         opened_conversation(engine, opened, found, frame) as conversation,
     ):
         inspection = conversation.inspection

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands._options import (
+    accept_failed_parity_option,
     bundle_option,
     data_dir_option,
     images_argument,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     help="Whether good parts come turned; auto measures which explains the references best.",
 )
 @precision_option
+@accept_failed_parity_option
 @bundle_option
 @data_dir_option
 def command(
@@ -50,6 +52,7 @@ def command(
     description: str | None,
     rotations: str,
     precision: str,
+    accept_failed_parity: bool,
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
@@ -82,7 +85,10 @@ def command(
         products.get(product)
     read = [read_image(file) for file in image_files(images)]
     started_s = time.monotonic()
-    with opened_engine(bundle, precision) as (opened, engine), progress_bar() as progress:
+    with (
+        opened_engine(bundle, precision, accept_failed_parity=accept_failed_parity) as (opened, engine),
+        progress_bar() as progress,
+    ):
 
         def learn(references: Sequence[Image]) -> Memory:
             return enroll(engine, references, bundle_id=opened.id, rotations=rotations, progress=progress)

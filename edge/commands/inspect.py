@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands._options import (
+    accept_failed_parity_option,
     bundle_option,
     data_dir_option,
     decided_by_option,
@@ -45,6 +46,7 @@ _PATIENCE_S = 60.0  # No line waits here, and the machine may be busy.
 )
 @decided_by_option
 @precision_option
+@accept_failed_parity_option
 @bundle_option
 @data_dir_option
 @click.pass_context
@@ -57,6 +59,7 @@ def command(
     overlay: Path | None,
     decided_by: DecidedBy,
     precision: str,
+    accept_failed_parity: bool,
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
@@ -88,7 +91,7 @@ def command(
     errors = 0
     description = found.description if found else ""
     with (
-        opened_engine(bundle, precision) as (opened, engine),
+        opened_engine(bundle, precision, accept_failed_parity=accept_failed_parity) as (opened, engine),
         opened_decider(opened, decided_by, description=description, timeout_s=_PATIENCE_S) as decider,
     ):
         judge = _judge(engine, opened, found, decider)

@@ -124,10 +124,16 @@ class LanguageSettings(_Section):
 class EngineSettings(_Section):
     """How the vision graph is computed."""
 
-    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8", "int8-symmetric"] = Field(
         default="auto",
         title="Precision",
         description="auto: the fastest that this machine computes among those that passed the parity check.",
+    )
+    accept_failed_parity: bool = Field(
+        default=False,
+        title="Accept a failed parity check",
+        description="true: also judge in a precision that failed its parity check, or that nobody has "
+        "measured, where precision names it. The state says so all the time.",
     )
     threads: int | None = Field(
         default=None,

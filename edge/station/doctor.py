@@ -23,7 +23,7 @@ from edge.station.product import check_description, check_learned_by
 from edge.station.products import Products
 
 if TYPE_CHECKING:
-    from edge.bundle import Bundle
+    from edge.bundle import Bundle, Precision
     from edge.cameras import CameraSettings, GigESettings
     from edge.config import StationConfig
 
@@ -94,6 +94,8 @@ def examine(
         bundle = Bundle.resolve(bundle_name)
         yield Finding("bundle", Mark.OK, f"{bundle.id} in {bundle.path}, every hash right")
         yield _told("precision", lambda: _precision(bundle))
+        if config is not None and config.engine.precision != "auto":
+            yield _chosen_precision(bundle, config.engine.precision, config.engine.accept_failed_parity)
         yield _language(bundle, None if config is None else config.verdict.decided_by)
     except BundleError as error:
         yield _wrong("bundle", error)
@@ -179,6 +181,18 @@ def _processor() -> Finding:
         f"{memory_gb:.1f} GB of memory"
     )
     return Finding("processor", Mark.OK, found)
+
+
+def _chosen_precision(bundle: Bundle, precision: Precision, accepted: bool) -> Finding:
+    """The precision that a station's file names, in place of the fastest."""
+    try:
+        bundle.proved_graph(precision, accepted)
+    except BundleError as error:
+        return _wrong("precision", error)
+    if doubt := bundle.doubt(precision):
+        remedy = "The station judges by it, since engine.accept_failed_parity is true: set it to false."
+        return Finding("precision", Mark.WARNING, doubt, remedy)
+    return Finding("precision", Mark.OK, f"{precision}, as engine.precision says")
 
 
 def _precision(bundle: Bundle | None) -> str:

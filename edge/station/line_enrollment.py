@@ -23,6 +23,7 @@ from edge.station.product import Product, check_name
 from edge.station.products import Products
 
 if TYPE_CHECKING:
+    from edge.config.schema import EngineSettings
     from edge.messaging.commands import Command
 
 #: References beyond this teach nothing that the bank could still hold.
@@ -49,16 +50,16 @@ class LineEnrollment:
     Args:
         products: where the product is made, or gets the images beside its references.
         bundle: the bundle's folder.
-        precision: as the station's engine computes.
+        engine: as the station computes, so that what is learned is what is inspected by.
         enrolled: told of a product's new version, in the enrollment's own thread.
     """
 
     def __init__(
-        self, products: Products, bundle: Path, precision: str, enrolled: Callable[[Product], None]
+        self, products: Products, bundle: Path, engine: EngineSettings, enrolled: Callable[[Product], None]
     ) -> None:
         self._products = products
         self._bundle = bundle
-        self._precision = precision
+        self._engine = engine
         self._enrolled = enrolled
         self._folder = products.folder.parent / "enrolling"
         self._lock = threading.Lock()  # never held while anything is waited for
@@ -149,7 +150,8 @@ class LineEnrollment:
             *("nice", "-n", "5", sys.executable, "-m", "edge", "enroll", "--product", batch.product),
             *(("--add",) if known else ()),
             *(str(self._folder), "--data-dir", str(self._products.folder.parent)),
-            *("--bundle", str(self._bundle), "--precision", self._precision),
+            *("--bundle", str(self._bundle), "--precision", self._engine.precision),
+            *(("--accept-failed-parity",) if self._engine.accept_failed_parity else ()),
         ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         with self._lock:

@@ -58,7 +58,7 @@ class Engine(Protocol):
 
     Attributes:
         name: of the runtime.
-        precision: ``fp32``, ``bf16`` or ``int8``.
+        precision: of the encoder, such as ``fp32`` or ``int8``.
         input_size: (H, W) in pixels; images are resized to it.
         grid: patches as (rows, columns).
         feature_width: length of one row of features.
