@@ -21,6 +21,9 @@ from edge.vision.engine import (
     fit_into,
 )
 
+ROUNDED: frozenset[Precision] = frozenset({"fp16", "int8-symmetric"})
+"""The precisions whose files are made for GPUs."""
+
 
 class RoundingEngine:
     """An fp16 or int8-symmetric graph in ONNX Runtime, rounded wherever the file says float16.

@@ -94,7 +94,8 @@ class Parity(_Part):
         image_auroc, image_auroc_reference: on the same labelled images.
         map_difference_mean, map_difference_max: between the maps of products that were enrolled in each
             precision, on their calibrated scale; None where none was.
-        verdict_agreement: share of ``verdicts``, the parts of those products, with the same calibrated verdict.
+        verdict_agreement: share of those products' parts that have the same calibrated verdict.
+        verdicts: the number of those parts.
         failed: the figures that are outside their limit, one phrase each.
         passed: whether there is none.
     """
@@ -272,14 +273,16 @@ class Bundle:
         if doubt and not accept_failed_parity:
             raise BundleError(
                 doubt,
-                "Set the precision to auto, or build the bundle again on this machine; to judge by it all the "
-                "same, set engine.accept_failed_parity: true (on the command line --accept-failed-parity).",
+                "Set the precision to auto, or build the bundle again on this machine; to judge by it all "
+                "the same, set engine.accept_failed_parity: true (on a command line --accept-failed-parity).",
             )
         return graph
 
-    def doubt(self, precision: Precision) -> str:
+    def doubt(self, precision: str) -> str:
         """Why nobody should trust that precision, as one sentence; empty where it passed its parity gate."""
-        parity = self.graph(precision).parity
+        parity = next(
+            (graph.parity for name, graph in self.manifest.graphs.items() if name == precision), None
+        )
         if parity is None:
             return f"Bundle {self.name}: nobody has measured that {precision} is right."
         if not parity.passed:

@@ -129,18 +129,18 @@ class EngineSettings(_Section):
         title="Precision",
         description="auto: the fastest that this machine computes among those that passed the parity check.",
     )
-    accept_failed_parity: bool = Field(
-        default=False,
-        title="Accept a failed parity check",
-        description="true: also judge in a precision that failed its parity check, or that nobody has "
-        "measured, where precision names it. The state says so all the time.",
-    )
     threads: int | None = Field(
         default=None,
         ge=1,
         le=1024,
         title="Threads",
         description="CPU threads of the graph; null: one for each core.",
+    )
+    accept_failed_parity: bool = Field(
+        default=False,
+        title="Accept a failed parity check",
+        description="true: also judge in a precision that failed its parity check, or that nobody has "
+        "measured, where precision names it. The state says so all the time.",
     )
 
 

@@ -70,7 +70,7 @@ class OpenVinoEngine:
                 "Set the precision to auto.",
             )
         float_type = graph.float_type if "bf16" in available else "f32"
-        self.precision: Precision = chosen
+        self.precision: str = chosen
         self.input_size = encoder.input_size
         self.grid = encoder.grid
         self.feature_width = encoder.feature_width
