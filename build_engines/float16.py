@@ -19,8 +19,6 @@ from onnx import TensorProto, helper, numpy_helper
 from build_engines.encoder_parts import encoder_nodes
 
 _FLOAT, _HALF = TensorProto.FLOAT, TensorProto.FLOAT16
-# Float attributes name the type that these produce.
-_TYPED = {"Cast": "to"}
 
 
 def as_float16(model: onnx.ModelProto, kept: Collection[str] = ()) -> onnx.ModelProto:
@@ -66,8 +64,8 @@ class _Pass:
         if half:
             self._half_tensors |= {name for name in node.output if name in self._floats}
             if node.op_type == "Cast":
-                attribute = next(a for a in node.attribute if a.name == "to")
-                attribute.i = _HALF if attribute.i == _FLOAT else attribute.i
+                target = next(attribute for attribute in node.attribute if attribute.name == "to")
+                target.i = _HALF if target.i == _FLOAT else target.i
         return [*before, node]
 
     def _in_type(self, name: str, half: bool, before: list[onnx.NodeProto]) -> str:
@@ -78,7 +76,9 @@ class _Pass:
                 self.weights[other] = numpy_helper.from_array(value, other)
         elif other not in self._casts:
             self._casts[other] = name
-            before.append(helper.make_node("Cast", [name], [other], name=other, to=_HALF if half else _FLOAT))
+            before.append(
+                helper.make_node("Cast", [name], [other], name=f"cast.{other}", to=_HALF if half else _FLOAT)
+            )
         return other
 
 
@@ -97,8 +97,7 @@ def rounded_in_float32(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in graph.node:
         halves = [name for name in node.output if types.get(name) == _HALF]
         if node.op_type == "Cast" and halves:
-            attribute = next(a for a in node.attribute if a.name == "to")
-            attribute.i = _FLOAT
+            next(attribute for attribute in node.attribute if attribute.name == "to").i = _FLOAT
         nodes.append(node)
         for i, name in enumerate(node.output):
             if name in halves:

@@ -45,6 +45,18 @@ def as_symmetric(model: onnx.ModelProto, kept: Collection[str] = ()) -> onnx.Mod
             tensors[node.input[2]].CopyFrom(
                 numpy_helper.from_array(np.zeros(zero.shape, np.int8), node.input[2])
             )
-    newer = version_converter.convert_version(result, _OPSET)
+    return as_float16(_newer(result), kept)
+
+
+def _newer(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model in :data:`_OPSET`, with the constants that converting adds among its weights."""
+    newer = version_converter.convert_version(model, _OPSET)
     newer.ir_version = _IR_VERSION
-    return as_float16(newer, kept)
+    added = [node for node in newer.graph.node if node.op_type == "Constant"]
+    for node in added:
+        value = onnx.TensorProto()
+        value.CopyFrom(node.attribute[0].t)
+        value.name = node.output[0]
+        newer.graph.initializer.append(value)
+        newer.graph.node.remove(node)
+    return newer

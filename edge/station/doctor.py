@@ -93,8 +93,9 @@ def examine(
 
         bundle = Bundle.resolve(bundle_name)
         yield Finding("bundle", Mark.OK, f"{bundle.id} in {bundle.path}, every hash right")
-        yield _told("precision", lambda: _precision(bundle))
-        if config is not None and config.engine.precision != "auto":
+        if config is None or config.engine.precision == "auto":
+            yield _told("precision", lambda: _precision(bundle))
+        else:
             yield _chosen_precision(bundle, config.engine.precision, config.engine.accept_failed_parity)
         yield _language(bundle, None if config is None else config.verdict.decided_by)
     except BundleError as error:
