@@ -51,7 +51,7 @@ class _Pass:
         self._floats = _float_tensors(model)
         self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
         self._half_tensors: set[str] = set()
-        self._casts: dict[str, str] = {}
+        self._casts: set[str] = set()
         self.weights: dict[str, onnx.TensorProto] = {}
 
     def typed(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
@@ -75,7 +75,7 @@ class _Pass:
                 value = numpy_helper.to_array(self._initializers[name]).astype(np.float16)
                 self.weights[other] = numpy_helper.from_array(value, other)
         elif other not in self._casts:
-            self._casts[other] = name
+            self._casts.add(other)
             before.append(
                 helper.make_node("Cast", [name], [other], name=f"cast.{other}", to=_HALF if half else _FLOAT)
             )
