@@ -47,8 +47,8 @@ def quantized(model: onnx.ModelProto, images: Sequence[Batch]) -> onnx.ModelProt
     static.CopyFrom(model)
     channels = static.graph.input[0].type.tensor_type.shape.dim[3]
     channels.dim_value = 3
-    ports = {port.name: port for port in [*static.graph.input, *static.graph.output]}
-    feature_width = ports["features"].type.tensor_type.shape.dim[1].dim_value
+    features = next(port for port in static.graph.output if port.name == "features")
+    feature_width = features.type.tensor_type.shape.dim[1].dim_value
     memory = uncalibrated_memory(
         [port.name for port in static.graph.input[1:]], np.eye(1, feature_width, dtype=np.float32)
     )
@@ -71,7 +71,13 @@ def quantized(model: onnx.ModelProto, images: Sequence[Batch]) -> onnx.ModelProt
         raise EngineError(
             f"NNCF cannot quantise the graph: {error}", "Leave int8 out with --precision."
         ) from error
-    result.graph.input[0].type.tensor_type.shape.dim[3].dim_param = "channels"
+    # As they were: the calibration's own shapes are no promise.
+    for ports, exact_ports in (
+        (result.graph.input, model.graph.input),
+        (result.graph.output, model.graph.output),
+    ):
+        del ports[:]
+        ports.extend(exact_ports)
     return result
 
 
