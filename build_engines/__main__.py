@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import click
 
@@ -69,8 +69,14 @@ _precision_option = click.option(
     "--precision",
     "precisions",
     multiple=True,
-    type=click.Choice(["fp32", "bf16", "int8"]),
+    type=click.Choice(get_args(Precision)),
     help="Build only these (repeat it); fp32 is always among them.  [default: the preset's]",
+)
+_calibrate_option = click.option(
+    "--calibrate-on",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Observe int8's ranges on the good parts in this folder, such as a product's references.  "
+    "[default: parts that are rendered for it]",
 )
 _images_option = click.option(
     "--images",
@@ -104,30 +110,41 @@ cli.add_command(pin)
 @cli.command()
 @_preset_options
 @_precision_option
+@_calibrate_option
 def export(
-    preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, precisions: tuple[Precision, ...]
+    preset: str,
+    size: tuple[int, int] | None,
+    taps: tuple[int, ...] | None,
+    precisions: tuple[Precision, ...],
+    calibrate_on: Path | None,
 ) -> None:
     """Write the vision graph of PRESET: encoder, matching, map and score in one ONNX file.
 
-    int8 is calibrated on images that are rendered for it. bf16 has no file of its own: it is the
-    fp32 graph, computed in bf16.
+    fp32, bf16 and int8 are for CPUs, and bf16 has no file of its own: it is the fp32 graph, computed in
+    bf16. fp32, fp16 and int8-symmetric are for TensorRT. What of the encoder needs fp32 in them is
+    found by measuring it.
     """
-    made = _export(load_preset(preset).adapted(size, taps), precisions)
+    made = _export(load_preset(preset).adapted(size, taps), precisions, calibrate_on)
     click.echo(f"Wrote {made.path}; next: python -m build_engines verify {made.name}")
 
 
 @cli.command()
 @_preset_options
 @_images_option
+@click.option("--layers", is_flag=True, help="Also say what each precision costs every layer.")
 def verify(
-    preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, images: Path | None
+    preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, images: Path | None, layers: bool
 ) -> None:
     """Measure what `export` wrote: is every precision still right?
 
-    fp32 is compared with the weights' own graph in ONNX Runtime, the other precisions with fp32,
-    patch by patch and by image AUROC. The figures go into the manifest; below a limit it fails.
+    fp32 is compared with the weights' own graph in ONNX Runtime, the other precisions with fp32: patch by
+    patch, by image AUROC, and by the maps and verdicts of products that each precision learns by
+    itself. The figures go into the manifest; outside a limit it fails.
     """
-    _verify(load_preset(preset).adapted(size, taps), images)
+    adapted = load_preset(preset).adapted(size, taps)
+    if layers:
+        _report_layers(adapted, images)
+    _verify(adapted, images)
 
 
 @cli.command()
@@ -141,6 +158,7 @@ def pack(preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None
 @cli.command()
 @_preset_options
 @_precision_option
+@_calibrate_option
 @_images_option
 @_out_option
 @click.option("--force", is_flag=True, help="Build it again even where the bundle is up to date.")
@@ -149,6 +167,7 @@ def build(
     size: tuple[int, int] | None,
     taps: tuple[int, ...] | None,
     precisions: tuple[Precision, ...],
+    calibrate_on: Path | None,
     images: Path | None,
     out: Path | None,
     force: bool,
@@ -158,10 +177,11 @@ def build(
 
     adapted = load_preset(preset).adapted(size, taps)
     target = out or bundles_dir() / adapted.name
-    if not force and is_up_to_date(target, adapted, _wanted(adapted, precisions)):
+    # What a folder holds today, no manifest tells: calibrated on one, a bundle is always made again.
+    if not force and calibrate_on is None and is_up_to_date(target, adapted, _wanted(adapted, precisions)):
         click.echo(f"{target} is up to date.")
         return
-    _export(adapted, precisions)
+    _export(adapted, precisions, calibrate_on)
     _verify(adapted, images)
     _pack(adapted, out)
 
@@ -208,12 +228,12 @@ cli.add_command(compile.command)
 cli.add_command(accept.command)
 
 
-def _export(preset: Preset, precisions: tuple[Precision, ...]) -> Bundle:
+def _export(preset: Preset, precisions: tuple[Precision, ...], calibrate_on: Path | None) -> Bundle:
     from build_engines.draft import work_folder
     from build_engines.export import export_bundle
 
     with _spinner(f"{preset.name}: writing graphs") as say:
-        return export_bundle(preset, work_folder(preset), _wanted(preset, precisions), say)
+        return export_bundle(preset, work_folder(preset), _wanted(preset, precisions), say, calibrate_on)
 
 
 def _verify(preset: Preset, images: Path | None) -> None:
@@ -236,6 +256,22 @@ def _verify(preset: Preset, images: Path | None) -> None:
         raise EngineError(" ".join(failed), "Leave that precision out with --precision, or report it.")
 
 
+def _report_layers(preset: Preset, images: Path | None) -> None:
+    from rich.console import Console
+
+    from build_engines.draft import work_folder
+    from build_engines.labelled import folder_set, rendered_set
+    from build_engines.layer_report import LAYERS_NAME, kept_shares, layer_costs, layer_table, write_layers
+
+    made = _made(preset)
+    products = rendered_set(parts=1) if images is None else folder_set(images, limit=2)
+    with _spinner(f"{preset.name}: layers"):
+        costs = layer_costs(made, [product.reference for product in products])
+        kept = kept_shares(made)
+    write_layers(work_folder(preset) / LAYERS_NAME, costs, kept)
+    Console().print(layer_table(costs, kept))
+
+
 def _pack(preset: Preset, out: Path | None) -> None:
     from build_engines.pack import pack as packed
 
@@ -251,7 +287,7 @@ def _made(preset: Preset) -> Bundle:
 
 def _wanted(preset: Preset, precisions: tuple[Precision, ...]) -> tuple[Precision, ...]:
     chosen = precisions or preset.precisions
-    return tuple(p for p in ("fp32", "bf16", "int8") if p in {"fp32", *chosen})
+    return tuple(p for p in get_args(Precision) if p in {"fp32", *chosen})
 
 
 @contextmanager

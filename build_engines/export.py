@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onnx
 
@@ -20,12 +21,17 @@ from build_engines.vit import VitWeights, write_encoder
 from edge.bundle import Bundle, Encoder, Graph, Precision
 from edge.errors import ConfigError, SourceError
 
-FP32_FILE, INT8_FILE = "vision.fp32.onnx", "vision.int8.onnx"
+if TYPE_CHECKING:
+    from build_engines.precisions import Made
+
+FP32_FILE = "vision.fp32.onnx"
 # What int8 leaves in float is computed in bf16 where the CPU has it: it is as near to fp32.
 GRAPHS: dict[Precision, Graph] = {
     "fp32": Graph(file=FP32_FILE, float_type="f32"),
     "bf16": Graph(file=FP32_FILE, float_type="bf16"),
-    "int8": Graph(file=INT8_FILE, float_type="bf16"),
+    "fp16": Graph(file="vision.fp16.onnx", float_type="f32"),
+    "int8": Graph(file="vision.int8.onnx", float_type="bf16"),
+    "int8-symmetric": Graph(file="vision.int8-symmetric.onnx", float_type="f32"),
 }
 
 
@@ -102,7 +108,11 @@ def vision_graph(
 
 
 def export_bundle(
-    preset: Preset, folder: Path, precisions: Sequence[Precision], step: Callable[[str], None]
+    preset: Preset,
+    folder: Path,
+    precisions: Sequence[Precision],
+    step: Callable[[str], None],
+    calibrate_on: Path | None = None,
 ) -> Bundle:
     """Writes the graphs of a preset and their manifest, with the parity still to be measured.
 
@@ -111,22 +121,24 @@ def export_bundle(
         folder: where; an earlier export there is replaced.
         precisions: to write, fp32 among them.
         step: told what is being done.
+        calibrate_on: a folder of good parts that int8's ranges are observed on; None: rendered ones.
 
     Raises:
         SourceError: the weights cannot be fetched.
         ConfigError: the size or the taps do not fit the encoder.
         EngineError: int8 cannot be made.
+        FrameError: an image of ``calibrate_on`` cannot be used, or there is none.
     """
     files = preset.source.fetch_all()
     step("fp32")
     model, vit = preset_graph(preset, files)
     feature_width = _feature_width(model)
     save_onnx(model, folder / FP32_FILE)
-    if "int8" in precisions:
-        from build_engines.quantize import quantized
-
-        step("int8")
-        save_onnx(quantized(model, preset.input_size, feature_width), folder / INT8_FILE)
+    graphs = {precision: GRAPHS[precision] for precision in precisions}
+    for made in _precisions(model, graphs, calibrate_on, step):
+        about = {"kept_in_float32": made.kept_in_float32, "calibrated_on": made.calibrated_on}
+        graphs[made.precision] = graphs[made.precision].model_copy(update=about)
+        save_onnx(made.model, folder / graphs[made.precision].file)
     encoder = Encoder(
         family=preset.family,
         input_size=preset.input_size,
@@ -139,9 +151,23 @@ def export_bundle(
     if preset.language is not None:
         step("language half")
         language = write_language(preset.language, folder)
-    return draft(
-        folder, preset, encoder, {precision: GRAPHS[precision] for precision in precisions}, language
-    )
+    return draft(folder, preset, encoder, graphs, language)
+
+
+def _precisions(
+    model: onnx.ModelProto,
+    precisions: Collection[Precision],
+    calibrate_on: Path | None,
+    step: Callable[[str], None],
+) -> Iterator[Made]:
+    from build_engines.precisions import OF_THEIR_OWN, made_precisions
+
+    wanted = OF_THEIR_OWN & set(precisions)
+    if wanted:
+        from build_engines.calibration_set import folder_calibration, rendered_calibration
+
+        images = rendered_calibration() if calibrate_on is None else folder_calibration(calibrate_on)
+        yield from made_precisions(model, wanted, images, step)
 
 
 def learned_of(preset: Preset) -> Learned | None:

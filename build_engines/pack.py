@@ -20,7 +20,7 @@ def pack(made: Bundle, target: Path) -> Bundle:
     """Copies a verified bundle to ``target``, which is replaced whole or not at all.
 
     Raises:
-        BundleError: it was not verified, a figure is below its limit, or ``target`` is a folder
+        BundleError: it was not verified, a figure is outside its limit, or ``target`` is a folder
             that holds something else.
     """
     failed = failures(made.manifest)

@@ -9,29 +9,28 @@ difference of large numbers.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
 
+from build_engines.encoder_parts import encoder_nodes
 from build_engines.head import uncalibrated_memory
+from build_engines.part_costs import Batch
 from edge.errors import EngineError
-from edge.vision.engine import Image, fit_into
-from models.rendered import calibration_images
 
-_IMAGES = 24
 # How far the scale of an outlying channel is moved from the activations into the weights (Xiao et
 # al., 2023, "SmoothQuant"). Measured on real parts, mean patch cosine: 0.9976 at 0.95, 0.9990 at
 # 0.7, 0.9987 at 0.5.
 _SMOOTHING = 0.7
 
 
-def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int) -> onnx.ModelProto:
+def quantized(model: onnx.ModelProto, images: Sequence[Batch]) -> onnx.ModelProto:
     """The vision graph with an int8 encoder, as ONNX QDQ.
 
     Args:
         model: the fp32 graph of :func:`build_engines.export.vision_graph`; it is not changed.
-        size: (H, W) of its input in pixels.
-        feature_width: of a patch's features.
+        images: what the ranges are observed on.
 
     Raises:
         EngineError: NNCF is missing or cannot quantise the graph.
@@ -48,14 +47,15 @@ def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int)
     static.CopyFrom(model)
     batch, _, _, channels = static.graph.input[0].type.tensor_type.shape.dim
     batch.dim_value, channels.dim_value = 1, 3
+    features = next(port for port in static.graph.output if port.name == "features")
+    feature_width = features.type.tensor_type.shape.dim[1].dim_value
     memory = uncalibrated_memory(
         [port.name for port in static.graph.input[1:]], np.eye(1, feature_width, dtype=np.float32)
     )
-    images = [_fitted(image, size) for image in calibration_images(_IMAGES)]
     try:
         result: onnx.ModelProto = nncf.quantize(
             static,
-            nncf.Dataset(images, lambda image: {"image": image, **memory}),
+            nncf.Dataset(list(images), lambda image: {"image": image, **memory}),
             model_type=nncf.ModelType.TRANSFORMER,
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(images),
@@ -71,20 +71,17 @@ def quantized(model: onnx.ModelProto, size: tuple[int, int], feature_width: int)
         raise EngineError(
             f"NNCF cannot quantise the graph: {error}", "Leave int8 out with --precision."
         ) from error
-    batch, _, _, channels = result.graph.input[0].type.tensor_type.shape.dim
-    batch.dim_param, channels.dim_param = "batch", "channels"
+    # As they were: the calibration's own shapes are no promise.
+    for ports, exact_ports in (
+        (result.graph.input, model.graph.input),
+        (result.graph.output, model.graph.output),
+    ):
+        del ports[:]
+        ports.extend(exact_ports)
     del result.graph.value_info[:]  # Inferred for the shapes of the calibration.
     return result
 
 
 def _kept_in_float(model: onnx.ModelProto) -> list[str]:
     """The patch embedding, and every node behind the last tap: the head."""
-    names = [node.name for node in model.graph.node]
-    last_tap = max(i for i, name in enumerate(names) if name.startswith("tap."))
-    return ["patch", *names[last_tap + 1 :]]
-
-
-def _fitted(image: Image, size: tuple[int, int]) -> Image:
-    buffer = np.zeros((1, *size, 3), np.uint8)
-    fit_into(image, buffer[0])
-    return buffer
+    return ["patch", *(node.name for node in model.graph.node[len(encoder_nodes(model.graph)) :])]

@@ -94,7 +94,12 @@ class Parity(_Part):
         images: number of images measured.
         patch_cosine_mean, patch_cosine_min: of the features, over all patches of all images.
         image_auroc, image_auroc_reference: on the same labelled images.
-        passed: whether every figure is within its limit.
+        map_difference_mean, map_difference_max: between the maps of products that were enrolled in each
+            precision, on their calibrated scale; None where none was.
+        verdict_agreement: share of those products' parts that have the same calibrated verdict.
+        verdicts: the number of those parts.
+        failed: the figures that are outside their limit, one phrase each.
+        passed: whether there is none.
     """
 
     against: str
@@ -103,6 +108,11 @@ class Parity(_Part):
     patch_cosine_min: float
     image_auroc: float
     image_auroc_reference: float
+    map_difference_mean: float | None = None
+    map_difference_max: float | None = None
+    verdict_agreement: float | None = None
+    verdicts: int = 0
+    failed: tuple[str, ...] = ()
     passed: bool
 
 
@@ -111,12 +121,16 @@ class Graph(_Part):
 
     Attributes:
         file: of the bundle.
-        float_type: what the operators compute in that the file does not fix to integers.
+        float_type: what a CPU computes in where the file does not fix integers.
+        kept_in_float32: the encoder's parts and nodes that an fp16 file leaves in float32.
+        calibrated_on: what int8's ranges were observed on, in words.
         parity: the measured figures; None where the machine that built it could not compute it.
     """
 
     file: str
     float_type: Literal["f32", "bf16"]
+    kept_in_float32: tuple[str, ...] = ()
+    calibrated_on: str = ""
     parity: Parity | None = None
 
 
@@ -245,6 +259,38 @@ class Bundle:
                 f"Choose one of those, or build it: python -m build_engines build {self.name}",
             )
         return self.manifest.graphs[precision]
+
+    def proved_graph(self, precision: Precision, accept_failed_parity: bool = False) -> Graph:
+        """The graph of that precision, for verdicts to stand on.
+
+        Args:
+            precision: that was asked for.
+            accept_failed_parity: also where its parity gate failed, or where nobody has measured it.
+
+        Raises:
+            BundleError: the bundle has none, or it has not passed its parity gate.
+        """
+        graph = self.graph(precision)
+        doubt = self.doubt(precision)
+        if doubt and not accept_failed_parity:
+            raise BundleError(
+                doubt,
+                "Set the precision to auto, or build the bundle again on this machine; to judge by it all "
+                "the same, set engine.accept_failed_parity: true (on a command line --accept-failed-parity).",
+            )
+        return graph
+
+    def doubt(self, precision: str) -> str:
+        """Why nobody should trust that precision, as one sentence; empty where it passed its parity gate."""
+        parity = next(
+            (graph.parity for name, graph in self.manifest.graphs.items() if name == precision), None
+        )
+        if parity is None:
+            return f"Bundle {self.name}: nobody has measured that {precision} is right."
+        if not parity.passed:
+            figures = ", ".join(parity.failed) or "a figure is outside its limit"
+            return f"Bundle {self.name}: {precision} failed its parity gate: {figures}."
+        return ""
 
     def file(self, name: str) -> Path:
         """The path of a file that the manifest lists."""

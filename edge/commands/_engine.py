@@ -13,19 +13,29 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened_engine(
-    bundle_name: str | None, precision: str = "auto", runtime: str = "auto"
+    bundle_name: str | None,
+    precision: str = "auto",
+    runtime: str = "auto",
+    *,
+    accept_failed_parity: bool = False,
 ) -> Iterator[tuple[Bundle, Engine]]:
     """The checked bundle and its compiled engine, closed at the end.
 
     Raises:
-        BundleError: the bundle is missing (the remedy is how to build it) or damaged.
+        BundleError: the bundle is missing (the remedy is how to build it) or damaged, or the precision has
+            not passed its parity gate.
         EngineError: it cannot be compiled here.
     """
     from edge.bundle import Bundle
     from edge.vision.opening import open_engine
 
     bundle = Bundle.resolve(bundle_name)
-    engine = open_engine(bundle, runtime, precision)  # type: ignore[arg-type]  # click has checked the choices
+    engine = open_engine(
+        bundle,
+        runtime,  # type: ignore[arg-type]  # click has checked the choices
+        precision,  # type: ignore[arg-type]
+        accept_failed_parity=accept_failed_parity,
+    )
     try:
         yield bundle, engine
     finally:

@@ -56,10 +56,16 @@ runtime_option = click.option(
 
 precision_option = click.option(
     "--precision",
-    type=click.Choice(["auto", "int8", "bf16", "fp32"]),
+    type=click.Choice(["auto", "int8", "int8-symmetric", "fp16", "bf16", "fp32"]),
     default="auto",
     show_default=True,
     help="What the encoder computes in; auto: the fastest that passed its checks and that this machine has.",
+)
+
+accept_failed_parity_option = click.option(
+    "--accept-failed-parity",
+    is_flag=True,
+    help="Also take a --precision that failed its parity check, or that nobody has measured.",
 )
 
 decided_by_option = click.option(

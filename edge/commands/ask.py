@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands._options import (
+    accept_failed_parity_option,
     bundle_option,
     data_dir_option,
     precision_option,
@@ -38,6 +39,7 @@ _FAREWELLS = ("", "quit", "exit")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON: the inspection and the answers.")
 @runtime_option
 @precision_option
+@accept_failed_parity_option
 @bundle_option
 @data_dir_option
 def command(
@@ -47,6 +49,7 @@ def command(
     as_json: bool,
     runtime: str,
     precision: str,
+    accept_failed_parity: bool,
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
@@ -73,7 +76,10 @@ def command(
     found = Products(paths.data_dir(data_dir)).get(product)
     frame = file_frame(image, read_image(image))
     with (
-        opened_engine(bundle, precision, runtime) as (opened, engine),
+        opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity) as (
+            opened,
+            engine,
+        ),
         opened_conversation(engine, opened, found, frame) as conversation,
     ):
         inspection = conversation.inspection

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands._options import (
+    accept_failed_parity_option,
     bundle_option,
     data_dir_option,
     images_argument,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 )
 @runtime_option
 @precision_option
+@accept_failed_parity_option
 @bundle_option
 @data_dir_option
 def command(
@@ -53,6 +55,7 @@ def command(
     rotations: str,
     runtime: str,
     precision: str,
+    accept_failed_parity: bool,
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
@@ -85,7 +88,13 @@ def command(
         products.get(product)
     read = [read_image(file) for file in image_files(images)]
     started_s = time.monotonic()
-    with opened_engine(bundle, precision, runtime) as (opened, engine), progress_bar() as progress:
+    with (
+        opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity) as (
+            opened,
+            engine,
+        ),
+        progress_bar() as progress,
+    ):
 
         def learn(references: Sequence[Image]) -> Memory:
             return enroll(engine, references, bundle_id=opened.id, rotations=rotations, progress=progress)

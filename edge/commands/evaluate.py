@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edge.commands._options import (
+    accept_failed_parity_option,
     bundle_option,
     datasets_argument,
     json_option,
@@ -41,6 +42,7 @@ from edge.commands._variadic import VariadicCommand
 @click.option("--whole-graph", is_flag=True, help="Encode each image again for each choice of references.")
 @runtime_option
 @precision_option
+@accept_failed_parity_option
 @bundle_option
 def command(
     datasets: tuple[Path, ...],
@@ -52,6 +54,7 @@ def command(
     whole_graph: bool,
     runtime: str,
     precision: str,
+    accept_failed_parity: bool,
     bundle: str | None,
 ) -> None:
     """Judge parts whose truth is known: AUROC, accuracy, place.
@@ -91,7 +94,9 @@ def command(
         categories = [category.limited(limit) for category in categories]
     plan = Plan(tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph)
     with ExitStack() as stack:
-        opened, engine = stack.enter_context(opened_engine(bundle, precision, runtime))
+        opened, engine = stack.enter_context(
+            opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity)
+        )
         if decided_by is None:
             decided_by = "calibration" if opened.manifest.language is None else "language"
         runner = stack.enter_context(opened_runner(opened)) if decided_by == "language" else None

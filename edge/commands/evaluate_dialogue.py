@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edge.commands._options import (
+    accept_failed_parity_option,
     bundle_option,
     datasets_argument,
     json_option,
@@ -37,6 +38,7 @@ from edge.commands._variadic import VariadicCommand
 )
 @json_option
 @precision_option
+@accept_failed_parity_option
 @bundle_option
 def command(
     datasets: tuple[Path, ...],
@@ -45,6 +47,7 @@ def command(
     parts: int,
     json_file: Path | None,
     precision: str,
+    accept_failed_parity: bool,
     bundle: str | None,
 ) -> None:
     """Ask about parts whose truth is known, and score the answers.
@@ -75,7 +78,7 @@ def command(
         check_target(json_file)
     categories = find_categories(datasets)
     with (
-        opened_engine(bundle, precision) as (opened, engine),
+        opened_engine(bundle, precision, accept_failed_parity=accept_failed_parity) as (opened, engine),
         opened_runner(opened) as runner,
         progress_bar() as progress,
     ):

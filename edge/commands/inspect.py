@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands._options import (
+    accept_failed_parity_option,
     bundle_option,
     data_dir_option,
     decided_by_option,
@@ -47,6 +48,7 @@ _PATIENCE_S = 60.0  # No line waits here, and the machine may be busy.
 @decided_by_option
 @runtime_option
 @precision_option
+@accept_failed_parity_option
 @bundle_option
 @data_dir_option
 @click.pass_context
@@ -60,6 +62,7 @@ def command(
     decided_by: DecidedBy,
     runtime: str,
     precision: str,
+    accept_failed_parity: bool,
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
@@ -91,7 +94,10 @@ def command(
     errors = 0
     description = found.description if found else ""
     with (
-        opened_engine(bundle, precision, runtime) as (opened, engine),
+        opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity) as (
+            opened,
+            engine,
+        ),
         opened_decider(opened, decided_by, description=description, timeout_s=_PATIENCE_S) as decider,
     ):
         judge = _judge(engine, opened, found, decider)

@@ -129,7 +129,7 @@ class EngineSettings(_Section):
         title="Runtime",
         description="auto: TensorRT where a GPU answers and the bundle was compiled for it, else OpenVINO.",
     )
-    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8", "int8-symmetric"] = Field(
         default="auto",
         title="Precision",
         description="auto: the fastest that this machine computes among those that passed the parity check.",
@@ -140,6 +140,12 @@ class EngineSettings(_Section):
         le=1024,
         title="Threads",
         description="CPU threads of the graph; null: one for each core.",
+    )
+    accept_failed_parity: bool = Field(
+        default=False,
+        title="Accept a failed parity check",
+        description="true: also judge in a precision that failed its parity check, or that nobody has "
+        "measured, where precision names it. The state says so all the time.",
     )
 
 

@@ -201,7 +201,10 @@ def _engine(bundle: Bundle, config: StationConfig | None) -> Iterator[Finding]:
     choice = choose_runtime(bundle, settings.runtime, settings.precision)
     if choice.runtime == "openvino":
         yield Finding("engine", Mark.OK, f"openvino on the CPU: {choice.reason}")
-        yield _told("precision", lambda: _precision(bundle))
+        if settings.precision == "auto":
+            yield _told("precision", lambda: _precision(bundle))
+        else:
+            yield _chosen_precision(bundle, settings.precision, settings.accept_failed_parity)
         return
     try:
         yield _plans(bundle, settings.precision)
@@ -222,6 +225,18 @@ def _plans(bundle: Bundle, precision: Precision | Literal["auto"]) -> Finding:
     if passed is None:
         return Finding("engine", Mark.WARNING, f"{told}, never measured", f"Run: {accept_command(bundle)}")
     return Finding("engine", Mark.WRONG, f"{told}, not accepted", "Choose another precision or openvino.")
+
+
+def _chosen_precision(bundle: Bundle, precision: Precision, accepted: bool) -> Finding:
+    """The precision that a station's file names, in place of the fastest."""
+    try:
+        bundle.proved_graph(precision, accepted)
+    except BundleError as error:
+        return _wrong("precision", error)
+    if doubt := bundle.doubt(precision):
+        remedy = "The station judges by it, since engine.accept_failed_parity is true: set it to false."
+        return Finding("precision", Mark.WARNING, doubt, remedy)
+    return Finding("precision", Mark.OK, f"{precision}, as engine.precision says")
 
 
 def _precision(bundle: Bundle) -> str:

@@ -152,6 +152,7 @@ class LineEnrollment:
             *(str(self._folder), "--data-dir", str(self._products.folder.parent)),
             *("--bundle", str(self._bundle)),
             *("--runtime", self._engine.runtime, "--precision", self._engine.precision),
+            *(("--accept-failed-parity",) if self._engine.accept_failed_parity else ()),
         ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         with self._lock:

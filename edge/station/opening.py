@@ -12,6 +12,7 @@ from edge.messaging import EventCode, Publisher
 from edge.records import Records
 from edge.station.commands import Orders, obey
 from edge.station.deciding import Decider, opened_decider
+from edge.station.health import Level
 from edge.station.judging import Judge
 from edge.station.line_enrollment import LineEnrollment, new_version
 from edge.station.pause import Pause
@@ -57,12 +58,18 @@ def opened_station(
         obey(publisher, orders, cameras)
         rooms.enter_context(publisher)
         rooms.callback(orders.enrollment.close)
-        engine = open_engine(bundle, config.engine.runtime, config.engine.precision, config.engine.threads)
+        engine = open_engine(
+            bundle,
+            config.engine.runtime,
+            config.engine.precision,
+            config.engine.threads,
+            accept_failed_parity=config.engine.accept_failed_parity,
+        )
         rooms.callback(engine.close)
         decider = rooms.enter_context(_decider(config, bundle, product))
         judge = open_judge(engine, bundle, product, station=config.station.name, decider=decider)
         judge.warm_up()
-        yield Station(
+        station = Station(
             Rooms(
                 cameras=cameras,
                 judge=judge,
@@ -78,6 +85,9 @@ def opened_station(
             listeners=listeners,
             hearers=hearers,
         )
+        if doubt := bundle.doubt(engine.precision):
+            station.health.set("parity", Level.DEGRADED, doubt)
+        yield station
 
 
 def _decider(

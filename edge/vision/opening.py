@@ -59,6 +59,8 @@ def open_engine(
     runtime: Runtime = "auto",
     precision: Precision | Literal["auto"] = "auto",
     threads: int | None = None,
+    *,
+    accept_failed_parity: bool = False,
 ) -> Engine:
     """A bundle's vision graph, compiled for this machine.
 
@@ -67,22 +69,26 @@ def open_engine(
         runtime: see :func:`choose_runtime`.
         precision: ``auto`` takes the fastest that passed its parity gate and that the runtime has.
         threads: of a CPU's inference; None leaves it to the runtime.
+        accept_failed_parity: also take a precision that failed its parity gate, or that nobody measured; it
+            is warned of.
 
     Raises:
         EngineError: the graph cannot be compiled, or this machine lacks the runtime or the precision.
-        BundleError: the bundle has no graph of that precision.
+        BundleError: the bundle has no graph of that precision, or it has not passed its parity gate.
     """
     choice = choose_runtime(bundle, runtime, precision)
     engine: Engine
     if choice.runtime == "tensorrt":
         from edge.vision.tensorrt.engine import TensorRtEngine
 
-        engine = TensorRtEngine.open(bundle, precision)
+        engine = TensorRtEngine.open(bundle, precision, accept_failed_parity=accept_failed_parity)
     else:
         from edge.vision.openvino import OpenVinoEngine
 
-        engine = OpenVinoEngine(bundle, precision, threads)
+        engine = OpenVinoEngine(bundle, precision, threads, accept_failed_parity=accept_failed_parity)
     _log.info("%s. %s", described(engine), choice.reason)
+    if doubt := bundle.doubt(engine.precision):
+        _log.warning("%s", doubt)
     return engine
 
 

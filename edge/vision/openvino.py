@@ -46,21 +46,27 @@ class OpenVinoEngine:
         bundle: a checked bundle.
         precision: ``auto`` takes the fastest that passed its parity gate and that this CPU has.
         threads: of the inference; None leaves it to OpenVINO, which takes the physical cores.
+        accept_failed_parity: also take a precision that has not passed its parity gate.
 
     Raises:
         EngineError: the graph cannot be compiled, or this CPU lacks the precision.
-        BundleError: the bundle has no graph of that precision.
+        BundleError: the bundle has no graph of that precision, or it has not passed its parity gate.
     """
 
     name = "openvino"
     device = "CPU"
 
     def __init__(
-        self, bundle: Bundle, precision: Precision | Literal["auto"] = "auto", threads: int | None = None
+        self,
+        bundle: Bundle,
+        precision: Precision | Literal["auto"] = "auto",
+        threads: int | None = None,
+        *,
+        accept_failed_parity: bool = False,
     ) -> None:
         available = cpu_precisions()
         chosen = fastest_precision(bundle, available) if precision == "auto" else precision
-        graph, encoder = bundle.graph(chosen), bundle.manifest.encoder
+        graph, encoder = bundle.proved_graph(chosen, accept_failed_parity), bundle.manifest.encoder
         if chosen not in available:
             raise EngineError(
                 f"This CPU does not compute {chosen}; it has {', '.join(sorted(available))}.",

@@ -92,7 +92,7 @@ def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
         next(folder_set(tmp_path))
 
 
-def test_the_table_says_what_is_below_its_limit(tmp_path: Path) -> None:
+def test_the_table_says_what_is_outside_a_limit(tmp_path: Path) -> None:
     from rich.console import Console
 
     made = exported(tmp_path)
@@ -104,5 +104,5 @@ def test_the_table_says_what_is_below_its_limit(tmp_path: Path) -> None:
     console = Console(width=160)
     with console.capture() as captured:
         console.print(parity_table(Manifest.model_validate({**made.manifest.model_dump(), "graphs": graphs})))
-    assert "below its limit" in captured.get()
+    assert "outside a limit" in captured.get()
     assert "not measured" in captured.get()

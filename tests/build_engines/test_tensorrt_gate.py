@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from build_engines.float16 import as_float16
-from build_engines.int8_symmetric import as_symmetric
 
 from build_engines.cut import cut, free_length
 from build_engines.export import vision_graph
+from build_engines.float16 import as_float16
+from build_engines.int8_symmetric import as_symmetric
 from build_engines.onnx_writer import FLOAT, GraphWriter
 from build_engines.presets import Preset, load_preset, preset_names
 from build_engines.quantize import quantized
