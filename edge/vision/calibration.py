@@ -29,6 +29,9 @@ _BELIEF_PARTS = 3
 _KERNEL = 0.12
 _STEPS = 241
 _LEAST_ROOM = 1.1
+# What a false alarm counts against a miss: who sees an alarm looks and lets the part pass, who sees none
+# ships the defect.
+_FALSE_ALARM_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +81,8 @@ def calibrate(evidence: Evidence) -> Calibration:
     """The product's scale and boundary from what its references showed.
 
     With several references the good parts' ln(score) is normal, with the leave-one-out mean and
-    spread, and the boundary makes the fewest mistakes between it and the simulated defects, both
-    kinds of mistake counted alike. One reference shows no spread: the boundary is the geometric
+    spread, and the boundary makes the fewest mistakes between it and the simulated defects, a miss
+    counted twice. One reference shows no spread: the boundary is the geometric
     middle between what good parts look like and what typical simulated defects look like.
     """
     log_defects = np.log(_positive(evidence.defects))
@@ -99,7 +102,7 @@ def calibrate(evidence: Evidence) -> Calibration:
 
 
 def _fewest_mistakes(log_good: Array, log_defects: Array) -> float:
-    """The raw score at which false alarms and misses, as shares, sum to the least."""
+    """The raw score at which misses and, at half their weight, false alarms, as shares, sum to the least."""
     mean = float(log_good.mean())
     free = max(log_good.size - 1, 0)
     squares = float(((log_good - mean) ** 2).sum()) + _BELIEF_PARTS * _BELIEVED_SPREAD**2
@@ -107,7 +110,7 @@ def _fewest_mistakes(log_good: Array, log_defects: Array) -> float:
     candidates = np.linspace(mean, mean + 2, _STEPS)
     false_alarms = 1 - _normal_cdf((candidates - mean) / spread)
     misses = _normal_cdf((candidates[:, None] - log_defects[None]) / _KERNEL).mean(axis=1)
-    return float(np.exp(candidates[(false_alarms + misses).argmin()]))
+    return float(np.exp(candidates[(_FALSE_ALARM_WEIGHT * false_alarms + misses).argmin()]))
 
 
 def _normal_cdf(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
