@@ -77,7 +77,10 @@ def test_any_text_fits_into_events_alarms_state_and_replies(text, product, part_
     )
     fields = payloads.alarm(AlarmChange(alarm, flag, not flag, 2**31 - 1, 2**31 - 1, text))
     check("alarm", payloads.encode({"seq": seq, **fields}))
-    check("state", payloads.state(StationState.RUNNING, seq, product=product, bundle=part_id, text=text))
+    check(
+        "state",
+        payloads.state(StationState.RUNNING, seq, product=product, bundle=part_id, text=text, engine=text),
+    )
     check("cmd_reply", payloads.reply(text, product, ReplyCode.MALFORMED, part_id))
     check(
         "heartbeat",

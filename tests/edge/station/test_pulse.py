@@ -27,7 +27,13 @@ class Beating:
         self.publisher = publisher
         camera = create_camera(FolderSettings(kind="folder", path=parts))
         self._pulse = Pulse(
-            [camera], publisher, self.health, lambda: self.tally, product="plate", bundle="b-1"
+            [camera],
+            publisher,
+            self.health,
+            lambda: self.tally,
+            product="plate",
+            bundle="b-1",
+            engine="openvino int8 on CPU",
         )
         self._thread = threading.Thread(target=self._pulse.run)
         self._thread.start()
@@ -68,6 +74,7 @@ def has(plc: Subscriber, topic: str, key: str) -> Callable[[object], bool]:
 def test_it_runs_it_beats_and_it_says_when_it_ends(beating: Beating, plc: Subscriber) -> None:
     assert has(plc, "event", "event")("started")
     assert has(plc, "state", "state")("running")
+    assert has(plc, "state", "engine")("openvino int8 on CPU")
     assert wait_until(lambda: len(plc.of("heartbeat")) >= 2)
     beating.tally = Tally(total=3, ok=3)
     beating.stop()
