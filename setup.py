@@ -16,6 +16,7 @@ EXTRAS = {
     "hub": ["huggingface_hub>=2.4,<3"],  # weights from the Hugging Face hub
     "demo": ["iotcore>=0.4,<0.5"],
     "train": ["torch>=2.4", "gguf>=0.10", "safetensors>=0.4", "tokenizers>=0.19", "transformers>=5"],
+    "tensorrt": ["cuda-bindings>=12.8"],  # TensorRT itself comes with JetPack or with the GPU's driver
     # Published as source only: `python -m build_engines.llama_wheel` builds it once and keeps the wheel.
     "language": ["llama-cpp-python==0.3.36"],
 }

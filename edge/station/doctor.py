@@ -198,7 +198,12 @@ def _engine(bundle: Bundle, config: StationConfig | None) -> Iterator[Finding]:
     from edge.vision.opening import choose_runtime
 
     settings = EngineSettings() if config is None else config.engine
-    choice = choose_runtime(bundle, settings.runtime, settings.precision)
+    choice = choose_runtime(
+        bundle,
+        settings.runtime,
+        settings.precision,
+        accept_failed_parity=settings.accept_failed_parity,
+    )
     if choice.runtime == "openvino":
         yield Finding("engine", Mark.OK, f"openvino on the CPU: {choice.reason}")
         if settings.precision == "auto":

@@ -26,7 +26,11 @@ class Choice:
 
 
 def choose_runtime(
-    bundle: Bundle, runtime: Runtime = "auto", precision: Precision | Literal["auto"] = "auto"
+    bundle: Bundle,
+    runtime: Runtime = "auto",
+    precision: Precision | Literal["auto"] = "auto",
+    *,
+    accept_failed_parity: bool = False,
 ) -> Choice:
     """The runtime for a bundle on this machine.
 
@@ -35,6 +39,7 @@ def choose_runtime(
         runtime: ``auto`` takes TensorRT where it is installed, a GPU answers and the bundle was compiled
             for it in a precision that passed; else OpenVINO.
         precision: that is asked for.
+        accept_failed_parity: also count plans that failed when they were measured on this machine.
     """
     if runtime != "auto":
         return Choice(runtime, "It was asked for.")
@@ -48,7 +53,7 @@ def choose_runtime(
     except EngineError as error:
         return Choice("openvino", error.message)
     try:
-        compiled = compiled_precision(bundle, precision)
+        compiled = compiled_precision(bundle, precision, accept_failed_parity=accept_failed_parity)
     except EngineError as error:
         return Choice("openvino", f"{device} answers. {error}")
     return Choice("tensorrt", f"{device} answers, and the bundle was compiled in {compiled}.")
@@ -76,7 +81,7 @@ def open_engine(
         EngineError: the graph cannot be compiled, or this machine lacks the runtime or the precision.
         BundleError: the bundle has no graph of that precision, or it has not passed its parity gate.
     """
-    choice = choose_runtime(bundle, runtime, precision)
+    choice = choose_runtime(bundle, runtime, precision, accept_failed_parity=accept_failed_parity)
     engine: Engine
     if choice.runtime == "tensorrt":
         from edge.vision.tensorrt.engine import TensorRtEngine

@@ -52,7 +52,7 @@ def test_the_halves_give_what_the_whole_gives(
 ) -> None:
     whole = graph_of(request.getfixturevalue(bundle_name))
     if kind == "int8":
-        whole = quantized(whole, (SIZE, SIZE), WIDTH)
+        whole = quantized(whole, [picture(1)[None]])
     encoder, head = cut(whole, PATCHES)
     image, memory = picture(3)[None], memory_of(whole)
     expected = run(whole, {"image": image, **memory})

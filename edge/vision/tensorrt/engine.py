@@ -87,7 +87,7 @@ class TensorRtEngine:
 
         Raises:
             EngineError: there is no TensorRT or no GPU, or nothing was compiled that works here.
-            BundleError: the bundle has no graph of that precision.
+            BundleError: the bundle has no graph of that precision, or it has not passed its parity gate.
         """
         from edge.vision.tensorrt.cuda import open_cuda
         from edge.vision.tensorrt.library import load_tensorrt
@@ -96,6 +96,7 @@ class TensorRtEngine:
         tensorrt, cuda = load_tensorrt(), open_cuda(device)
         try:
             chosen = compiled_precision(bundle, precision, accept_failed_parity=accept_failed_parity)
+            bundle.proved_graph(chosen, accept_failed_parity)
             encoder, head = loaded_halves(bundle, chosen, tensorrt, cuda)
             return cls(bundle, encoder, head, chosen, cuda)
         except BaseException:
