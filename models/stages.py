@@ -16,7 +16,6 @@ from edge.fetch import sha256_of
 from edge.language.context import Context
 from edge.language.model import LanguageModel, Limits
 from edge.vision.engine import Array
-from edge.vision.scoring import SCORE_RADIUS, SCORE_SIGMA, smoothed, top_mean
 from models.decoder import TextDecoder
 from models.decoder_training import encoded_parts, train_decoder
 from models.dialogue import Lesson, Teacher
@@ -179,7 +178,7 @@ class Training:
         with torch.no_grad():
             shares: Array = decoder(torch.from_numpy(patches.taps.astype(np.float32))).numpy()
         for share, mask in zip(shares, patches.masks, strict=True):
-            top = top_mean(smoothed(share.reshape(engine.grid), SCORE_SIGMA, SCORE_RADIUS))
+            top = float(np.sort(share)[-10:].mean())
             (bad if mask.any() else good).append(top)
         usual, typical = float(np.median(good)), float(np.median(bad))
         gain = 1 / max(typical - usual, 1e-3)

@@ -151,7 +151,7 @@ def test_a_folder_without_good_parts_is_refused(tmp_path: Path) -> None:
 def test_every_precision_is_measured_and_passes(bundle: Bundle, folder: Path) -> None:
     good, other = picture(1), picture(7)
     product = LabelledProduct("one", good, [(good, False), (picture(2), True), (other, True)])
-    manifest = verify(bundle, folder / "tiny.onnx", [product], print)
+    manifest = verify(bundle, {"weights": folder / "tiny.onnx"}, [product], print)
     assert failures(manifest) == []
     for precision in GPU_FILES:
         parity = manifest.graphs[precision].parity

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import Bundle, Parity
+from edge.bundle import Bundle, Parity, seal
 from edge.config import load_station
 from edge.errors import BundleError, EngineError
 from edge.station.health import Level
@@ -42,6 +42,7 @@ def with_parity(bundle: Bundle, parity: Parity | None, folder: Path) -> Bundle:
     graphs = {"fp32": bundle.graph("fp32").model_copy(update={"parity": parity})}
     manifest = bundle.manifest.model_copy(update={"graphs": graphs})
     (folder / "manifest.json").write_text(manifest.model_dump_json())
+    seal(folder)
     return Bundle.load(folder)
 
 
