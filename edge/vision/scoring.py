@@ -10,11 +10,12 @@ from edge.vision.engine import Array
 TOP_FRACTION = 0.01
 """AnomalyDINO (Damm et al., 2025): the image's score is the mean of its top 1 % patch distances."""
 
-SCORE_SIGMA, SCORE_RADIUS = 0.7, 1
+SCORE_SIGMA, SCORE_RADIUS = 0.5, 1
 """In patches. A defect smaller than this is still seen by several overlapping receptive fields, a lone
-noisy patch is not."""
+noisy patch is not. Measured on 30 validation products of training, image AUROC with 1, 4 and 8 references:
+.921, .949, .970 with 0.7; .927, .951, .971 with 0.5."""
 
-MAP_SIGMA, MAP_RADIUS = 1.0, 2
+MAP_SIGMA, MAP_RADIUS = 1.1, 2
 """The map is smoothed once more before it is enlarged: what surrounds a defect is told better from what
 lies far from any, while the score keeps its sharpness for small defects."""
 

@@ -228,9 +228,9 @@ def matched(encoded: Encoded, memory: MemoryArrays, grid: tuple[int, int]) -> tu
     distance = 1 - similarity.max(1) + np.maximum(encoded.text - usual, 0) * memory["text_worth"]
     offset, gain = memory["scale"]
     planar = np.asarray(distance.reshape(grid), np.float32)
-    calibrated = (cv2.GaussianBlur(planar, (3, 3), 0.7, borderType=cv2.BORDER_REPLICATE) - offset) * gain
+    calibrated = (cv2.GaussianBlur(planar, (3, 3), 0.5, borderType=cv2.BORDER_REPLICATE) - offset) * gain
     count = max(1, round(calibrated.size * 0.01))
-    shown = cv2.GaussianBlur(calibrated, (5, 5), 1.0, borderType=cv2.BORDER_REPLICATE)
+    shown = cv2.GaussianBlur(calibrated, (5, 5), 1.1, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(shown, np.float32), float(np.sort(calibrated.ravel())[-count:].mean())
 
 
