@@ -42,7 +42,7 @@ def quantized(model: onnx.ModelProto, images: Sequence[Batch]) -> onnx.ModelProt
         raise EngineError(
             "int8 needs NNCF, which is not installed.", "Install it: pip install 'anomalygpt-edge[build]'"
         ) from error
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # NNCF's own way changes others' handlers too.
     static = onnx.ModelProto()
     static.CopyFrom(model)
     batch, _, _, channels = static.graph.input[0].type.tensor_type.shape.dim

@@ -31,4 +31,5 @@ def logging_to(console: Console | None, level: int = logging.INFO) -> Iterator[N
         yield
     finally:
         logger.removeHandler(handler)
-        logger.level, logger.propagate = before
+        level, logger.propagate = before
+        logger.setLevel(level)  # Not the attribute: loggers below remember what was let through.
