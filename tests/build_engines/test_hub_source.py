@@ -40,23 +40,10 @@ HubSource.model_validate_json(sys.argv[1]).fetch()
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own, and no token of the person who runs this."""
-    monkeypatch.setenv("ANOMALYGPT_EDGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    for name in ("ANOMALYGPT_EDGE_OFFLINE", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    """The repository on a server."""
-    with file_server() as server:
-        publish(server)
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        yield server
+    return own_cache
 
 
 def refused(source: HubSource) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,32 +13,16 @@ from build_engines.gguf import SMOLLM2
 from build_engines.needs import missing_files, needed_files
 from build_engines.presets import load_preset
 from edge.errors import SourceError
-from tests.build_engines.hub import REPO, ROLES, WEIGHTS, hub_preset, path_of, publish
+from tests.build_engines.hub import REPO, ROLES, WEIGHTS, hub_preset, path_of
 from tests.build_engines.test_sources import pypi_source
 from tests.build_engines.tiny import tiny_preset
-from tests.file_server import FileServer, file_server
+from tests.file_server import FileServer
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own, and a pip that knows one folder of wheels and no network."""
-    monkeypatch.setenv("ANOMALYGPT_EDGE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    for name in ("ANOMALYGPT_EDGE_OFFLINE", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
-    """The repository on a server."""
-    with file_server() as server:
-        publish(server)
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        yield server
+def cache(folder_of_wheels: Path) -> Path:
+    """Nothing is fetched but from the test's own folder of wheels."""
+    return folder_of_wheels
 
 
 def call(*arguments: str | Path) -> Result:
