@@ -254,9 +254,10 @@ class Bundle:
         """
         if precision not in self.manifest.graphs:
             has = ", ".join(self.manifest.graphs) or "none"
+            wanted = " ".join(f"--precision {name}" for name in (*self.manifest.graphs, precision))
             raise BundleError(
                 f"Bundle {self.name} has no {precision} graph; it has {has}.",
-                f"Choose one of those, or build it: python -m build_engines build {self.name}",
+                f"Choose one of those, or build it: python -m build_engines build {self.name} {wanted}",
             )
         return self.manifest.graphs[precision]
 
