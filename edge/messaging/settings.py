@@ -188,8 +188,8 @@ class SparkplugSettings(_Section):
 class MessagingSettings(_Section):
     """Where verdicts, events and alarms are published, and under which names."""
 
-    site: str = Field("site", title="Site", description="First level of every topic.")
-    line: str = Field("line", title="Line", description="Second level of every topic.")
+    site: str = Field(default="site", title="Site", description="First level of every topic.")
+    line: str = Field(default="line", title="Line", description="Second level of every topic.")
     station: str = Field(
         default="", title="Station", description="Third level of every topic; empty: the station's own name."
     )

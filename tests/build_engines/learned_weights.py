@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from safetensors.numpy import save_file
 
 from build_engines.language_half import weights_file
@@ -52,7 +53,7 @@ def random_learned(taps: int, width: int, seed: int = 0) -> Learned:
     return Learned(random_tensors(taps, width, seed), {})
 
 
-def write_learned(path: Path, tensors: Mapping[str, Array], **about: str) -> Path:
+def write_learned(path: Path, tensors: Mapping[str, npt.NDArray[np.floating]], **about: str) -> Path:
     """A weights file."""
     save_file(dict(tensors), path, metadata=about)
     return path

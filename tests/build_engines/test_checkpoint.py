@@ -33,7 +33,8 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
 
 def test_a_linear_layer_is_turned_and_float32(checkpoint: Checkpoint) -> None:
     matrix, bias = checkpoint.linear("layers.0", 3)
-    assert (matrix.shape, matrix.dtype, bias.dtype) == ((3, 2), np.float32, np.float32)
+    assert matrix.shape == (3, 2)
+    assert matrix.dtype == bias.dtype == np.dtype(np.float32)
     np.testing.assert_array_equal(matrix[:, 1], [3, 4, 5])
 
 

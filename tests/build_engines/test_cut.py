@@ -85,9 +85,9 @@ def test_polygraphy_finds_nothing_wrong_with_a_half(
     half, report = cut(graph_of(learned_bundle), PATCHES)[number], tmp_path / "lint.json"
     onnx.save(half, str(tmp_path / "half.onnx"))
     shapes = ["image:[1,84,84,3]"] if number == 0 else [f"bank:[7,{WIDTH}]", "bank_text:[7]"]
-    command = [sys.executable, "-c", _LINT, "check", "lint", tmp_path / "half.onnx"]
+    command = [sys.executable, "-c", _LINT, "check", "lint", str(tmp_path / "half.onnx")]
     done = subprocess.run(
-        [*command, "--input-shapes", *shapes, "-o", report],
+        [*command, "--input-shapes", *shapes, "-o", str(report)],
         env=environment(unpacked(POLYGRAPHY)),
         capture_output=True,
         text=True,

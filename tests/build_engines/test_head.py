@@ -21,12 +21,12 @@ def run(taps: list[np.ndarray], bank: np.ndarray, scale: tuple[float, float]) ->
     inputs = [(name, FLOAT, [1, PATCHES, SPEC.width]) for name in names]
     model = writer.model("head", [*inputs, *head.inputs], head.outputs)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    feed = dict(zip(names, taps, strict=True)) | {"bank": bank, "scale": np.float32(scale)}
+    feed = dict(zip(names, taps, strict=True)) | {"bank": bank, "scale": np.array(scale, np.float32)}
     return dict(zip([o.name for o in session.get_outputs()], session.run(None, feed), strict=True))
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -36,7 +36,7 @@ def test_features_map_and_score_are_as_defined(count: int) -> None:
     bank = unit(rng.normal(size=(37, SPEC.width))).astype(np.float32)
     out = run(taps, bank, (0.2, 3.0))
 
-    features = unit(sum(unit(tap[0]) for tap in taps))
+    features = unit(np.sum([unit(tap[0]) for tap in taps], axis=0))
     distance = (1 - (features @ bank.T).max(axis=1)).reshape(10, 8)
     smooth = cv2.GaussianBlur(distance, (3, 3), 0.5, borderType=cv2.BORDER_REPLICATE)
     calibrated = (smooth - 0.2) * 3.0

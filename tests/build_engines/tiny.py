@@ -129,7 +129,7 @@ def picture(seed: int = 0, shape: tuple[int, ...] = (SIZE, SIZE, 3)) -> np.ndarr
 
     noise = np.random.default_rng(seed).normal(0, 1, shape).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 4)
-    return np.clip(128 + 60 * smooth / smooth.std(), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(128 + 60 * smooth / smooth.std(), 0, 255), np.uint8)
 
 
 class _Exported:

@@ -16,11 +16,18 @@ from models.free_images import FreeImage
 from models.usable import Image, judge
 
 
+def read(path: Path) -> Image:
+    """The picture in a file that must be there and whole, uint8 (H, W, 3)."""
+    image = cv2.imread(str(path))
+    assert image is not None, path
+    return np.asarray(image, np.uint8)
+
+
 def texture(seed: int = 0, side: int = 300, tint: tuple[float, float, float] = (0.6, 0.8, 1.0)) -> Image:
     """A grained surface, uint8 (side, side, 3)."""
     rng = np.random.default_rng(seed)
     grain = cv2.GaussianBlur(rng.normal(0, 120, (side, side)).astype(np.float32), (0, 0), 2)
-    return np.clip((150 + grain[..., None]) * np.array(tint), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((150 + grain[..., None]) * np.array(tint), 0, 255), np.uint8)
 
 
 def cut_out(seed: int = 0, side: int = 240) -> Image:

@@ -66,6 +66,9 @@ def test_a_package_goes_through_fetch_unpack_and_index(cache: Path) -> None:
     assert free_images([package]) == images  # the second time it reads the index
 
 
+STRIPES = np.tile(np.array([[0] * 20, [255] * 20], np.uint8), (10, 1))
+
+
 @pytest.mark.parametrize(
     ("picture", "kind"),
     [
@@ -75,7 +78,10 @@ def test_a_package_goes_through_fetch_unpack_and_index(cache: Path) -> None:
         (cut_out(), "object"),
         (texture(side=200), None),  # too small
         (np.full((300, 300, 3), 128, np.uint8), None),  # nothing to see
-        (np.tile(np.uint8([[0] * 20, [255] * 20]).repeat(15, 0).repeat(15, 1), (10, 1)), None),  # a drawing
+        (
+            np.tile(np.array([[0] * 20, [255] * 20], np.uint8).repeat(15, 0).repeat(15, 1), (10, 1)),
+            None,
+        ),  # a drawing
         (cv2.merge([texture(), np.full((300, 300), 120, np.uint8)]), None),  # glass
         (cut_out(side=100), None),  # too small
         (np.zeros((300, 300, 4), np.uint8), None),  # nothing there at all

@@ -74,7 +74,7 @@ def unquantized(shipped: LanguageModel, tmp_path_factory: pytest.TempPathFactory
     """The very same weights as float32, for which llama.cpp does not round what it multiplies them with."""
     path = tmp_path_factory.mktemp("unquantized") / "float32.gguf"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(gguf._FTYPES, "F32", 0)
+        patch.setattr(gguf, "_FTYPES", {**gguf._FTYPES, "F32": 0})
         gguf.requantize(shipped.gguf, path, "F32")  # type: ignore[arg-type]
     with Context(LanguageModel(path, sha256_of(path), "llama", 576), LIMITS) as context:
         yield context

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from edge.vision.simulate import KINDS
 from models.preview import contact_sheet, main
 from tests.edge.vision.simulate.parts import part, sheet
+from tests.models.pictures import read
 
 
 @pytest.fixture
@@ -29,8 +30,7 @@ def test_a_contact_sheet_of_an_image_or_a_folder_is_written(goods: Path, source:
     options = ["--out", str(out), "--columns", "2", "--tile", "64"]
     result = CliRunner().invoke(main, [str(goods / source), *options])
     assert result.exit_code == 0, result.output
-    written = cv2.imread(str(out))
-    assert written.shape == (len(KINDS) * (64 + 16), 2 * 2 * 64, 3)
+    assert read(out).shape == (len(KINDS) * (64 + 16), 2 * 2 * 64, 3)
     assert [file.name for file in tmp_path.glob("sheet*")] == ["sheet.png"]
 
 

@@ -18,7 +18,7 @@ from models.products import KINDS, TrainingProduct, main, training_products
 from models.rendered import SIDE
 from models.surfaces import SurfaceParts
 from models.usable import Image
-from tests.models.pictures import pictures
+from tests.models.pictures import pictures, read
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def sources(product: TrainingProduct) -> set[Path]:
 def histogram(image: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
     levels = cv2.GaussianBlur(grey, (0, 0), 4)
-    return cv2.calcHist([levels], [0], None, [32], [0, 256]).ravel() / levels.size
+    return np.asarray(cv2.calcHist([levels], [0], None, [32], [0, 256]).ravel() / levels.size, np.float32)
 
 
 def test_the_same_part_is_the_same_picture_also_in_another_run(images: list[FreeImage]) -> None:
@@ -126,6 +126,6 @@ def test_the_command_writes_a_sheet(
     out = tmp_path / "sheet.png"
     result = CliRunner().invoke(main, ["--out", str(out), "--count", "3"])
     assert result.exit_code == 0, result.output
-    assert cv2.imread(str(out)).shape == (2 * 166, 14 * 150, 3)
+    assert read(out).shape == (2 * 166, 14 * 150, 3)
     result = CliRunner().invoke(main, ["--out", str(tmp_path / "no" / "x.png"), "--count", "1"])
     assert result.exit_code == 1 and "Cannot write" in result.output

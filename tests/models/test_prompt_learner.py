@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,9 @@ from edge.facts import COUNTS, PLACES, SHAPES, SIZES  # noqa: E402
 from models.prompt_learner import BASE_ROWS, PROMPT_ROWS, TURN_ROWS, PromptLearner  # noqa: E402
 from models.reader import SLOTS  # noqa: E402
 from models.word_rows import start_from_words  # noqa: E402
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -24,7 +28,7 @@ def learner() -> PromptLearner:
     return PromptLearner(WIDTH, IMAGE_WIDTH, SCALE)
 
 
-def embed(text: str) -> torch.Tensor:
+def embed(text: str) -> Tensor:
     """An embedding of its own for every text, on the scale of a token's."""
     draw = torch.Generator().manual_seed(zlib.crc32(text.encode()))
     return SCALE * torch.randn(WIDTH, generator=draw)
@@ -90,7 +94,7 @@ def test_the_sheet_of_a_further_question_begins_as_words_for_the_facts(learner: 
         says = learner.turn_rows(torch.eye(SLOTS))[:, :] - nothing
     sheet = len(nothing) - 2 * len(PLACES)
 
-    def alike(row: torch.Tensor, *words: str) -> float:
+    def alike(row: Tensor, *words: str) -> float:
         return float(torch.cosine_similarity(row, sum(embed(f" {word}") for word in words), dim=0))
 
     assert alike(says[bad, 0], "yes") > 0.98 and alike(says[1, 0], "no") > 0.98

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,10 +21,13 @@ from models.reader import (  # noqa: E402
     slots,
 )
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def spotted(place: int, level: float = 2.0) -> torch.Tensor:
+def spotted(place: int, level: float = 2.0) -> Tensor:
     """(1, 48, 48): one bright spot in the middle of a place."""
     shown = torch.full((1, MAP_SIDE, MAP_SIDE), 0.1)
     row, column = 16 * (place // 3) + 8, 16 * (place % 3) + 8
@@ -56,7 +60,7 @@ def test_the_scores_own_evidence(score: float, evidence: float) -> None:
     assert plain_evidence(torch.tensor([score])).item() == pytest.approx(evidence, abs=1e-5)
 
 
-def rectangle(rows: slice, columns: slice) -> torch.Tensor:
+def rectangle(rows: slice, columns: slice) -> Tensor:
     shown = torch.zeros(1, MAP_SIDE, MAP_SIDE)
     shown[:, rows, columns] = 1
     return shown
@@ -73,7 +77,7 @@ EXTENTS = [
 
 @pytest.mark.parametrize(("relative", "share", "longer"), EXTENTS)
 def test_how_much_of_a_map_stands_out_and_how_long_that_is(
-    relative: torch.Tensor, share: float, longer: tuple[float, float]
+    relative: Tensor, share: float, longer: tuple[float, float]
 ) -> None:
     """By second moments, to which what hardly stands out adds: a streak reads a little shorter."""
     found = extent(relative)[0]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def brightest(maps: np.ndarray) -> np.ndarray:
     """(n,), the place with the highest peak of each map."""
-    return maps.reshape(-1, 3, 16, 3, 16).max(axis=(2, 4)).reshape(-1, 9).argmax(1)
+    return np.asarray(maps.reshape(-1, 3, 16, 3, 16).max(axis=(2, 4)).reshape(-1, 9).argmax(1))
 
 
 def test_turning_and_mirroring_takes_the_places_along() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -14,6 +13,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 from safetensors import safe_open  # noqa: E402
 
 from models.run_folder import RunFolder, curve_image  # noqa: E402
+from tests.models.pictures import read  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -71,7 +71,7 @@ def test_each_curve_is_kept_and_drawn(run: RunFolder) -> None:
     run.save_curve("reader", [1.0])
     curves = json.loads(run.file("curves.json").read_text())
     assert curves == {"decoder": [2.0, 1.0, 0.5], "reader": [1.0]}
-    assert cv2.imread(str(run.file("decoder.png"))).shape == (360, 640, 3)
+    assert read(run.file("decoder.png")).shape == (360, 640, 3)
 
 
 @pytest.mark.parametrize("values", [[], [3.0], [0.0, 0.0], list(np.linspace(5, 1, 500))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -26,6 +27,9 @@ from models.training_engine import TrainingEngine  # noqa: E402
 from tests.build_engines.learned_weights import COMMITTED, random_learned  # noqa: E402
 from tests.build_engines.tiny import WIDTH, picture  # noqa: E402
 
+if TYPE_CHECKING:
+    from torch.nn import Module
+
 PRODUCTS = [
     # scale, what a share of abnormal is worth, boundary: as they are calibrated
     ([0.0, 1.0], 0.0, 1.0),  # plain distances
@@ -38,7 +42,7 @@ class Trained:
     """The modules of training with a weights file's numbers in them; a name or shape that differs fails."""
 
     def __init__(self, learned: Learned) -> None:
-        def loaded(module: torch.nn.Module, prefix: str) -> None:
+        def loaded(module: Module, prefix: str) -> None:
             begins = f"{prefix}."
             module.load_state_dict(
                 {
@@ -154,7 +158,7 @@ def test_the_graph_in_both_runtimes_is_torch_and_opencv(
     taps = head.taps(seed=2)
     rng = np.random.default_rng(5)
     memory = {
-        "bank": unit(rng.normal(size=(200, head.spec.width))).astype(np.float32),
+        "bank": unit(rng.normal(size=(200, head.spec.width))),
         "bank_text": rng.uniform(0, 0.5, 200).astype(np.float32),
         "text_worth": as_float32([worth]),
         "scale": as_float32(scale),
@@ -163,7 +167,7 @@ def test_the_graph_in_both_runtimes_is_torch_and_opencv(
     in_onnxruntime, in_openvino = head.run(taps, memory)
     with torch.no_grad():
         shares = trained.decoder(torch.from_numpy(np.stack(taps, axis=1)[0][None]))[0].numpy()
-    features = unit(sum(unit(tap[0]) for tap in taps)).astype(np.float32)
+    features = unit(np.sum([unit(tap[0]) for tap in taps], axis=0))
     shown, score = matched(Encoded(features, shares), memory, head.spec.grid)
     seen = cv2.resize(shown, (48, 48), interpolation=cv2.INTER_LINEAR)
     rows, evidence = trained.spoken(seen, score, boundary, features)
@@ -234,5 +238,5 @@ def matched(encoded: Encoded, memory: MemoryArrays, grid: tuple[int, int]) -> tu
     return np.asarray(shown, np.float32), float(np.sort(calibrated.ravel())[-count:].mean())
 
 
-def unit(rows: Array) -> Array:
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+def unit(rows: np.ndarray) -> Array:
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), np.float32)

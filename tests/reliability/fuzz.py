@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ def _payload(rng: random.Random) -> bytes:
     return bytes(payload)
 
 
+def _has_counted(station: Publisher, sent: int) -> bool:
+    return sum(station.status().commands.values()) >= sent
+
+
 def fuzzed_commands(folder: Path, total: int) -> dict[str, Any]:
     """Send so many random payloads, each once; a burst at a time, so that none is over the limit."""
     rng = random.Random(7)
@@ -58,7 +63,7 @@ def fuzzed_commands(folder: Path, total: int) -> dict[str, Any]:
                 topic = f"plant/a/cell-3/cmd/{rng.choice(_NAMES)}"
                 plc.client.publish(topic, _payload(rng), qos=1, retain=False)
                 if sent % MAX_WAITING == 0 or sent == total:
-                    assert wait_until(lambda sent=sent: sum(station.status().commands.values()) >= sent)
+                    assert wait_until(partial(_has_counted, station, sent))
             seconds = time.monotonic() - began
             counts = dict(station.status().commands)
             assert wait_until(lambda: len(plc.of("reply")) == counts["answered"])

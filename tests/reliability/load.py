@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from tests.edge.messaging.brokers import Mosquitto, Subscriber, wait_until
 from tests.reliability.station import make_inspection
 
 DAY_S = 86_400
+
+
+def _is_born(station: Publisher) -> bool:
+    return bool(station.status().link.birth)
 
 
 def throughput(folder: Path, total: int) -> dict[str, Any]:
@@ -48,7 +53,7 @@ def throughput(folder: Path, total: int) -> dict[str, Any]:
             with Publisher(
                 MessagingSettings(brokers=(broker.settings(),)), folder / f"data{batch}"
             ) as station:
-                assert wait_until(lambda s=station: s.status().link.birth)
+                assert wait_until(partial(_is_born, station))
                 began = time.perf_counter()
                 for first in range(1, total + 1, batch):
                     station.publish_inspections([make_inspection(first + n, "top") for n in range(batch)])

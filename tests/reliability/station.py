@@ -109,8 +109,13 @@ def main() -> None:
     publisher.set_state(StationState.RUNNING)
     line = Line(publisher, publisher.last_result_seq() + 1, arguments.last, 1 / arguments.rate)
     stopping = threading.Event()
+
+    def stop(*_: object) -> None:
+        line.stop.set()
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: (line.stop.set(), stopping.set()))
+        signal.signal(number, stop)
     line.run()
     while not stopping.is_set() and not publisher.flush(0.5):
         stopping.wait(0.1)

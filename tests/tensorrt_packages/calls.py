@@ -133,8 +133,9 @@ class _Reader:
             owner, names = owner.value, [owner.attr, *names]
 
     def _overrides(self, node: ast.ClassDef) -> None:
-        bases = [b for b in node.bases if isinstance(b, ast.Attribute) and ast.unparse(b.value) == MODULE]
-        for base in bases:
+        for base in node.bases:
+            if not (isinstance(base, ast.Attribute) and ast.unparse(base.value) == MODULE):
+                continue
             for method in node.body:
                 if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
                     where, count = f"{self.file}:{method.lineno}", len(method.args.args) - 1

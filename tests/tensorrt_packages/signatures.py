@@ -31,7 +31,7 @@ def _complaints(use: dict[str, Any]) -> list[str]:
     if use["kind"] == "attribute":
         return []
     if isinstance(found, type):
-        found = found.__init__
+        found = getattr(found, "__init__")  # noqa: B009 - which overload of it does not matter here
     signatures = signatures_of(found)
     if not signatures:
         return [f"{use['path']} has no signature to be held against"]

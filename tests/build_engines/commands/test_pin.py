@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -27,7 +28,7 @@ from tests.build_engines.hub import (
 from tests.build_engines.tiny import tiny_preset
 from tests.file_server import FileServer, Served, file_server
 
-OPEN = {
+OPEN: dict[str, Any] = {
     "revision": None,
     "files": {role: {"name": name, "sha256": None, "bytes": None} for role, name in ROLES.items()},
 }

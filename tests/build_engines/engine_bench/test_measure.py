@@ -17,7 +17,7 @@ from build_engines.engine_bench.banks import BankRun
 from build_engines.engine_bench.measure import Group, _sides, fastest_that_passed
 from build_engines.engine_bench.peak import Peak
 from build_engines.engine_bench.runtimes import ONNX_RUNTIME, OPENVINO, Contestant, compiled, contestants
-from edge.bundle import Bundle
+from edge.bundle import Bundle, Precision
 from edge.cli import main
 from edge.errors import EngineError
 from edge.vision.openvino import cpu_precisions
@@ -73,8 +73,8 @@ def test_what_shares_a_file_is_one_contestant_in_onnx_runtime(bundle: Bundle) ->
     assert (BF16 in contestants(bundle)) == ("bf16" in cpu_precisions())
 
 
-def by_hand(passed: frozenset[str] = frozenset({"fp32", "int8"})) -> Measured:
-    peaks = {"fp32": [1000.0, 2000.0, 2000.0], "int8": [2000.0, 8000.0, 4000.0]}
+def by_hand(passed: frozenset[Precision] = frozenset({"fp32", "int8"})) -> Measured:
+    peaks: dict[Precision, list[float]] = {"fp32": [1000.0, 2000.0, 2000.0], "int8": [2000.0, 8000.0, 4000.0]}
     own = Group((448, 448), 1, 50.0, peak_gflops=peaks)
     own.run_ms = {
         FP32: [200.0, 100.0, 100.0],
@@ -111,7 +111,7 @@ def test_figures_are_what_the_samples_say() -> None:
     ],
 )
 def test_the_fastest_is_looked_for_among_those_that_passed(
-    passed: set[str], fastest: Contestant, words: str
+    passed: set[Precision], fastest: Contestant, words: str
 ) -> None:
     measured = by_hand(frozenset(passed))
     assert measured.own is not None and measured.own.batch == 1

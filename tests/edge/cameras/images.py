@@ -6,6 +6,7 @@ import base64
 import struct
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ def picture(seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarr
     y, x = np.mgrid[0:height, 0:width]
     colours = np.stack([x * 3 % 256, y * 5 % 256, (x + y) % 256], -1).astype(np.uint8)
     texture = np.random.default_rng(seed).integers(0, 20, colours.shape, dtype=np.uint8)
-    return cv2.add(colours, texture)
+    return np.asarray(cv2.add(colours, texture))
 
 
 def encoded(suffix: str, image: np.ndarray | None = None, *parameters: int) -> bytes:
@@ -53,7 +54,12 @@ def cmyk_jpeg_red() -> bytes:
 
 
 def tiff(
-    samples: np.ndarray, *, big: bool = False, order: str = "<", sample_format: int = 1, deflate: bool = False
+    samples: np.ndarray,
+    *,
+    big: bool = False,
+    order: Literal["<", ">"] = "<",
+    sample_format: int = 1,
+    deflate: bool = False,
 ) -> bytes:
     """A one-strip TIFF written field by field; samples (H, W) or (H, W, 3) RGB of any number type."""
     height, width = samples.shape[:2]

@@ -134,7 +134,7 @@ def test_a_camera_that_vanishes_while_it_is_configured_is_away_and_not_wrong(net
 def test_a_camera_that_vanished_while_it_was_configured_is_found_again(network: GigENetwork) -> None:
     fake = network.camera()
     settings = GigESettings(kind="gige", exposure_us=3000)
-    vanished = []
+    vanished: list[CameraState] = []
 
     def connect(report: Report) -> Session:
         def report_and_vanish(state: CameraState) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -58,7 +59,7 @@ def test_the_defect_spans_two_patches_and_the_images_cover_the_part(
         ({"defect_mm": 1, "part_mm": 2, "input_px": 14}, "holds no 2 patches"),
     ],
 )
-def test_what_makes_no_sense_is_refused(lengths: dict[str, float], message: str) -> None:
+def test_what_makes_no_sense_is_refused(lengths: dict[str, Any], message: str) -> None:
     with pytest.raises(CameraError, match=message) as caught:
         widest_field(**lengths)
     assert caught.value.remedy

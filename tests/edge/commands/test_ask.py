@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edge.bundle import Bundle
 from edge.paths import checkout
 from tests.edge.commands.conftest import Command
 from tests.edge.parts import write_parts
@@ -33,9 +35,10 @@ def stained(tmp_path: Path) -> Path:
     return write_parts(tmp_path / "parts", good=1, stained=1)[1]
 
 
-def one_line(out: str) -> dict[str, object]:
+def one_line(out: str) -> dict[str, Any]:
     (line,) = out.splitlines()
-    return json.loads(line)
+    fields: dict[str, Any] = json.loads(line)
+    return fields
 
 
 def lasting(inspection: dict[str, object]) -> dict[str, object]:
@@ -117,7 +120,7 @@ def test_what_cannot_be_asked_about_is_one_line(
 
 
 @pytest.fixture
-def on_plate_without_words(enrolled: Path, tiny_bundle: object) -> list[object]:
+def on_plate_without_words(enrolled: Path, tiny_bundle: Bundle) -> list[object]:
     return ["--product", "plate", "--data-dir", enrolled, "--bundle", tiny_bundle.path]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_refused_login_is_called_refused(
 
 
 @pytest.fixture
-def mosquitto_with_password(tmp_path: Path) -> Mosquitto:
+def mosquitto_with_password(tmp_path: Path) -> Iterator[Mosquitto]:
     from tests.edge.messaging.brokers import MOSQUITTO
 
     if MOSQUITTO is None:

@@ -19,14 +19,15 @@ from edge.commands._variadic import VariadicCommand
 @click.option("--shots", multiple=True, type=click.IntRange(min=1), default=(1,))
 @click.option("--name")
 @click.option("--fast", is_flag=True)
-def probe(**values):
+def probe(**values: object) -> None:
     click.echo(repr(values))
 
 
-def parsed(*words):
+def parsed(*words: str) -> dict[str, object]:
     result = CliRunner().invoke(probe, words)
     assert result.exit_code == 0, result.output
-    return ast.literal_eval(result.output)
+    values: dict[str, object] = ast.literal_eval(result.output)
+    return values
 
 
 @pytest.mark.parametrize(
@@ -48,13 +49,13 @@ def parsed(*words):
         (("--name", "--seeds", "8"), {"name": "--seeds", "folders": ("8",)}),
     ],
 )
-def test_values_belong_to_their_option(words, expected):
+def test_values_belong_to_their_option(words: tuple[str, ...], expected: dict[str, object]) -> None:
     got = parsed(*words)
     assert {name: got[name] for name in expected} == expected
 
 
 @given(st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=8))
-def test_any_numbers_arrive_in_order(numbers):
+def test_any_numbers_arrive_in_order(numbers: list[int]) -> None:
     assert parsed("--seeds", *map(str, numbers), "--fast")["seeds"] == tuple(numbers)
 
 
@@ -67,7 +68,7 @@ def test_any_numbers_arrive_in_order(numbers):
         (("--seeds", "1", "--slow"), "No such option"),
     ],
 )
-def test_what_is_wrong_is_said_by_the_name_of_the_option(words, message):
+def test_what_is_wrong_is_said_by_the_name_of_the_option(words: tuple[str, ...], message: str) -> None:
     result = CliRunner().invoke(probe, words)
     assert result.exit_code == 2
     assert message in result.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,7 @@ def test_a_topic_is_text_and_there_is_an_end_to_them(
     station = publisher(mosquitto.settings())
     assert wait_until(lambda: station.status().link.state is LinkState.CONNECTED)
     for number in range(MAX_TOPICS + 5):
-        station._pump.ask(lambda n=number: station._pump.send_live(f"[red]{n}[/]", b"{}", qos=0))
+        station._pump.ask(partial(station._pump.send_live, f"[red]{number}[/]", b"{}", qos=0))
     assert wait_until(lambda: watching.hidden >= 5)
     assert len(watching.topics()) == MAX_TOPICS
     assert "[red]" in table(watching)

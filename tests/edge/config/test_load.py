@@ -298,9 +298,10 @@ def sections(model: type[BaseModel]) -> list[type[BaseModel]]:
     return [model, *(section for found in inner for section in sections(found))]
 
 
-@pytest.mark.parametrize(
-    "section", sorted(set(sections(StationConfig)), key=lambda section: section.__name__)
-)
+SECTIONS = {section.__name__: section for section in sections(StationConfig)}
+
+
+@pytest.mark.parametrize("section", [SECTIONS[name] for name in sorted(SECTIONS)])
 def test_every_section_forbids_unknown_keys_and_explains_its_own(section: Any) -> None:
     assert section.model_config["extra"] == "forbid"
     for name, field in section.model_fields.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console, RenderableType
 
 from edge.bundle import Bundle
 from tests.build_engines.tiny import tiny_bundle
@@ -48,6 +49,14 @@ def write_plates(folder: Path, masks: bool = True) -> Path:
         if masks:
             cv2.imwrite(str(folder / f"ground_truth/stain/{number}_mask.png"), mask)
     return folder
+
+
+def shown(what: RenderableType, columns: int = 140) -> str:
+    """What a person sees of it in a terminal of that width."""
+    console = Console(width=columns)
+    with console.capture() as capture:
+        console.print(what)
+    return capture.get()
 
 
 @pytest.fixture

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
+from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
-from rich.console import Console
 
 from edge.errors import EdgeError
 from edge.evaluation.evaluate import CategoryResult, Result, SeedResult
 from edge.evaluation.referee import FIGURE_NAMES, Figures
 from edge.evaluation.report import check_target, result_table, results_json, write_json
 from edge.evaluation.timing import percentiles
+from tests.edge.evaluation.conftest import shown
 
 FRACTION = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]}
 FIGURES = dict.fromkeys(FIGURE_NAMES, FRACTION)
@@ -25,7 +26,7 @@ MS = {
 }
 
 
-def closed(properties):
+def closed(properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": properties,
@@ -65,7 +66,7 @@ SCHEMA = closed(
 )
 
 
-def result(shots=1, language=None):
+def result(shots: int = 1, language: dict[str, float] | None = None) -> Result:
     """Two categories, judged by the calibrated score, and by a language model where figures are given."""
     one = Figures(
         image_auroc=0.9,
@@ -84,7 +85,7 @@ def result(shots=1, language=None):
     )
 
 
-def test_one_number_of_references_gives_the_promised_json():
+def test_one_number_of_references_gives_the_promised_json() -> None:
     written = json.loads(json.dumps(results_json([result()])))
     jsonschema.validate(written, SCHEMA)
     assert written["categories"]["nut"]["image_auroc"] == pytest.approx(0.8)  # over the seeds
@@ -96,7 +97,7 @@ def test_one_number_of_references_gives_the_promised_json():
     assert written["latency_ms"]["total"]["p50"] == 20.0
 
 
-def test_a_language_verdict_adds_its_figures_and_its_time():
+def test_a_language_verdict_adds_its_figures_and_its_time() -> None:
     written = results_json([result(language={"accuracy": 1.0, "language_auroc": 0.95})])
     jsonschema.validate(written, SCHEMA)
     assert written["decided_by"] == "language"
@@ -106,7 +107,7 @@ def test_a_language_verdict_adds_its_figures_and_its_time():
     assert (latency["language"]["p50"], latency["total"]["p50"]) == (3.0, 21.0)
 
 
-def test_several_numbers_of_references_give_one_such_json_each():
+def test_several_numbers_of_references_give_one_such_json_each() -> None:
     written = results_json([result(1), result(4)])
     assert [run["shots"] for run in written["runs"]] == [1, 4]
     for run in written["runs"]:
@@ -114,29 +115,26 @@ def test_several_numbers_of_references_give_one_such_json_each():
     assert (written["bundle"], written["seeds"]) == ("tiny-0123abcd", [0, 1])
 
 
-def test_the_table_shows_the_figures_that_there_are():
-    console = Console(file=io.StringIO(), width=120)
-    console.print(result_table(result(4)))
-    shown = console.file.getvalue()
-    assert "4 references" in shown
+def test_the_table_shows_the_figures_that_there_are() -> None:
+    table = shown(result_table(result(4)), 120)
+    assert "4 references" in table
     for word in ("nut", "bolt", "mean", "AUROC", "85.0", "12"):
-        assert word in shown
-    columns = shown.split("Per cent.")[0]
+        assert word in table
+    columns = table.split("Per cent.")[0]
     assert "PRO" in columns
     assert "place" not in columns and "words" not in columns  # no category has it
 
 
-def test_all_figures_fit_into_eighty_characters():
+def test_all_figures_fit_into_eighty_characters() -> None:
     everything = Figures(**dict.fromkeys(FIGURE_NAMES, 1.0))
     judged = CategoryResult(1000, (SeedResult(0, ("1.png",), everything),))
-    console = Console(file=io.StringIO(), width=80)
-    console.print(result_table(Result("tiny-0123abcd", 1, (0,), "language", {"a_rather_long_name": judged})))
-    shown = console.file.getvalue()
-    assert shown.count("100.0") == 2 * len(FIGURE_NAMES)
-    assert "…" not in shown
+    one = Result("tiny-0123abcd", 1, (0,), "language", {"a_rather_long_name": judged})
+    table = shown(result_table(one), 80)
+    assert table.count("100.0") == 2 * len(FIGURE_NAMES)
+    assert "…" not in table
 
 
-def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):
+def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out.json"
     check_target(path)
     write_json(path, {"a": 1})
@@ -145,20 +143,20 @@ def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_place_that_cannot_be_written_is_found_before_the_work(tmp_path):
+def test_a_place_that_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EdgeError, match="cannot be written") as caught:
         check_target(tmp_path / "file" / "out.json")
     assert caught.value.remedy
 
 
-def test_nothing_half_written_is_left(tmp_path):
+def test_nothing_half_written_is_left(tmp_path: Path) -> None:
     (tmp_path / "out.json").mkdir()
     with pytest.raises(EdgeError, match=r"out\.json cannot be written"):
         write_json(tmp_path / "out.json", {"a": 1})
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.json"]
 
 
-def test_percentiles_are_between_the_nearest_samples():
+def test_percentiles_are_between_the_nearest_samples() -> None:
     assert percentiles([1.0, 2.0, 3.0, 4.0]) == {"p50": 2.5, "p99": pytest.approx(3.97)}
     assert percentiles([]) == {"p50": None, "p99": None}

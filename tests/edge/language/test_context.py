@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -156,6 +157,6 @@ class TestRefusals:
             Context(dataclasses.replace(model, gguf=path, sha256=sha256_of(path)), LIMITS)
 
     @pytest.mark.parametrize("wrong", [{"architecture": "gemma3"}, {"embedding_width": 640}])
-    def test_a_description_of_another_model(self, model: LanguageModel, wrong: dict[str, object]) -> None:
+    def test_a_description_of_another_model(self, model: LanguageModel, wrong: dict[str, Any]) -> None:
         with pytest.raises(LanguageError, match="the bundle says"):
             Context(dataclasses.replace(model, **wrong), LIMITS)

@@ -6,7 +6,8 @@ this project: the file as anybody would use it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ MOST_TOKENS = 24
 
 
 @pytest.fixture(scope="module")
-def untouched(model: LanguageModel) -> Iterator[object]:
+def untouched(model: LanguageModel) -> Iterator[Any]:
     # With the attention that llama.cpp chooses by itself on a CPU, and that ours has therefore: sums in
     # another order tip the balance where two words are equally likely.
     llama = llama_cpp.Llama(
@@ -44,7 +45,7 @@ def untouched(model: LanguageModel) -> Iterator[object]:
     llama.close()
 
 
-def greedy(llama: object, prompt: list[int], is_end: object) -> list[int]:
+def greedy(llama: Any, prompt: list[int], is_end: Callable[[int], bool]) -> list[int]:
     """What the model says to these tokens, without its end."""
     llama.reset()  # Else it would read only what differs from the prompt before, in another batch.
     said: list[int] = []
@@ -56,7 +57,7 @@ def greedy(llama: object, prompt: list[int], is_end: object) -> list[int]:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_a_question_without_a_part(untouched: object, model: LanguageModel, question: str) -> None:
+def test_a_question_without_a_part(untouched: Any, model: LanguageModel, question: str) -> None:
     with Context(model, LIMITS) as context:
         prompt = [
             *context.tokens("<|im_start|>user\n", markup=True),
@@ -74,7 +75,7 @@ def test_a_question_without_a_part(untouched: object, model: LanguageModel, ques
 
 
 def test_a_dialogue_about_rows_that_stand_for_a_text(
-    untouched: object, runner: Runner, embeddings: Embeddings
+    untouched: Any, runner: Runner, embeddings: Embeddings
 ) -> None:
     """The whole way of a part (prefix, copy, rows, answer, follow-up) against plain text."""
     context = runner._context
@@ -92,7 +93,7 @@ def test_a_dialogue_about_rows_that_stand_for_a_text(
             untouched.eval(batch)
 
     def write(token: int, most: int) -> str:
-        pieces = []
+        pieces: list[bytes] = []
         while len(pieces) < most and not context.is_end(token):
             pieces.append(context.piece(token))
             read([token])

@@ -11,13 +11,16 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.inspection import Inspection, Verdict
 from edge.messaging.settings import BrokerSettings
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 
@@ -56,7 +59,7 @@ class Mosquitto:
         )
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Mosquitto:
+    def start(self) -> Self:
         assert MOSQUITTO is not None
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -85,7 +88,7 @@ class Mosquitto:
     def settings(self, **more: Any) -> BrokerSettings:
         return BrokerSettings(host="127.0.0.1", port=self.port, **more)
 
-    def __enter__(self) -> Mosquitto:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *exc_info: object) -> None:
@@ -120,7 +123,7 @@ class Subscriber:
         with self._lock:
             self.messages.append((message.topic, json.loads(message.payload), message.retain))
 
-    def __enter__(self) -> Subscriber:
+    def __enter__(self) -> Self:
         self.client.connect("127.0.0.1", self._port, 10)
         self.client.loop_start()
         assert self._ready.wait(10)

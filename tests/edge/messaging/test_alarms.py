@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from edge.inspection import Verdict
@@ -35,11 +37,13 @@ def observe(book: AlarmBook, verdicts: str) -> list[tuple[AlarmCode, int]]:
         ({"on_error": False}, "error", []),
     ],
 )
-def test_verdicts_raise_alarms(settings, verdicts, expected):
+def test_verdicts_raise_alarms(
+    settings: dict[str, Any], verdicts: str, expected: list[tuple[AlarmCode, int]]
+) -> None:
     assert observe(AlarmBook(AlarmSettings(**settings)), verdicts) == expected
 
 
-def test_an_alarm_from_verdicts_stands_until_acknowledged_and_needs_a_new_series():
+def test_an_alarm_from_verdicts_stands_until_acknowledged_and_needs_a_new_series() -> None:
     book = AlarmBook(AlarmSettings(ng_count=2, ng_window=5))
     assert observe(book, "ng ng ok ok ok ok ok ok") == [(AlarmCode.NG_SERIES, 2)]
     (change,) = book.acknowledge()
@@ -48,7 +52,7 @@ def test_an_alarm_from_verdicts_stands_until_acknowledged_and_needs_a_new_series
     assert observe(book, "ng") == [(AlarmCode.NG_SERIES, 1)]
 
 
-def test_a_lasting_cause_is_active_until_it_is_gone_and_acknowledged_in_either_order():
+def test_a_lasting_cause_is_active_until_it_is_gone_and_acknowledged_in_either_order() -> None:
     book = AlarmBook(AlarmSettings())
     (came,) = book.set(AlarmCode.CAMERA, True, "no picture")
     assert (came.active, came.acked, came.text) == (True, False, "no picture")
@@ -65,7 +69,7 @@ def test_a_lasting_cause_is_active_until_it_is_gone_and_acknowledged_in_either_o
     assert (seen.active, seen.acked) == (False, True)
 
 
-def test_the_mask_shows_all_alarms_at_once():
+def test_the_mask_shows_all_alarms_at_once() -> None:
     book = AlarmBook(AlarmSettings())
     book.set(AlarmCode.CAMERA, True)
     (change,) = book.set(AlarmCode.STORAGE, True)
@@ -74,7 +78,7 @@ def test_the_mask_shows_all_alarms_at_once():
     assert change.unacked == BIT[AlarmCode.STORAGE] and change.mask & BIT[AlarmCode.CAMERA]
 
 
-def test_after_a_restart_what_nobody_acknowledged_stands_and_old_causes_are_gone():
+def test_after_a_restart_what_nobody_acknowledged_stands_and_old_causes_are_gone() -> None:
     both = BIT[AlarmCode.CAMERA] | BIT[AlarmCode.NG_SERIES]
     book = AlarmBook(AlarmSettings(), mask=both, unacked=BIT[AlarmCode.NG_SERIES])
     (change,) = book.forget_causes("the station started")

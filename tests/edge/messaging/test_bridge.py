@@ -32,7 +32,7 @@ def bridged(folder: Path, plant: Shipped, pki: Path) -> Mosquitto:
 
 def test_the_plant_hears_everything_also_what_was_said_while_it_was_away_and_commands_nobody(
     tmp_path: Path, publisher: Callable[..., Publisher]
-):
+) -> None:
     pki, acl = tmp_path / "pki", tmp_path / "acl"
     issue(pki, "broker", ["127.0.0.1"])
     acl.write_text("user viewer\ntopic readwrite #\n")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
+from typing import Any
 
 import psutil
 import pytest
@@ -12,7 +13,7 @@ from tests.edge.messaging.brokers import Subscriber, inspection, wait_until
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-def test_the_embedded_broker_carries_a_station(publisher: Callable[..., Publisher], protocol):
+def test_the_embedded_broker_carries_a_station(publisher: Callable[..., Publisher], protocol: str) -> None:
     pytest.importorskip("iotcore", reason="the embedded broker is in the extra 'demo'")
     with EmbeddedBroker() as broker, Subscriber(broker.port_v311, "plant/#") as subscriber:
         station = publisher(broker.settings(protocol), protocol=protocol)
@@ -26,7 +27,7 @@ def test_the_embedded_broker_carries_a_station(publisher: Callable[..., Publishe
         assert station.status().link.state is LinkState.STOPPED
 
 
-def test_it_listens_on_loopback_alone_and_leaves_nothing_behind():
+def test_it_listens_on_loopback_alone_and_leaves_nothing_behind() -> None:
     pytest.importorskip("iotcore", reason="the embedded broker is in the extra 'demo'")
     before = set(psutil.Process().children())  # Such as Python's own resource tracker.
     with EmbeddedBroker() as broker:
@@ -39,8 +40,10 @@ def test_it_listens_on_loopback_alone_and_leaves_nothing_behind():
     broker.stop()
 
 
-def test_without_the_extra_the_remedy_is_named(monkeypatch):
-    def no_iotcore(name, *args, real=builtins.__import__, **kwargs):
+def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_iotcore(
+        name: str, *args: Any, real: Callable[..., Any] = builtins.__import__, **kwargs: Any
+    ) -> Any:
         if name == "iotcore":
             raise ImportError(name)
         return real(name, *args, **kwargs)

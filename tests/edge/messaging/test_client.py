@@ -44,8 +44,8 @@ def password_file(folder: Path, secret: str) -> Path:
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_wrong_password_is_refused_and_not_connected(
-    guarded, publisher: Make, tmp_path: Path, protocol, caplog
-):
+    guarded: Mosquitto, publisher: Make, tmp_path: Path, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     broker = guarded.settings(username="cell-3", password_file=password_file(tmp_path, "wrong-" + SECRET))
     station = publisher(broker, protocol=protocol)
@@ -63,7 +63,9 @@ def test_a_wrong_password_is_refused_and_not_connected(
     )
 
 
-def test_a_password_from_the_environment_logs_in(guarded, publisher: Make, monkeypatch, caplog):
+def test_a_password_from_the_environment_logs_in(
+    guarded: Mosquitto, publisher: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("CELL_PASSWORD", SECRET)
     station = publisher(guarded.settings(username="cell-3", password_env="CELL_PASSWORD"))
@@ -71,7 +73,7 @@ def test_a_password_from_the_environment_logs_in(guarded, publisher: Make, monke
     assert SECRET not in caplog.text
 
 
-def test_a_password_that_is_renewed_is_picked_up(guarded, publisher: Make, tmp_path: Path):
+def test_a_password_that_is_renewed_is_picked_up(guarded: Mosquitto, publisher: Make, tmp_path: Path) -> None:
     path = tmp_path / "password"
     station = publisher(guarded.settings(username="cell-3", password_file=path))
     assert wait_until(lambda: station.status().link.state is LinkState.MISCONFIGURED)
@@ -82,8 +84,8 @@ def test_a_password_that_is_renewed_is_picked_up(guarded, publisher: Make, tmp_p
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_topic_that_the_acl_forbids_is_named_and_the_rest_flows(
-    guarded, publisher: Make, tmp_path, protocol
-):
+    guarded: Mosquitto, publisher: Make, tmp_path: Path, protocol: str
+) -> None:
     broker = guarded.settings(username="cell-3", password_file=password_file(tmp_path, SECRET))
     station = publisher(broker, protocol=protocol)
     with Subscriber(guarded.port, login=("plc", SECRET)) as plc:
@@ -97,7 +99,9 @@ def test_a_topic_that_the_acl_forbids_is_named_and_the_rest_flows(
     assert station.topics.state in str(station.status())
 
 
-def test_a_forbidden_result_waits_and_is_not_lost(guarded, publisher: Make, tmp_path):
+def test_a_forbidden_result_waits_and_is_not_lost(
+    guarded: Mosquitto, publisher: Make, tmp_path: Path
+) -> None:
     acl = tmp_path / "acl"
     acl.write_text(acl.read_text().replace("plant/a/cell-3/result", "plant/a/cell-3/other"))
     guarded.kill()
@@ -109,7 +113,7 @@ def test_a_forbidden_result_waits_and_is_not_lost(guarded, publisher: Make, tmp_
     assert station.status().waiting == 2
 
 
-def test_what_is_no_broker_is_told_apart(publisher: Make):
+def test_what_is_no_broker_is_told_apart(publisher: Make) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -130,7 +134,7 @@ def test_what_is_no_broker_is_told_apart(publisher: Make):
         bytes(range(255)),
     ],
 )
-def test_a_server_that_talks_nonsense_does_not_end_the_attempts(publisher: Make, nonsense: bytes):
+def test_a_server_that_talks_nonsense_does_not_end_the_attempts(publisher: Make, nonsense: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         station = publisher(
             BrokerSettings(host="127.0.0.1", port=server.getsockname()[1]), connect_timeout_s=0.3
@@ -145,12 +149,14 @@ def test_a_server_that_talks_nonsense_does_not_end_the_attempts(publisher: Make,
         assert station.status().link.state is not LinkState.CONNECTED
 
 
-def test_a_name_that_nobody_knows_is_said(publisher: Make):
+def test_a_name_that_nobody_knows_is_said(publisher: Make) -> None:
     station = publisher(BrokerSettings(host="no-such-host.invalid"))
     assert wait_until(lambda: "'no-such-host.invalid' is not known" in station.status().link.reason)
 
 
-def test_two_stations_with_one_client_id_are_told(mosquitto: Mosquitto, publisher: Make, tmp_path: Path):
+def test_two_stations_with_one_client_id_are_told(
+    mosquitto: Mosquitto, publisher: Make, tmp_path: Path
+) -> None:
     mosquitto.start()
     first = publisher(mosquitto.settings(), client_id="same")
     assert wait_until(lambda: first.status().link.state is LinkState.CONNECTED)
@@ -159,7 +165,7 @@ def test_two_stations_with_one_client_id_are_told(mosquitto: Mosquitto, publishe
     assert "client_id" in first.status().link.remedy
 
 
-def test_a_broker_of_the_other_version_is_named(publisher: Make):
+def test_a_broker_of_the_other_version_is_named(publisher: Make) -> None:
     pytest.importorskip("iotcore", reason="the embedded broker is in the extra 'demo'")
     from edge.messaging import EmbeddedBroker
 
@@ -171,7 +177,7 @@ def test_a_broker_of_the_other_version_is_named(publisher: Make):
         assert "closed the connection" in station.status().link.reason
 
 
-def test_waits_grow_to_their_limit_and_differ():
+def test_waits_grow_to_their_limit_and_differ() -> None:
     settings = MessagingSettings(
         brokers=(BrokerSettings(host="127.0.0.1", port=free_port()),), retry_min_s=0.5, retry_max_s=30.0
     )

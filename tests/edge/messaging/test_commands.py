@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -28,6 +30,8 @@ class Bench:
         self.now = 1000.0
         self.options = options
         self.outcome: Any = "done it"
+        self.gate = threading.Event()
+        self.gate.set()
         self.start()
 
     def start(self) -> None:
@@ -38,6 +42,7 @@ class Bench:
 
     def _do(self, command: Command) -> Any:
         self.done.append(command)
+        assert self.gate.wait(10), "nobody opened the gate"
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
@@ -63,13 +68,13 @@ class Bench:
 
 
 @pytest.fixture
-def bench():
+def bench() -> Iterator[Bench]:
     made = Bench()
     yield made
     made.router.close()
 
 
-def test_a_command_is_done_and_answered(bench: Bench):
+def test_a_command_is_done_and_answered(bench: Bench) -> None:
     answer = bench.send("product", {"id": "a1", "product": "bottle", "expires": 1_000_500})
     assert (answer["id"], answer["cmd"], answer["code"], answer["text"]) == (
         "a1",
@@ -80,7 +85,7 @@ def test_a_command_is_done_and_answered(bench: Bench):
     assert bench.done == [Command("product", "a1", 1000.5, product="bottle")]
 
 
-def test_a_repeat_is_answered_and_not_done_again_also_after_a_restart(bench: Bench):
+def test_a_repeat_is_answered_and_not_done_again_also_after_a_restart(bench: Bench) -> None:
     first = bench.send("trigger", {"id": "t"})
     assert bench.send("trigger", {"id": "t"}) == first
     bench.router.close()
@@ -89,7 +94,7 @@ def test_a_repeat_is_answered_and_not_done_again_also_after_a_restart(bench: Ben
     assert len(bench.done) == 1
 
 
-def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench):
+def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench) -> None:
     bench.outcome = Future()
     bench.send("product", {"id": "p", "product": "bottle"})
     bench.router.close()  # the future never ends: the station died
@@ -99,7 +104,7 @@ def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench):
     assert len(bench.done) == 1
 
 
-def test_what_takes_effect_later_is_accepted_and_then_done(bench: Bench):
+def test_what_takes_effect_later_is_accepted_and_then_done(bench: Bench) -> None:
     bench.outcome = Future()
     assert bench.send("product", {"id": "p", "product": "b"})["code"] == ReplyCode.ACCEPTED
     assert bench.send("product", {"id": "p", "product": "b"})["code"] == ReplyCode.ACCEPTED  # still under way
@@ -130,13 +135,15 @@ def test_what_takes_effect_later_is_accepted_and_then_done(bench: Bench):
         ("ack", {"id": "x", "code": True}, False, ReplyCode.MALFORMED, "code"),  # a bool is no number here
     ],
 )
-def test_what_must_not_be_done_is_not_done_and_told_why(bench: Bench, name, fields, retained, code, said):
+def test_what_must_not_be_done_is_not_done_and_told_why(
+    bench: Bench, name: str, fields: dict[str, object], retained: bool, code: ReplyCode, said: str
+) -> None:
     answer = bench.send(name, fields, retained=retained)
     assert answer["code"] == code and said in answer["text"]
     assert bench.done == []
 
 
-def test_where_the_broker_keeps_commands_each_needs_an_expiry():
+def test_where_the_broker_keeps_commands_each_needs_an_expiry() -> None:
     bench = Bench(needs_expiry=True)
     assert bench.send("pause", {"id": "1"})["code"] == ReplyCode.REFUSED
     assert bench.send("pause", {"id": "2", "expires": 2_000_000})["code"] == ReplyCode.DONE
@@ -154,7 +161,9 @@ def test_where_the_broker_keeps_commands_each_needs_an_expiry():
         (ZeroDivisionError("oops"), ReplyCode.FAILED, "ZeroDivisionError"),  # a mistake of ours stops nothing
     ],
 )
-def test_a_handler_that_raises_refuses_or_fails(bench: Bench, outcome, code, said):
+def test_a_handler_that_raises_refuses_or_fails(
+    bench: Bench, outcome: Exception, code: ReplyCode, said: str
+) -> None:
     bench.outcome = outcome
     answer = bench.send("product", {"id": "x", "product": "cup"})
     assert answer["code"] == code and said in answer["text"]
@@ -162,11 +171,9 @@ def test_a_handler_that_raises_refuses_or_fails(bench: Bench, outcome, code, sai
     assert bench.send("pause", {"id": "y"})["code"] == ReplyCode.DONE
 
 
-def test_more_than_can_wait_is_counted(bench: Bench):
+def test_more_than_can_wait_is_counted(bench: Bench) -> None:
     gate = threading.Event()
-    bench._do = lambda _: "ok" if gate.wait(10) else ""  # type: ignore[method-assign]
-    bench.router.close()
-    bench.start()
+    bench.gate = gate
     for n in range(MAX_WAITING + 50):
         bench.router.offer("pause", json.dumps({"id": str(n)}).encode())
     assert bench.router.counts.overflowed == 50
@@ -180,7 +187,7 @@ def test_more_than_can_wait_is_counted(bench: Bench):
         lambda value: json.dumps({"id": "i", "count": value}).encode()
     )
 )
-def test_any_payload_is_a_command_or_one_clear_error(payload: bytes):
+def test_any_payload_is_a_command_or_one_clear_error(payload: bytes) -> None:
     from edge.errors import MessagingError
 
     try:
@@ -192,7 +199,7 @@ def test_any_payload_is_a_command_or_one_clear_error(payload: bytes):
 
 
 @pytest.mark.parametrize("depth", [100, 255])
-def test_deeply_nested_json_is_refused(depth: int):
+def test_deeply_nested_json_is_refused(depth: int) -> None:
     bench = Bench()
     bench.router.offer("pause", b"[" * depth + b"]" * depth)
     bench.router.offer("pause", b'{"id":"n","count":' + b"[" * depth * 2)
@@ -201,7 +208,7 @@ def test_deeply_nested_json_is_refused(depth: int):
     assert bench.done == []
 
 
-def test_random_payloads_do_nothing_and_each_is_answered_or_counted(tmp_path):
+def test_random_payloads_do_nothing_and_each_is_answered_or_counted(tmp_path: Path) -> None:
     """A hundred thousand of them: ``python -m tests.reliability --only fuzzed_commands``."""
     if MOSQUITTO is None:
         pytest.skip("mosquitto is not installed")
@@ -210,7 +217,9 @@ def test_random_payloads_do_nothing_and_each_is_answered_or_counted(tmp_path):
     assert figures["answered"] > 100 < figures["unanswerable"]
 
 
-def test_answers_are_remembered_on_disk_up_to_a_bound(tmp_path, monkeypatch):
+def test_answers_are_remembered_on_disk_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("edge.messaging.outbox.REMEMBERED_COMMANDS", 3)
     outbox = Outbox(tmp_path / "outbox.db")
     for n in range(5):

@@ -33,14 +33,14 @@ def section(heading: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["result", "state", "alarm", "heartbeat", "event", "handshake"])
-def test_every_field_of_every_message_is_described(name: str):
+def test_every_field_of_every_message_is_described(name: str) -> None:
     paragraphs = section("## Reading").strip().split("\n\n")
     paragraph = next(text for text in paragraphs if text.startswith(f"**`{name}`**"))
     missing = {field for field in payloads.schema(name)["properties"] if f"`{field}`" not in paragraph}
     assert missing == set()
 
 
-def test_every_command_and_every_field_of_commands_and_replies_is_described():
+def test_every_command_and_every_field_of_commands_and_replies_is_described() -> None:
     text = section("## Commanding")
     for name in (
         *COMMANDS,
@@ -59,26 +59,26 @@ def test_every_command_and_every_field_of_commands_and_replies_is_described():
         ("## Commanding", ReplyCode),
     ],
 )
-def test_every_code_is_named(heading: str, codes: Any):
+def test_every_code_is_named(heading: str, codes: Any) -> None:
     text = " ".join(section(heading).split())
     for code in codes:
         assert f"{code.value} {code.name.lower().replace('_', ' ')}" in text, code
 
 
 @pytest.mark.parametrize("example", re.findall(r"```json\n(.*?)\n```", PAGE, re.DOTALL))
-def test_an_example_command_is_a_command(example: str):
+def test_an_example_command_is_a_command(example: str) -> None:
     jsonschema.validate(json.loads(example), payloads.schema("cmd"))
     parse("product", example.encode())
 
 
-def test_the_acknowledgment_of_the_examples_is_a_command():
+def test_the_acknowledgment_of_the_examples_is_a_command() -> None:
     found = re.findall(r"'(\{\"id\":\"plc-)'.*?'(\"\})'", PAGE)
     assert len(found) == 3
     for beginning, end in found:
         assert parse("ack", f"{beginning}7{end}".encode()).id == "plc-7"
 
 
-def test_the_examples_use_topics_of_a_station():
+def test_the_examples_use_topics_of_a_station() -> None:
     known = {TOPICS.result, TOPICS.command("ack"), f"{TOPICS.prefix}/#", TOPICS.prefix}
     assert set(re.findall(r"plant/a/cell-3[a-z/#_]*", PAGE)) <= known
 
@@ -112,7 +112,7 @@ def test_the_examples_use_topics_of_a_station():
     ],
     ids=["result", "alarm", "reply", "state", "handshake", "heartbeat"],
 )
-def test_what_a_plc_decides_on_stands_in_the_first_255_bytes(payload: bytes):
+def test_what_a_plc_decides_on_stands_in_the_first_255_bytes(payload: bytes) -> None:
     beginning = payload[:255].decode(errors="ignore")
     assert re.search(r'"code":\d+[,}]', beginning)
     for key in ("seq", "birth", "count", "acquisition", "mask", "active"):
@@ -122,7 +122,7 @@ def test_what_a_plc_decides_on_stands_in_the_first_255_bytes(payload: bytes):
 # -- Node-RED ------------------------------------------------------------------------------------
 
 
-def test_the_flow_is_whole():
+def test_the_flow_is_whole() -> None:
     assert len(NODES) == len(FLOW)
     for node in FLOW:
         for wire in (target for output in node.get("wires", []) for target in output):
@@ -135,7 +135,7 @@ def test_the_flow_is_whole():
     assert not any(key in json.dumps(FLOW).lower() for key in ("password", "credentials"))
 
 
-def test_the_flow_listens_to_topics_of_a_station_and_sends_its_commands():
+def test_the_flow_listens_to_topics_of_a_station_and_sends_its_commands() -> None:
     heard = {node["topic"]: node["qos"] for node in FLOW if node["type"] == "mqtt in"}
     assert heard == {
         TOPICS.result: "1",
@@ -173,25 +173,25 @@ def result(seq: int, verdict: Verdict) -> dict[str, Any]:
     return message(TOPICS.result, payloads.encode(payloads.result(inspection(seq, verdict))))
 
 
-def test_the_flow_drops_repeats():
+def test_the_flow_drops_repeats() -> None:
     answers = run("result_once", *(result(seq, Verdict.OK) for seq in (1, 2, 2, 1, 3)))
     assert [answer and answer["payload"]["seq"] for answer in answers] == [1, 2, None, None, 3]
 
 
-def test_the_flow_lets_only_code_1_pass():
+def test_the_flow_lets_only_code_1_pass() -> None:
     answers = run("pass_or_reject", *(result(1, verdict) for verdict in Verdict))
     assert [passed is not None for passed, _ in answers] == [True, False, False]
     assert [rejected is not None for _, rejected in answers] == [False, True, True]
 
 
-def test_the_flow_ignores_an_old_last_will():
+def test_the_flow_ignores_an_old_last_will() -> None:
     states = [payloads.state(StationState.RUNNING, 7, product="", bundle="", text="")]
     states.append(payloads.state(StationState.OFFLINE, 6, product="", bundle="", text="connection lost"))
     answers = run("newest_state", *(message(TOPICS.state, state) for state in states))
     assert answers[0] is not None and answers[1] is None
 
 
-def test_the_flows_buttons_are_commands_that_the_station_takes():
+def test_the_flows_buttons_are_commands_that_the_station_takes() -> None:
     buttons = [node for node in FLOW if node["type"] == "inject" and node["topic"]]
     pressed = [{"topic": node["topic"], "payload": json.loads(node["payload"])} for node in buttons]
     for button, sent in zip(buttons, run("command", *pressed), strict=True):

@@ -40,7 +40,7 @@ def line() -> Line:
     return made
 
 
-def test_a_part_goes_from_ready_to_busy_to_valid_and_back(line: Line):
+def test_a_part_goes_from_ready_to_busy_to_valid_and_back(line: Line) -> None:
     assert line.signals == "ready"
     number = line.handshake.trigger("p-1")
     assert line.signals == "busy"
@@ -52,7 +52,7 @@ def test_a_part_goes_from_ready_to_busy_to_valid_and_back(line: Line):
 
 
 @pytest.mark.parametrize("state", ["busy", "valid", "paused"])
-def test_a_trigger_at_the_wrong_time_is_a_missed_acquisition(line: Line, state: str):
+def test_a_trigger_at_the_wrong_time_is_a_missed_acquisition(line: Line, state: str) -> None:
     if state == "paused":
         line.handshake.enable(False)
     else:
@@ -65,7 +65,7 @@ def test_a_trigger_at_the_wrong_time_is_a_missed_acquisition(line: Line, state: 
     assert line.published[-1]["missed"] == 1 and line.signals == before
 
 
-def test_a_result_that_does_not_come_is_an_error(line: Line):
+def test_a_result_that_does_not_come_is_an_error(line: Line) -> None:
     line.handshake.trigger()
     line.now = 4.9
     line.handshake.check_time()
@@ -77,13 +77,13 @@ def test_a_result_that_does_not_come_is_an_error(line: Line):
     assert line.published[-1]["code"] == 3
 
 
-def test_another_parts_inspection_is_not_the_result(line: Line):
+def test_another_parts_inspection_is_not_the_result(line: Line) -> None:
     line.handshake.trigger("mine")
     line.handshake.observe(inspection(1, part_id="other"))
     assert line.signals == "busy"
 
 
-def test_an_acknowledgment_of_another_result_is_refused(line: Line):
+def test_an_acknowledgment_of_another_result_is_refused(line: Line) -> None:
     number = line.handshake.trigger()
     with pytest.raises(CommandRefusedError, match="none"):
         line.handshake.acknowledge(number)
@@ -93,7 +93,7 @@ def test_an_acknowledgment_of_another_result_is_refused(line: Line):
     assert line.signals == "valid"
 
 
-def test_a_pause_while_a_result_waits_keeps_the_result(line: Line):
+def test_a_pause_while_a_result_waits_keeps_the_result(line: Line) -> None:
     number = line.handshake.trigger()
     line.handshake.observe(inspection(1))
     line.handshake.enable(False)
@@ -102,7 +102,7 @@ def test_a_pause_while_a_result_waits_keeps_the_result(line: Line):
     assert line.signals == ""
 
 
-def test_an_acquisition_that_could_not_be_made_leaves_the_station_ready(line: Line):
+def test_an_acquisition_that_could_not_be_made_leaves_the_station_ready(line: Line) -> None:
     line.handshake.abandon(line.handshake.trigger())
     assert line.signals == "ready"
 

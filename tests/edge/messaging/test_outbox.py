@@ -33,14 +33,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "outbox.db"
 
 
-def test_what_was_taken_in_survives_a_restart_in_order(path: Path):
+def test_what_was_taken_in_survives_a_restart_in_order(path: Path) -> None:
     outbox = Outbox(path)
     outbox.commit([entry(text=str(n)) for n in range(5)])
     outbox.close()
     assert texts(Outbox(path).take(10)) == ["0", "1", "2", "3", "4"]
 
 
-def test_rows_leave_on_their_acknowledgment_alone(path: Path):
+def test_rows_leave_on_their_acknowledgment_alone(path: Path) -> None:
     outbox = Outbox(path)
     outbox.commit([entry(text=str(n)) for n in range(3)])
     first, _, _ = outbox.take(3)
@@ -51,7 +51,7 @@ def test_rows_leave_on_their_acknowledgment_alone(path: Path):
     assert outbox.counts().total_rows == 2
 
 
-def test_every_stream_is_numbered_without_gaps_across_restarts(path: Path):
+def test_every_stream_is_numbered_without_gaps_across_restarts(path: Path) -> None:
     outbox = Outbox(path)
     assert outbox.commit([entry(Stream.EVENT), entry(Stream.ALARM), entry(Stream.EVENT)]) == [1, 1, 2]
     outbox.close()
@@ -61,21 +61,21 @@ def test_every_stream_is_numbered_without_gaps_across_restarts(path: Path):
     assert outbox.commit([entry(Stream.EVENT)]) == [4]  # also when nothing waits any more
 
 
-def test_a_given_number_is_kept_and_remembered(path: Path):
+def test_a_given_number_is_kept_and_remembered(path: Path) -> None:
     outbox = Outbox(path)
     assert outbox.commit([entry(seq=41), entry(seq=42)]) == [41, 42]
     assert outbox.last_seq(Stream.RESULT) == 42
     assert [json.loads(row.payload)["seq"] for row in outbox.take(5)] == [41, 42]
 
 
-def test_alarms_are_sent_before_events_and_these_before_results(path: Path):
+def test_alarms_are_sent_before_events_and_these_before_results(path: Path) -> None:
     outbox = Outbox(path)
     outbox.commit([entry(Stream.RESULT, "r"), entry(Stream.EVENT, "e"), entry(Stream.ALARM, "a")])
     assert texts(outbox.take(2)) == ["a", "e"]
     assert texts(outbox.take(2)) == ["r"]
 
 
-def test_results_go_before_events_and_alarms_stay(path: Path):
+def test_results_go_before_events_and_alarms_stay(path: Path) -> None:
     outbox = Outbox(path, max_rows=4)
     outbox.commit([entry(Stream.ALARM, "a1"), entry(Stream.EVENT, "e1"), entry(Stream.RESULT, "r1")])
     outbox.commit([entry(Stream.RESULT, "r2"), entry(Stream.EVENT, "e2")])
@@ -90,7 +90,7 @@ def test_results_go_before_events_and_alarms_stay(path: Path):
     assert Outbox(path).counts().dropped == dropped
 
 
-def test_the_bound_in_bytes_holds_on_the_disk_too(path: Path):
+def test_the_bound_in_bytes_holds_on_the_disk_too(path: Path) -> None:
     bound = 3_000_000
     outbox = Outbox(path, max_bytes=bound)
     for _ in range(40):
@@ -100,7 +100,7 @@ def test_the_bound_in_bytes_holds_on_the_disk_too(path: Path):
     assert outbox.counts().dropped[Stream.RESULT] == 12_000 - outbox.counts().total_rows
 
 
-def test_messages_under_way_are_given_up_after_those_that_wait(path: Path):
+def test_messages_under_way_are_given_up_after_those_that_wait(path: Path) -> None:
     outbox = Outbox(path, max_rows=3)
     outbox.commit([entry(text=str(n)) for n in range(3)])
     assert texts(outbox.take(1)) == ["0"]
@@ -109,7 +109,7 @@ def test_messages_under_way_are_given_up_after_those_that_wait(path: Path):
     assert texts(outbox.take(5)) == ["0", "2", "3"]
 
 
-def test_what_is_stale_is_not_sent_and_counted(path: Path):
+def test_what_is_stale_is_not_sent_and_counted(path: Path) -> None:
     now = 1000.0
     outbox = Outbox(path, clock=lambda: now)
     outbox.commit([entry(text="old", ttl_s=60), entry(text="new", ttl_s=600), entry(text="ever")])
@@ -119,7 +119,7 @@ def test_what_is_stale_is_not_sent_and_counted(path: Path):
     assert outbox.counts().expired == 1 and outbox.counts().total_rows == 2
 
 
-def test_the_latest_of_a_retained_topic_is_kept_after_it_was_delivered(path: Path):
+def test_the_latest_of_a_retained_topic_is_kept_after_it_was_delivered(path: Path) -> None:
     outbox = Outbox(path)
     outbox.commit([entry(Stream.ALARM, "came"), entry(Stream.ALARM, "went")])
     outbox.commit(acked=[row.id for row in outbox.take(5)])
@@ -127,7 +127,7 @@ def test_the_latest_of_a_retained_topic_is_kept_after_it_was_delivered(path: Pat
     assert topic.endswith("/alarm") and json.loads(payload)["text"] == "went"
 
 
-def test_births_rise_also_when_the_outbox_is_lost_or_the_clock_goes_back(path: Path, tmp_path: Path):
+def test_births_rise_also_when_the_outbox_is_lost_or_the_clock_goes_back(path: Path, tmp_path: Path) -> None:
     now = 5000.0
     outbox = Outbox(path, clock=lambda: now)
     first, second = outbox.next_birth(), outbox.next_birth()
@@ -140,7 +140,7 @@ def test_births_rise_also_when_the_outbox_is_lost_or_the_clock_goes_back(path: P
     assert lost.next_birth() > third
 
 
-def test_a_refused_row_is_taken_again_with_all_after_it(path: Path):
+def test_a_refused_row_is_taken_again_with_all_after_it(path: Path) -> None:
     outbox = Outbox(path)
     outbox.commit([entry(text=str(n)) for n in range(4)])
     rows = outbox.take(3)
@@ -148,7 +148,7 @@ def test_a_refused_row_is_taken_again_with_all_after_it(path: Path):
     assert texts(outbox.take(5)) == ["1", "2", "3"]
 
 
-def test_two_stations_cannot_share_an_outbox(path: Path):
+def test_two_stations_cannot_share_an_outbox(path: Path) -> None:
     outbox = Outbox(path)
     code = f"from pathlib import Path; from edge.messaging.outbox import Outbox; Outbox(Path({str(path)!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -156,7 +156,7 @@ def test_two_stations_cannot_share_an_outbox(path: Path):
     outbox.close()
 
 
-def test_a_damaged_file_is_set_aside_and_said_so(path: Path):
+def test_a_damaged_file_is_set_aside_and_said_so(path: Path) -> None:
     path.write_bytes(b"this is no database" * 500)
     outbox = Outbox(path)
     assert outbox.was_reset
@@ -164,7 +164,7 @@ def test_a_damaged_file_is_set_aside_and_said_so(path: Path):
     assert [file for file in path.parent.iterdir() if ".damaged-" in file.name]
 
 
-def test_a_newer_file_is_refused_and_left_alone(path: Path):
+def test_a_newer_file_is_refused_and_left_alone(path: Path) -> None:
     Outbox(path).close()
     db = sqlite3.connect(path)
     db.execute("PRAGMA user_version=99")
@@ -173,7 +173,7 @@ def test_a_newer_file_is_refused_and_left_alone(path: Path):
         Outbox(path)
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path):
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MessagingError, match="cannot be used") as refusal:
         Outbox(tmp_path / "file" / "outbox.db")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from enum import IntEnum
+from typing import Any
 
 import jsonschema
 import pytest
@@ -50,10 +52,12 @@ def inspections(draw: st.DrawFn) -> Inspection:
     )
 
 
-def check(name: str, raw: bytes) -> dict[str, object]:
+def check(name: str, raw: bytes) -> dict[str, Any]:
     """Every payload: under 512 bytes, valid UTF-8 and JSON, flat, one line, as its schema says."""
     assert len(raw) < 512
-    fields = json.loads(raw.decode("utf-8"), parse_constant=lambda constant: pytest.fail(constant))
+    fields: dict[str, Any] = json.loads(
+        raw.decode("utf-8"), parse_constant=lambda constant: pytest.fail(constant)
+    )
     VALIDATORS[name].validate(fields)
     assert all(isinstance(value, str | int | float) for value in fields.values())
     assert b"\n" not in raw and b"\\u0" not in raw
@@ -62,7 +66,7 @@ def check(name: str, raw: bytes) -> dict[str, object]:
 
 @settings(deadline=None)
 @given(inspections())
-def test_any_inspection_is_a_result_that_a_plc_can_read(one):
+def test_any_inspection_is_a_result_that_a_plc_can_read(one: Inspection) -> None:
     fields = check("result", payloads.encode(payloads.result(one)))
     assert fields["code"] == one.code
     assert fields["seq"] == one.seq
@@ -70,7 +74,9 @@ def test_any_inspection_is_a_result_that_a_plc_can_read(one):
 
 @settings(deadline=None)
 @given(texts, texts, texts, seqs, st.sampled_from(EventCode), st.sampled_from(AlarmCode), st.booleans())
-def test_any_text_fits_into_events_alarms_state_and_replies(text, product, part_id, seq, event, alarm, flag):
+def test_any_text_fits_into_events_alarms_state_and_replies(
+    text: str, product: str, part_id: str, seq: int, event: EventCode, alarm: AlarmCode, flag: bool
+) -> None:
     check(
         "event",
         payloads.encode({"seq": seq, **payloads.event(event, text, product=product, part_id=part_id)}),
@@ -88,7 +94,7 @@ def test_any_text_fits_into_events_alarms_state_and_replies(text, product, part_
     )
 
 
-def test_a_usual_result_loses_nothing():
+def test_a_usual_result_loses_nothing() -> None:
     words = "Yes, there is an anomaly in the image, at the top left of the image: a deep scratch."
     fields = check(
         "result",
@@ -118,30 +124,30 @@ def test_a_usual_result_loses_nothing():
     )
 
 
-def test_long_words_give_way_first_and_end_in_an_ellipsis():
+def test_long_words_give_way_first_and_end_in_an_ellipsis() -> None:
     fields = json.loads(payloads.encode(payloads.result(inspection(1, words="ä" * 600, error="short"))))
     assert fields["words"].endswith("ä…") and fields["error"] == "short" and fields["part_id"] == "part-1"
 
 
 @given(st.text(max_size=100), st.integers(0, 60))
-def test_a_shortened_text_fits_and_is_a_beginning(text, room):
+def test_a_shortened_text_fits_and_is_a_beginning(text: str, room: int) -> None:
     short = payloads.shorten(payloads.clean(text), room)
     assert len(json.dumps(short, ensure_ascii=False).encode()) - 2 <= room
     assert payloads.clean(text).startswith(short.removesuffix("…"))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), None])
-def test_what_is_no_number_is_minus_one(value):
+def test_what_is_no_number_is_minus_one(value: float | None) -> None:
     assert json.loads(payloads.encode({"score": value})) == {"score": -1}
 
 
-def test_fields_that_cannot_fit_are_an_error_and_not_a_cut_json():
+def test_fields_that_cannot_fit_are_an_error_and_not_a_cut_json() -> None:
     with pytest.raises(MessagingError, match="does not fit"):
         payloads.encode({f"unknown_{n}": n for n in range(100)})
 
 
 @pytest.mark.parametrize("name", list(VALIDATORS))
-def test_every_schema_is_a_schema_whose_fields_are_described(name):
+def test_every_schema_is_a_schema_whose_fields_are_described(name: str) -> None:
     schema = payloads.schema(name)
     jsonschema.Draft202012Validator.check_schema(schema)
     assert all(field["description"].endswith(".") for field in schema["properties"].values())
@@ -151,7 +157,7 @@ def test_every_schema_is_a_schema_whose_fields_are_described(name):
     ("name", "codes"),
     [("event", EventCode), ("alarm", AlarmCode), ("cmd_reply", ReplyCode), ("state", StationState)],
 )
-def test_the_schemas_name_every_code(name, codes):
+def test_the_schemas_name_every_code(name: str, codes: type[IntEnum]) -> None:
     description = payloads.schema(name)["properties"]["code"]["description"]
     for code in codes:
         assert f"{code.value} {code.name.lower().replace('_', ' ')}" in description

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,11 +36,14 @@ class Plc(Subscriber):
     def _replies(self, command_id: str) -> list[dict[str, Any]]:
         return [reply for reply in self.of("reply") if reply["id"] == command_id]
 
-    def sees(self, **signals: int) -> bool:
+    def sees(self, **signals: int | str) -> bool:
         """Wait for these signals of the handshake."""
         return wait_until(
             lambda: self.of("handshake") and signals.items() <= self.of("handshake")[-1].items()
         )
+
+
+MakeStation = Callable[..., "Station"]
 
 
 class Station:
@@ -67,7 +71,7 @@ class Station:
 
 
 @pytest.fixture
-def station(tmp_path, mosquitto: Mosquitto):
+def station(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[MakeStation]:
     mosquitto.start()
     made: list[Publisher] = []
 
@@ -80,7 +84,7 @@ def station(tmp_path, mosquitto: Mosquitto):
         one.stop(0)
 
 
-def test_the_handshake_over_ten_parts(station, mosquitto: Mosquitto):
+def test_the_handshake_over_ten_parts(station: MakeStation, mosquitto: Mosquitto) -> None:
     line = station(handshake={"enabled": True})
     with Plc(mosquitto.port) as plc:
         for n in range(1, 11):
@@ -95,7 +99,9 @@ def test_the_handshake_over_ten_parts(station, mosquitto: Mosquitto):
         assert [command.part_id for command in line.commands] == [f"part-{n}" for n in range(1, 11)]
 
 
-def test_a_trigger_too_early_is_a_missed_acquisition_and_is_not_done_later(station, mosquitto: Mosquitto):
+def test_a_trigger_too_early_is_a_missed_acquisition_and_is_not_done_later(
+    station: MakeStation, mosquitto: Mosquitto
+) -> None:
     line = station(handshake={"enabled": True})
     with Plc(mosquitto.port) as plc:
         plc.command("trigger", part_id="part-1")
@@ -108,14 +114,18 @@ def test_a_trigger_too_early_is_a_missed_acquisition_and_is_not_done_later(stati
         assert len(line.commands) == 1
 
 
-def test_a_result_that_never_comes_is_an_error_for_the_plc(station, mosquitto: Mosquitto):
+def test_a_result_that_never_comes_is_an_error_for_the_plc(
+    station: MakeStation, mosquitto: Mosquitto
+) -> None:
     station(handshake={"enabled": True, "result_timeout_s": 0.3})
     with Plc(mosquitto.port) as plc:
         plc.command("trigger")
         assert plc.sees(valid=1, code=3)
 
 
-def test_a_product_change_is_accepted_and_confirmed_when_it_took_effect(station, mosquitto: Mosquitto):
+def test_a_product_change_is_accepted_and_confirmed_when_it_took_effect(
+    station: MakeStation, mosquitto: Mosquitto
+) -> None:
     line = station()
     with Plc(mosquitto.port) as plc:
         assert plc.command("product", product="bottle", id="change")["code"] == ReplyCode.ACCEPTED
@@ -125,7 +135,7 @@ def test_a_product_change_is_accepted_and_confirmed_when_it_took_effect(station,
         assert unknown["code"] == ReplyCode.REFUSED and "Enroll it first." in unknown["text"]
 
 
-def test_a_repeated_trigger_is_done_once(station, mosquitto: Mosquitto):
+def test_a_repeated_trigger_is_done_once(station: MakeStation, mosquitto: Mosquitto) -> None:
     line = station()
     with Plc(mosquitto.port) as plc:
         for _ in range(3):
@@ -134,7 +144,7 @@ def test_a_repeated_trigger_is_done_once(station, mosquitto: Mosquitto):
         assert len(line.commands) == 1
 
 
-def test_a_retained_command_is_never_done(station, mosquitto: Mosquitto):
+def test_a_retained_command_is_never_done(station: MakeStation, mosquitto: Mosquitto) -> None:
     mosquitto_topic = "plant/a/cell-3/cmd/trigger"
     with Plc(mosquitto.port) as plc:
         plc.client.publish(mosquitto_topic, '{"id":"old"}', qos=1, retain=True)
@@ -147,8 +157,8 @@ def test_a_retained_command_is_never_done(station, mosquitto: Mosquitto):
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_broker_that_keeps_commands_has_those_done_that_are_in_time(
-    station, mosquitto: Mosquitto, protocol: str
-):
+    station: MakeStation, mosquitto: Mosquitto, protocol: str
+) -> None:
     settings = {"session_expiry_s": 60, "protocol": protocol}
     station(**settings).publisher.stop()
     now_ms = int(time.time() * 1000)
@@ -168,7 +178,9 @@ def test_a_broker_that_keeps_commands_has_those_done_that_are_in_time(
         }
 
 
-def test_alarms_stand_until_the_plc_acknowledges_them_also_over_a_restart(station, mosquitto: Mosquitto):
+def test_alarms_stand_until_the_plc_acknowledges_them_also_over_a_restart(
+    station: MakeStation, mosquitto: Mosquitto
+) -> None:
     with Plc(mosquitto.port) as plc:
         line = station(alarms={"ng_count": 2, "ng_window": 5})
         line.publisher.publish_inspections([inspection(n, Verdict.NG) for n in (1, 2)])

@@ -26,8 +26,8 @@ UNREACHABLE = BrokerSettings(host="127.0.0.1", port=1)
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_everything_arrives_once_and_in_order(
-    mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make, protocol
-):
+    mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make, protocol: str
+) -> None:
     station = publisher(mosquitto.settings(), protocol=protocol)
     station.set_state(StationState.RUNNING, product="bottle")
     for n in range(0, 100, 10):
@@ -43,7 +43,9 @@ def test_everything_arrives_once_and_in_order(
     assert station.status().healthy
 
 
-def test_an_absent_broker_costs_nothing_and_gets_everything_later(mosquitto: Mosquitto, publisher: Make):
+def test_an_absent_broker_costs_nothing_and_gets_everything_later(
+    mosquitto: Mosquitto, publisher: Make
+) -> None:
     station = publisher(mosquitto.settings())
     station.publish_inspections([inspection(seq) for seq in range(1, 51)])
     assert wait_until(lambda: station.status().link.state is LinkState.UNREACHABLE)
@@ -59,8 +61,8 @@ def test_an_absent_broker_costs_nothing_and_gets_everything_later(mosquitto: Mos
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_broker_that_dies_in_the_stream_loses_nothing(
-    mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make, number
-):
+    mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make, number: signal.Signals
+) -> None:
     station = publisher(mosquitto.settings())
     total = 300
     for seq in range(1, total + 1):
@@ -74,7 +76,9 @@ def test_a_broker_that_dies_in_the_stream_loses_nothing(
     assert subscriber.seqs_without_repeats() == list(range(1, total + 1))
 
 
-def test_a_frozen_broker_holds_nobody_up(mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make):
+def test_a_frozen_broker_holds_nobody_up(
+    mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make
+) -> None:
     station = publisher(mosquitto.settings(), keepalive_s=2)
     assert wait_until(lambda: station.status().link.state is LinkState.CONNECTED)
     mosquitto.send(signal.SIGSTOP)
@@ -90,7 +94,7 @@ def test_a_frozen_broker_holds_nobody_up(mosquitto: Mosquitto, subscriber: Subsc
 
 def test_a_killed_station_loses_nothing_that_it_had_taken_in(
     tmp_path: Path, subscriber: Subscriber, publisher: Make
-):
+) -> None:
     port = subscriber.client.port
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.edge.messaging.station_process", str(tmp_path / "data"), str(port)],
@@ -101,7 +105,7 @@ def test_a_killed_station_loses_nothing_that_it_had_taken_in(
     while durable < 120:
         durable = int(child.stdout.readline())
     child.kill()
-    durable = int(([*child.stdout.read().split()] or [durable])[-1])
+    durable = int((child.stdout.read().split() or [b"%d" % durable])[-1])
     child.wait()
     assert wait_until(lambda: any(state["code"] == StationState.OFFLINE for state in subscriber.of("state")))
     station = publisher(BrokerSettings(host="127.0.0.1", port=port))
@@ -114,7 +118,7 @@ def test_a_killed_station_loses_nothing_that_it_had_taken_in(
 
 def test_birth_and_death_are_twins_and_a_clean_stop_says_so(
     mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make
-):
+) -> None:
     station = publisher(mosquitto.settings())
     station.set_state(StationState.RUNNING)
     assert wait_until(lambda: any(state["code"] == StationState.RUNNING for state in subscriber.of("state")))
@@ -127,7 +131,9 @@ def test_birth_and_death_are_twins_and_a_clean_stop_says_so(
     assert again.status().link.birth == subscriber.of("state")[-1]["birth"]
 
 
-def test_an_old_will_is_not_the_last_word(mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make):
+def test_an_old_will_is_not_the_last_word(
+    mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make
+) -> None:
     station = publisher(mosquitto.settings())
     station.set_state(StationState.RUNNING)
     assert wait_until(lambda: any(state["code"] == StationState.RUNNING for state in subscriber.of("state")))
@@ -138,7 +144,7 @@ def test_an_old_will_is_not_the_last_word(mosquitto: Mosquitto, subscriber: Subs
 
 def test_state_and_alarm_are_said_again_to_a_broker_that_forgot_them(
     mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make
-):
+) -> None:
     station = publisher(mosquitto.settings())
     station.set_state(StationState.PAUSED)
     station.alarm(AlarmCode.NG_SERIES, active=True)
@@ -156,7 +162,7 @@ def test_state_and_alarm_are_said_again_to_a_broker_that_forgot_them(
 
 def test_a_heartbeat_is_live_and_carries_the_counters(
     mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make
-):
+) -> None:
     station = publisher(mosquitto.settings(), heartbeat_s=0.05)
     station.publish_inspections([inspection(1), inspection(2, Verdict.NG), inspection(3, Verdict.ERROR)])
     assert wait_until(lambda: station.heartbeat() or len(subscriber.of("heartbeat")) > 3)  # type: ignore[func-returns-value]
@@ -166,7 +172,7 @@ def test_a_heartbeat_is_live_and_carries_the_counters(
     assert (last["total"], last["ok"], last["ng"], last["error"]) == (3, 1, 1, 1)
 
 
-def test_brokers_are_tried_in_order(tmp_path: Path, mosquitto: Mosquitto, publisher: Make):
+def test_brokers_are_tried_in_order(tmp_path: Path, mosquitto: Mosquitto, publisher: Make) -> None:
     mosquitto.start()
     with Mosquitto(tmp_path / "second") as second:
         station = publisher(mosquitto.settings(), second.settings())
@@ -195,7 +201,9 @@ def fill(folder: Path) -> None:
             file.write(bytes(4096))
 
 
-def test_on_a_full_disk_the_oldest_results_make_room_and_alarms_stay(small_disk: Path, publisher: Make):
+def test_on_a_full_disk_the_oldest_results_make_room_and_alarms_stay(
+    small_disk: Path, publisher: Make
+) -> None:
     station = publisher(UNREACHABLE, data_dir=small_disk)
     station.alarm(AlarmCode.STORAGE, active=True)
     station.event(EventCode.STARTED)
@@ -215,7 +223,7 @@ def test_on_a_full_disk_the_oldest_results_make_room_and_alarms_stay(small_disk:
     outbox.close()
 
 
-def test_a_disk_too_full_for_anything_is_an_error_and_recovers(small_disk: Path, publisher: Make):
+def test_a_disk_too_full_for_anything_is_an_error_and_recovers(small_disk: Path, publisher: Make) -> None:
     station = publisher(UNREACHABLE, data_dir=small_disk)
     fill(small_disk)
     with pytest.raises(MessagingError, match="full") as refusal:
@@ -228,7 +236,7 @@ def test_a_disk_too_full_for_anything_is_an_error_and_recovers(small_disk: Path,
     assert wait_until(lambda: station.status().fault == "")
 
 
-def test_a_stopped_publisher_says_so_instead_of_waiting(publisher: Make):
+def test_a_stopped_publisher_says_so_instead_of_waiting(publisher: Make) -> None:
     station = publisher(UNREACHABLE)
     station.stop()
     with pytest.raises(MessagingError, match="closed"):
@@ -237,7 +245,7 @@ def test_a_stopped_publisher_says_so_instead_of_waiting(publisher: Make):
 
 def test_another_thread_may_publish_while_the_broker_flaps(
     mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make
-):
+) -> None:
     """Callbacks take no lock that publishing holds: many threads, many reconnects, no deadlock."""
     station = publisher(mosquitto.settings())
 

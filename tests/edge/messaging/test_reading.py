@@ -67,11 +67,11 @@ STATION = "plant/a/cell-3"
         ("cmd/pause", b"\xff\xfe", "(2 bytes that are no text)"),
     ],
 )
-def test_a_message_says_in_words_what_its_fields_say(topic: str, payload: bytes, line: str):
+def test_a_message_says_in_words_what_its_fields_say(topic: str, payload: bytes, line: str) -> None:
     assert readable(f"{STATION}/{topic}", payload) == line
 
 
-def test_sparkplug_is_read_too():
+def test_sparkplug_is_read_too() -> None:
     payload = encode_sparkplug(Payload(1, (Metric("Inspection/Code", DataType.INT32, 2),), 5))
     assert readable("spBv1.0/plant/DDATA/cell-3/inspection", payload) == "seq 5: Inspection/Code=2"
 
@@ -84,7 +84,7 @@ def test_sparkplug_is_read_too():
         st.none() | st.integers() | st.floats() | st.text() | st.lists(st.integers(), max_size=2),
     ).map(lambda fields: str(fields).replace("'", '"').encode("utf-8", "replace")),
 )
-def test_any_bytes_are_one_line(name: str, payload: bytes):
+def test_any_bytes_are_one_line(name: str, payload: bytes) -> None:
     for topic in (f"{STATION}/{name}", f"spBv1.0/{name}"):
         line = readable(topic, payload)
         assert line and "\n" not in line and len(line) <= 401

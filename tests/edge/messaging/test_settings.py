@@ -9,7 +9,7 @@ from edge.messaging import BrokerSettings, MessagingSettings, Publisher, TlsSett
 from edge.messaging.settings import OutboxSettings
 
 
-def test_without_a_section_nothing_is_published_and_nothing_fails(tmp_path: Path):
+def test_without_a_section_nothing_is_published_and_nothing_fails(tmp_path: Path) -> None:
     with Publisher(MessagingSettings(), tmp_path) as publisher:
         publisher.publish_inspections([])
         publisher.heartbeat()
@@ -38,18 +38,18 @@ def test_without_a_section_nothing_is_published_and_nothing_fails(tmp_path: Path
         ({"protcol": "5"}, "protcol"),  # misspelt
     ],
 )
-def test_a_bad_section_is_refused_by_name(section, said):
+def test_a_bad_section_is_refused_by_name(section: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         MessagingSettings.model_validate(section)
 
 
-def test_ports_follow_tls():
+def test_ports_follow_tls() -> None:
     assert BrokerSettings(host="b").address == ("b", 1883)
     assert BrokerSettings(host="b", tls=TlsSettings()).address == ("b", 8883)
     assert BrokerSettings(host="b", port=99, tls=TlsSettings()).address == ("b", 99)
 
 
-def test_file_names_are_taken_from_the_station_files_folder(tmp_path: Path):
+def test_file_names_are_taken_from_the_station_files_folder(tmp_path: Path) -> None:
     section = MessagingSettings.model_validate(
         {
             "brokers": [
@@ -70,6 +70,6 @@ def test_file_names_are_taken_from_the_station_files_folder(tmp_path: Path):
 
 
 @pytest.mark.parametrize("model", [MessagingSettings, BrokerSettings, TlsSettings, OutboxSettings])
-def test_every_setting_has_a_title_and_a_sentence(model: type[BaseModel]):
+def test_every_setting_has_a_title_and_a_sentence(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
         assert field.title and field.description and field.description.endswith("."), name

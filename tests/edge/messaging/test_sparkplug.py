@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -93,7 +94,7 @@ def _metrics() -> st.SearchStrategy[Metric]:
 @given(
     st.lists(_metrics(), max_size=5, unique_by=lambda metric: metric.name), st.none() | st.integers(0, 255)
 )
-def test_protobuf_reads_what_we_write_and_so_do_we(metrics: list[Metric], seq: int | None):
+def test_protobuf_reads_what_we_write_and_so_do_we(metrics: list[Metric], seq: int | None) -> None:
     payload = Payload(1_700_000_000_000, tuple(metrics), seq)
     raw = encode(payload)
     assert decode(raw) == payload
@@ -112,7 +113,7 @@ def test_protobuf_reads_what_we_write_and_so_do_we(metrics: list[Metric], seq: i
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_payload_or_one_clear_error(raw: bytes):
+def test_any_bytes_are_a_payload_or_one_clear_error(raw: bytes) -> None:
     try:
         decode(raw)
     except MessagingError as error:
@@ -128,13 +129,23 @@ class Host:
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
         self.client.on_connect = lambda client, *_: client.subscribe("spBv1.0/#", 1)
         self.client.on_subscribe = lambda *_: self._ready.set()
-        self.client.on_message = lambda _, __, message: self.heard.append((message.topic, message.payload))
+        self.client.on_message = lambda _, __, message: self.heard.append(
+            (message.topic, bytes(message.payload))
+        )
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
         assert self._ready.wait(10)
 
+    def _write_down(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:
+        del client, userdata
+        self.heard.append((message.topic, bytes(message.payload)))
+
     def kinds(self) -> list[str]:
         return [topic.split("/")[2] for topic, _ in self.heard]
+
+    def sees(self, kind: str, count: int) -> bool:
+        """Whether so many of a kind have come in time."""
+        return wait_until(lambda: self.kinds().count(kind) == count)
 
     def last(self, kind: str) -> tuple[Any, dict[str, Any]]:
         return read([raw for topic, raw in self.heard if topic.split("/")[2] == kind][-1])
@@ -145,14 +156,14 @@ class Host:
 
 
 @pytest.fixture
-def host(mosquitto: Mosquitto):
+def host(mosquitto: Mosquitto) -> Iterator[Host]:
     mosquitto.start()
     made = Host(mosquitto.port)
     yield made
     made.close()
 
 
-def test_a_node_is_born_shows_its_parts_and_dies(mosquitto: Mosquitto, host: Host, publisher: Make):
+def test_a_node_is_born_shows_its_parts_and_dies(mosquitto: Mosquitto, host: Host, publisher: Make) -> None:
     station = publisher(mosquitto.settings(), sparkplug={"enabled": True})
     assert wait_until(lambda: host.kinds() == ["NBIRTH", "DBIRTH"])
     assert [topic for topic, _ in host.heard] == [
@@ -181,7 +192,9 @@ def test_a_node_is_born_shows_its_parts_and_dies(mosquitto: Mosquitto, host: Hos
     assert values == {"bdSeq": 0} and not death.HasField("seq")
 
 
-def test_a_rebirth_is_given_when_asked_for_with_all_that_is_known(mosquitto, host: Host, publisher: Make):
+def test_a_rebirth_is_given_when_asked_for_with_all_that_is_known(
+    mosquitto: Mosquitto, host: Host, publisher: Make
+) -> None:
     station = publisher(mosquitto.settings(), sparkplug={"enabled": True})
     station.publish_inspections([inspection(41, Verdict.NG)])
     assert wait_until(lambda: "DBIRTH" in host.kinds())
@@ -195,15 +208,20 @@ def test_a_rebirth_is_given_when_asked_for_with_all_that_is_known(mosquitto, hos
     assert birth.seq == 0 and values["Inspection/Sequence"] == 41 and values["Inspection/Code"] == 2
 
 
-def test_the_brokers_death_notice_carries_the_number_of_the_birth(mosquitto, host: Host, publisher: Make):
+def test_the_brokers_death_notice_carries_the_number_of_the_birth(
+    mosquitto: Mosquitto, host: Host, publisher: Make
+) -> None:
     station = publisher(mosquitto.settings(), sparkplug={"enabled": True})
     assert wait_until(lambda: "DBIRTH" in host.kinds())
-    assert station._sparkplug is not None and station._sparkplug._session is not None
+    node = station._sparkplug
+    assert node is not None
     for number in (0, 1):
-        sock = station._sparkplug._session._client.socket()
-        sock.shutdown(2)  # the link is cut: the broker publishes the will
-        assert wait_until(lambda n=number: host.kinds().count("NDEATH") == n + 1)
+        assert wait_until(lambda: node._session is not None)
+        assert node._session is not None
+        link = node._session._client.socket()
+        assert isinstance(link, socket.socket)
+        link.shutdown(socket.SHUT_RDWR)  # the link is cut: the broker publishes the will
+        assert host.sees("NDEATH", number + 1)
         assert host.last("NDEATH")[1] == {"bdSeq": number}
-        assert wait_until(lambda n=number: host.kinds().count("DBIRTH") == n + 2)
+        assert host.sees("DBIRTH", number + 2)
         assert host.last("NBIRTH")[1]["bdSeq"] == number + 1
-        assert wait_until(lambda: station._sparkplug._session is not None)

@@ -9,7 +9,7 @@ from edge.messaging import Topics
 from edge.messaging.topics import MAX_LEVEL_CHARS, check_level, suggest_level
 
 
-def test_every_topic_lies_under_site_line_station():
+def test_every_topic_lies_under_site_line_station() -> None:
     topics = Topics("plant", "a", "cell-3")
     names = [
         topics.state,
@@ -45,7 +45,7 @@ def test_every_topic_lies_under_site_line_station():
         ("x" * 65_536, "x" * MAX_LEVEL_CHARS),
     ],
 )
-def test_a_name_that_cannot_be_a_level_is_refused_with_one_that_can(level, suggestion):
+def test_a_name_that_cannot_be_a_level_is_refused_with_one_that_can(level: str, suggestion: str) -> None:
     with pytest.raises(MessagingError) as refusal:
         check_level(level, "station")
     assert repr(suggestion) in refusal.value.remedy
@@ -54,7 +54,7 @@ def test_a_name_that_cannot_be_a_level_is_refused_with_one_that_can(level, sugge
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_a_safe_level_or_gets_a_suggestion_that_is_one(text):
+def test_any_text_is_a_safe_level_or_gets_a_suggestion_that_is_one(text: str) -> None:
     level = suggest_level(text)
     try:
         level = check_level(text)
@@ -67,7 +67,7 @@ def test_any_text_is_a_safe_level_or_gets_a_suggestion_that_is_one(text):
         assert len(topic) <= 255
 
 
-def test_the_command_of_a_topic_is_what_follows_cmd():
+def test_the_command_of_a_topic_is_what_follows_cmd() -> None:
     topics = Topics("plant", "a", "cell-3")
     assert topics.command_name("plant/a/cell-3/cmd/trigger") == "trigger"
     assert topics.command_name("plant/a/cell-3/cmd/reply") is None  # our own answers

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from ulid import ULID
@@ -37,6 +39,13 @@ def inspected(seq: int = 1, verdict: str = "ng", **fields: Any) -> Inspection:
 def picture(height: int = 120, width: int = 160, seed: int = 0) -> npt.NDArray[np.uint8]:
     """A noisy image: BGR, about as many bytes in a file as it has pixels."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def read(path: Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+    """The image in a file that must be there and whole."""
+    image = cv2.imread(str(path), flags)
+    assert image is not None, path
+    return np.asarray(image)
 
 
 def spot(height: int = 32, width: int = 32) -> npt.NDArray[np.float32]:

@@ -10,7 +10,7 @@ import pytest
 
 from edge.records import SheetItem, contact_sheet, write_image
 from edge.records.overlay import COLOURS
-from tests.edge.records.parts import inspected, picture, spot
+from tests.edge.records.parts import inspected, picture, read, spot
 
 ITEMS = [
     SheetItem(inspected(1, "ng"), picture(300, 200), spot(), note="label: chip"),
@@ -50,4 +50,4 @@ def test_a_heading_takes_room_above() -> None:
 def test_it_becomes_a_png(tmp_path: Path) -> None:
     sheet = contact_sheet(ITEMS, side_px=160)
     write_image(tmp_path / "sheet.png", sheet)
-    assert np.array_equal(cv2.imread(str(tmp_path / "sheet.png")), sheet)
+    assert np.array_equal(read(tmp_path / "sheet.png"), sheet)

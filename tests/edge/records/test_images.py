@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import RecordsError
 from edge.records.images import newest_day_folders, remove, write_image
-from tests.edge.records.parts import picture
+from tests.edge.records.parts import picture, read
 
 
 @pytest.mark.parametrize(
@@ -19,20 +19,20 @@ from tests.edge.records.parts import picture
 def test_a_png_is_what_was_written(tmp_path: Path, image: np.ndarray) -> None:
     path = tmp_path / "new/folder/part.png"
     assert write_image(path, image) == path.stat().st_size
-    assert np.array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), image)
+    assert np.array_equal(read(path, cv2.IMREAD_UNCHANGED), image)
 
 
 def test_a_jpeg_is_near_to_what_was_written(tmp_path: Path) -> None:
     smooth = np.tile(np.linspace(0, 255, 256).astype(np.uint8), (64, 1))
     write_image(tmp_path / "part.JPG", smooth)
-    read = cv2.imread(str(tmp_path / "part.JPG"), cv2.IMREAD_UNCHANGED)
-    assert np.abs(read.astype(int) - smooth).max() <= 4
+    kept = read(tmp_path / "part.JPG", cv2.IMREAD_UNCHANGED)
+    assert np.abs(kept.astype(int) - smooth).max() <= 4
 
 
 def test_an_older_file_of_that_name_is_replaced(tmp_path: Path) -> None:
     write_image(tmp_path / "part.png", picture(seed=1))
     write_image(tmp_path / "part.png", picture(seed=2))
-    assert np.array_equal(cv2.imread(str(tmp_path / "part.png")), picture(seed=2))
+    assert np.array_equal(read(tmp_path / "part.png"), picture(seed=2))
     assert [path.name for path in tmp_path.iterdir()] == ["part.png"]
 
 

@@ -73,7 +73,8 @@ def test_the_image_itself_is_not_drawn_on() -> None:
 @pytest.mark.parametrize("scale", [1, 4, 0.2])
 def test_boxes_frame_their_regions_at_every_scale(scale: float) -> None:
     side = round(500 * scale)
-    region = Region(*(round(value * scale) for value in (100, 200, 150, 100)), area=1, peak=0.5)
+    x, y, width, height = (round(value * scale) for value in (100, 200, 150, 100))
+    region = Region(x, y, width, height, area=1, peak=0.5)
     black = np.zeros((side, side, 3), np.uint8)
     picture = heat_overlay(black, None, dataclasses.replace(PLAIN, regions=(region,)))
     factor = picture.shape[0] / 500

@@ -40,9 +40,11 @@ class Commander(Plc):
 
     def result_of(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait for a result that is wanted; the first one."""
-        found: list[dict[str, Any]] = []
-        assert wait_until(lambda: found.extend(filter(wanted, self.of("result"))) or found)
-        return found[0]
+        assert wait_until(lambda: any(map(wanted, self.of("result"))))
+        return next(filter(wanted, self.of("result")))
+
+    def result_for(self, part_id: str) -> dict[str, Any]:
+        return self.result_of(lambda result: bool(result["part_id"] == part_id))
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_a_part_that_no_image_came_of_is_an_error_and_the_camera_is_lost(
         assert wait_until(lambda: any(state["code"] == 2 for state in plc.of("state")), 60)
         for number in range(20):  # the first come before the camera was there long enough to be doubted
             assert plc.done("trigger", part_id=f"part-{number}")["code"] == ReplyCode.DONE
-            plc.result_of(lambda result, wanted=f"part-{number}": result["part_id"] == wanted)
+            plc.result_for(f"part-{number}")
             if "camera_lost" in [event["event"] for event in plc.of("event")]:
                 return
         raise AssertionError("the camera was never doubted")

@@ -66,9 +66,10 @@ def test_wait_holds_the_camera_until_there_is_room() -> None:
     waiting.start()
     waiting.join(0.1)
     assert waiting.is_alive()
-    assert queue.take(0).frame.frame_id == 0
+    waiting_part = queue.take(0)
+    assert waiting_part is not None and waiting_part.frame.frame_id == 0
     waiting.join(10)
-    assert queue.take(0).frame.frame_id == 1
+    assert [part.frame.frame_id for part in drain(queue)] == [1]
 
 
 def test_a_frame_with_an_error_takes_no_room() -> None:

@@ -64,7 +64,7 @@ def test_good_parts_and_stained_ones_are_told_apart_recorded_and_published(
     assert "running" in states and states[-1] == "offline"
 
 
-BAD_INPUTS = [
+BAD_INPUTS: list[tuple[str, Callable[[], bytes], bool, str]] = [
     # (file, what is in it, whether it is judged, a word of the error)
     ("empty.png", lambda: b"", False, "empty"),
     ("cut.jpg", lambda: _jpeg(good_part())[:-400], False, "cut"),

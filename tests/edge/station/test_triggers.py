@@ -105,7 +105,9 @@ def test_a_plc_that_runs_far_ahead_is_refused(line: Line) -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 3)), max_size=40))
 def test_every_announced_part_comes_out_once_and_in_order(steps: list[tuple[bool, float]]) -> None:
-    line, announced, seen = Line(), [], []
+    line = Line()
+    announced: list[str] = []
+    seen: list[tuple[str, str]] = []
     for is_announcement, wait_s in steps:
         line.now_s += wait_s
         if is_announcement:

@@ -9,7 +9,7 @@ from edge.vision.bank import coreset
 
 def directions(count: int, seed: int = 0) -> np.ndarray:
     rows = np.random.default_rng(seed).normal(size=(count, 32)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def test_a_bank_that_fits_is_kept_whole() -> None:

@@ -33,7 +33,7 @@ def part(number: int, angle_deg: float = 0, stain: bool = False) -> np.ndarray:
         cv2.circle(image, (40, 56), 9, (0, 0, 0), -1)
     turn = cv2.getRotationMatrix2D((55.5, 55.5), angle_deg, 1)
     image = cv2.warpAffine(image, turn, (112, 112), borderMode=cv2.BORDER_REPLICATE)
-    return np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image + rng.normal(0, 2, image.shape), 0, 255), np.uint8)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

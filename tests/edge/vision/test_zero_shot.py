@@ -80,6 +80,7 @@ class TestMap:
         self, engine: OpenVinoEngine, default_bundle: Bundle
     ) -> None:
         encoded = engine.encode(stained_part())
+        assert encoded.text is not None
         usual = float(np.median(encoded.text))
         scale = {"zero_shot_usual": str(usual), "zero_shot_gain": "2", "zero_shot_boundary": "0.1"}
         inspector = Inspector(engine, zero_shot_memory(engine, saying(default_bundle, **scale)))

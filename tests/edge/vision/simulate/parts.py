@@ -30,4 +30,4 @@ def sheet(height: int = 128, width: int = 128, seed: int = 0) -> Image:
     """A grey textured sheet that fills the image: uint8 (H, W)."""
     rng = np.random.default_rng(seed)
     texture = cv2.GaussianBlur(rng.normal(0, 60, (height, width)).astype(np.float32), (0, 0), 1.5)
-    return np.clip(140 + texture, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(140 + texture, 0, 255), np.uint8)

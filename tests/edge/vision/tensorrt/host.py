@@ -194,7 +194,8 @@ class OnnxExecution:
     def _at(self, address: int, shape: Sequence[int], dtype: npt.DTypeLike) -> HostArray:
         size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         self._cuda.touch(address, size_bytes)
-        return np.frombuffer((ctypes.c_uint8 * size_bytes).from_address(address), dtype).reshape(shape)
+        lent = memoryview((ctypes.c_uint8 * size_bytes).from_address(address)).cast("B")
+        return np.frombuffer(lent, np.dtype(dtype)).reshape(shape)
 
 
 def _ports(ports: Sequence[onnx.ValueInfoProto]) -> dict[str, TensorPort]:

@@ -128,7 +128,11 @@ def test_a_plan_without_its_note_is_built_again(
 ) -> None:
     path = plan_path(folder_of(learned_bundle, "fp32"), target.key("head", compilation.head))
     note = path.with_name(f"{path.name}.json")
-    note.write_text("{") if damage == "note" else (note.unlink(), path.unlink())
+    if damage == "note":
+        note.write_text("{")
+    else:
+        note.unlink()
+        path.unlink()
     assert ready(learned_bundle, target) == path.read_bytes()
 
 
@@ -269,7 +273,7 @@ def test_what_cannot_be_compiled_says_why(learned_bundle: Bundle, target: Target
     ],
 )
 def test_every_part_of_the_key_tells_plans_apart(change: dict[str, Any]) -> None:
-    plain = {
+    plain: dict[str, Any] = {
         "half": "encoder",
         "graph": "0" * 64,
         "tensorrt": "10.3.0",
