@@ -10,6 +10,17 @@ from edge.errors import MessagingError
 from edge.messaging.settings import BrokerSettings, TlsSettings
 
 
+class _Socket(ssl.SSLSocket):
+    """Closed by a handshake that fails: paho leaves such a socket to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except (OSError, ValueError):  # paho waits with a time limit, so this is the end of it
+            self.close()
+            raise
+
+
 def tls_context(tls: TlsSettings) -> ssl.SSLContext:
     """The client's TLS context: the broker's certificate and name are always checked.
 
@@ -23,6 +34,7 @@ def tls_context(tls: TlsSettings) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=None if tls.ca is None else str(tls.ca))
     except (ssl.SSLError, OSError) as error:
         raise MessagingError(f"The CA file {tls.ca} cannot be used: {error}.", "Give a PEM file.") from error
+    context.sslsocket_class = _Socket
     context.minimum_version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[
         tls.minimum_version
     ]

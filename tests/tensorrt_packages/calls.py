@@ -130,12 +130,12 @@ class _Reader:
                 return ".".join([self.types[text], *names])
             if not isinstance(owner, ast.Attribute):
                 return None
-            owner, names = owner.value, [owner.attr, *names]
+            names = [owner.attr, *names]
+            owner = owner.value
 
     def _overrides(self, node: ast.ClassDef) -> None:
-        for base in node.bases:
-            if not (isinstance(base, ast.Attribute) and ast.unparse(base.value) == MODULE):
-                continue
+        bases = [b for b in node.bases if isinstance(b, ast.Attribute) and ast.unparse(b.value) == MODULE]
+        for base in bases:
             for method in node.body:
                 if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
                     where, count = f"{self.file}:{method.lineno}", len(method.args.args) - 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from enum import IntEnum
 from typing import Any
 
@@ -48,7 +49,7 @@ def inspections(draw: st.DrawFn) -> Inspection:
         regions=tuple(regions),
         words=draw(texts),
         error=draw(texts),
-        latency_ms=draw(st.dictionaries(st.just("total"), st.floats())),
+        latency_ms=draw(st.dictionaries(st.just("total"), st.floats(min_value=0) | st.just(math.nan))),
     )
 
 

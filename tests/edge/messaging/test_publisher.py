@@ -96,17 +96,20 @@ def test_a_killed_station_loses_nothing_that_it_had_taken_in(
     tmp_path: Path, subscriber: Subscriber, publisher: Make
 ) -> None:
     port = subscriber.client.port
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.edge.messaging.station_process", str(tmp_path / "data"), str(port)],
-        stdout=subprocess.PIPE,
-    )
-    assert child.stdout is not None
-    durable = 0
-    while durable < 120:
-        durable = int(child.stdout.readline())
-    child.kill()
-    durable = int((child.stdout.read().split() or [b"%d" % durable])[-1])
-    child.wait()
+    program = [
+        sys.executable,
+        "-m",
+        "tests.edge.messaging.station_process",
+        str(tmp_path / "data"),
+        str(port),
+    ]
+    with subprocess.Popen([*program, str(port)], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        durable = 0
+        while durable < 120:
+            durable = int(child.stdout.readline())
+        child.kill()
+        durable = int((child.stdout.read().split() or [b"%d" % durable])[-1])
     assert wait_until(lambda: any(state["code"] == StationState.OFFLINE for state in subscriber.of("state")))
     station = publisher(BrokerSettings(host="127.0.0.1", port=port))
     assert station.last_result_seq() >= durable
