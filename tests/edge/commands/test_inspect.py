@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from edge.cameras import read_image
@@ -83,10 +84,15 @@ def test_the_table_has_a_row_for_every_image(
 
 def test_the_overlay_shows_the_stain(command: Command, on_plate: list[object], tmp_path: Path) -> None:
     image = write_parts(tmp_path / "parts", good=0, stained=1)[0]
-    assert command("inspect", *on_plate, "--overlay", tmp_path / "seen", image).code == 0
+    done = command("inspect", *on_plate, "--json", "--overlay", tmp_path / "seen", image)
+    region = json.loads(done.out)["regions"][0]
     overlay = read_image(tmp_path / "seen" / "part-000.png")
-    assert overlay.ndim == 3
-    assert min(overlay.shape[:2]) >= 96
+    scale = overlay.shape[1] / 128
+    # Halfway down the region, its box's sides are the outermost white pixels.
+    row = overlay[round((region["y"] + region["height"] / 2) * scale)]
+    columns = np.nonzero((row == 255).all(axis=-1))[0] / scale
+    assert columns.min() == pytest.approx(region["x"], abs=2)
+    assert columns.max() == pytest.approx(region["x"] + region["width"], abs=2)
 
 
 def test_files_of_one_name_keep_apart(command: Command, on_plate: list[object], tmp_path: Path) -> None:

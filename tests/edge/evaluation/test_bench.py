@@ -36,9 +36,7 @@ def test_every_stage_of_every_part_has_its_sample(measured: Measured) -> None:
     assert measured.language is None
     for stage, samples in measured.station.stages_ms.items():
         assert len(samples) == PARTS, stage
-        assert min(samples) >= 0, stage
-    assert min(measured.station.stages_ms["record"]) > 0
-    assert min(measured.station.stages_ms["publish"]) > 0
+        assert min(samples) > 0, stage
 
 
 def test_the_broker_took_every_result(measured: Measured) -> None:

@@ -96,13 +96,7 @@ def test_a_killed_station_loses_nothing_that_it_had_taken_in(
     tmp_path: Path, subscriber: Subscriber, publisher: Make
 ) -> None:
     port = subscriber.client.port
-    program = [
-        sys.executable,
-        "-m",
-        "tests.edge.messaging.station_process",
-        str(tmp_path / "data"),
-        str(port),
-    ]
+    program = [sys.executable, "-m", "tests.edge.messaging.station_process", str(tmp_path / "data")]
     with subprocess.Popen([*program, str(port)], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         durable = 0
