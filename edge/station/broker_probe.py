@@ -86,7 +86,7 @@ class _Visitor:
 
 
 def _ails(payload: bytes) -> bool:
-    """Whether a ``state`` is of a station that is not well: by its code, and the level its text opens with."""
+    """Whether a ``state`` is of a station that is not well: its code, or the level its text opens with."""
     fields = fields_of(payload) or {}
     return fields.get("code") == StationState.FAULT or level_said(str(fields.get("text", ""))) is not Level.OK
 
