@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 
 from build_engines.acceptance import Acceptance
-from build_engines.plan_parity import AUROC_LIMIT, MAP_LIMIT, PATCH_COSINE_LIMIT, PlanParity
+from build_engines.limits import AUROC_LIMIT, PATCH_COSINE_LIMIT
+from build_engines.plan_parity import MAP_LIMIT, PlanParity
 from edge.bundle import Precision
 
 

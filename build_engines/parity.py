@@ -18,6 +18,7 @@ import numpy as np
 from build_engines.encoders import family_of
 from build_engines.figures import Figures, cosines, measure
 from build_engines.labelled import LabelledProduct
+from build_engines.limits import AUROC_LIMIT, PATCH_COSINE_LIMIT
 from build_engines.rounding_engine import ROUNDED, RoundingEngine
 from edge.bundle import Bundle, Manifest, Parity, Precision
 from edge.errors import BundleError, EngineError
@@ -26,18 +27,6 @@ from edge.vision.openvino import OpenVinoEngine, cpu_precisions
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-PATCH_COSINE_LIMIT: dict[Precision, float] = {
-    "fp32": 0.9999,
-    "bf16": 0.998,
-    "fp16": 0.999,
-    "int8": 0.998,
-    "int8-symmetric": 0.995,
-}
-"""The least mean cosine of a patch's features to the reference."""
-
-AUROC_LIMIT = 0.005
-"""The most that the image AUROC may fall below that of fp32."""
 
 MAP_DIFFERENCE_LIMIT = 0.1
 """The most that maps may differ in the mean, on the scale from 0, good, to 1, a simulated defect."""

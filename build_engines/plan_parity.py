@@ -12,19 +12,14 @@ import numpy as np
 
 from build_engines.head import uncalibrated_memory
 from build_engines.labelled import LabelledProduct
+from build_engines.limits import AUROC_LIMIT, PATCH_COSINE_LIMIT
 from edge.bundle import Bundle, Precision
 from edge.evaluation.metrics import auroc
 from edge.vision.engine import Array, Encoded, Engine, MemoryArrays
 from edge.vision.tensorrt.compiled import Compilation, folder_of, read_compilation, write_compilation
 
-PATCH_COSINE_LIMIT: dict[Precision, float] = {"fp32": 0.9999, "fp16": 0.999, "int8-symmetric": 0.99}
-"""The least mean cosine of a patch's features to those of the fp32 graph on the CPU."""
-
 MAP_LIMIT = 1e-3
 """The most that the map may differ from the CPU's where both heads are given the same features."""
-
-AUROC_LIMIT = 0.005
-"""The most that the image AUROC may fall below that of fp32."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from build_engines.sources import Source
+from edge.cli import cli
+from edge.config import StationConfig, load_station
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+ALL_PAGES = [ROOT / "README.md", *PAGES, *sorted((ROOT / "configs").rglob("*.md"))]
+SNIPPETS = [
+    pytest.param(text, id=f"{page.name}-{number}")
+    for page in ALL_PAGES
+    for number, text in enumerate(
+        re.findall(r"^```ya?ml\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    )
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -23,3 +38,58 @@ def test_the_jetson_page_names_files_that_are_there() -> None:
     named = set(re.findall(r"(?:requirements|docker)/[\w.-]*\w", page))
     assert {"requirements/jetpack-6.txt", "requirements/jetpack-7.txt", "docker/jetson.Dockerfile"} == named
     assert all((ROOT / name).is_file() for name in named)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_every_yaml_snippet_is_taken_as_it_stands(snippet: str, tmp_path: Path) -> None:
+    """A station's sections as ``check`` takes them, a bundle's source as the presets' schema takes it."""
+    sections = yaml.safe_load(snippet)
+    if set(sections) == {"source"}:
+        open_pins = {r"sha256: …": "sha256: " + "a" * 64, r"bytes: …": "bytes: 1"}
+        for pin, value in (open_pins | {"40 hexadecimal digits": "a" * 40}).items():
+            snippet = snippet.replace(pin, value)
+        TypeAdapter(Source).validate_python(yaml.safe_load(snippet)["source"])
+        return
+    assert set(sections) <= set(StationConfig.model_fields)
+    needed = {"station": "{name: s}", "product": "p", "camera": "{kind: folder, path: parts}"}
+    if "cameras" in sections:
+        del needed["camera"]
+    rest = "".join(f"{key}: {value}\n" for key, value in needed.items() if key not in sections)
+    (tmp_path / "station.yaml").write_text(rest + snippet)
+    load_station(tmp_path / "station.yaml")
+
+
+def command_named(words: list[str]) -> click.Command | None:
+    """The command, or the group's subcommand, that words of a command line name."""
+    command = cli.get_command(click.Context(cli), words[0])
+    if isinstance(command, click.Group) and len(words) > 1:
+        return command.get_command(click.Context(command), words[1]) or command
+    return command
+
+
+def unknown_options(command: click.Command, text: str) -> set[str]:
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - known
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.name)
+def test_every_command_line_that_is_shown_is_one(page: Path) -> None:
+    text = page.read_text().replace("\\\n", " ")
+    shown = re.findall(r"^\$? *anomalygpt-edge ([^#\n]+)", text, re.MULTILINE)
+    shown += [" ".join(line.split()) for line in re.findall(r"`anomalygpt-edge ([^`]+)`", text)]
+    for line in shown:
+        command = command_named(line.split())
+        assert command is not None, f"{page.name}: anomalygpt-edge {line}"
+        assert unknown_options(command, line) == set(), f"{page.name}: anomalygpt-edge {line}"
+
+
+def test_the_readme_names_every_command_and_gives_none_an_option_that_it_lacks() -> None:
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (`[\w-]+`(?:, `[\w-]+`)*) \| (.+) \|$", readme, re.MULTILINE)
+    assert len(rows) > 10, "the table of commands has another form now"
+    for cell, what in rows:
+        for name in re.findall(r"`([\w-]+)`", cell):
+            command = command_named([name])
+            assert command is not None, name
+            assert unknown_options(command, what) == set(), name
+    assert [name for name in cli.list_commands(click.Context(cli)) if name not in readme] == []

@@ -30,7 +30,7 @@ def list_parts(folder: Path, subfolders: bool) -> list[PartFile]:
         OSError: a folder cannot be listed.
     """
     paths = sorted(_image_paths(folder, subfolders))
-    return _name_parts(folder, paths, among=paths)
+    return name_parts(folder, paths, among=paths)
 
 
 class FolderWatch:
@@ -84,7 +84,7 @@ class FolderWatch:
         self._taken = {path: stamp for path, stamp in self._taken.items() if path in present}
         self._taken.update((path, stamp) for stamp, path in whole)
         paths = [path for _, path in sorted(whole)]
-        self._ready.extend(_name_parts(self._folder, paths, among=present))
+        self._ready.extend(name_parts(self._folder, paths, among=present))
 
 
 _Stamp = tuple[int, int, int]
@@ -112,14 +112,13 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _name_parts(folder: Path, paths: Iterable[Path], among: Iterable[Path]) -> list[PartFile]:
-    shared = Counter(path.with_suffix("") for path in among)
-    return [
-        PartFile(
-            path,
-            (path if shared[path.with_suffix("")] > 1 else path.with_suffix(""))
-            .relative_to(folder)
-            .as_posix(),
-        )
-        for path in paths
-    ]
+def name_parts(folder: Path, paths: Iterable[Path], among: Iterable[Path]) -> list[PartFile]:
+    """Files with their parts' ids: paths below ``folder``; suffixes only where ``among`` has a namesake."""
+    present = set(among)
+    shared = Counter(path.with_suffix("") for path in present)
+
+    def named(path: Path) -> Path:
+        short = path.with_suffix("")
+        return path if shared[short] > 1 or short in present else short
+
+    return [PartFile(path, named(path).relative_to(folder).as_posix()) for path in paths]

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.bounded import read_regular
 from edge.cameras.frame import Image
-from edge.cameras.image_header import BrokenImageError, UnsupportedImageError, parse_header
+from edge.cameras.image_header import BrokenImageError, ImageHeader, UnsupportedImageError, parse_header
 from edge.errors import FrameError
+from edge.image_size import MAX_SAMPLE_BYTES, check_size
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """The file names that count as images, in lower case."""
 
-MIN_SIDE_PX = 16
-"""Smaller than a patch of any encoder: there is nothing to inspect in it."""
-
-MAX_PIXELS = 100_000_000
-"""300 MB as BGR: beyond any camera on a line, and still no danger to an 8 GB board."""
-
-MAX_FILE_BYTES = 1 << 30
-"""More than 100 megapixels of uncompressed 16-bit BGR with alpha (800 MB)."""
+MAX_FILE_BYTES = MAX_SAMPLE_BYTES + 10_000_000
+"""Room for the largest image without compression, and for what a writer adds to it."""
 
 # Fewer used bits than this in a 16-bit file leave less than 16 of the 256 grey levels.
 _DARK_16_BIT = 1 << 12
@@ -46,23 +41,19 @@ def read_image(path: Path) -> Image:
     * Of a TIFF with several pages the first is taken.
 
     Raises:
-        FrameError: unreadable, cut short, damaged, not an image, a side under 16 px, over 100
-            megapixels, or 16-bit words that use less than 12 of their bits.
+        FrameError: unreadable, cut short, damaged, not an image, too small or too large
+            (:mod:`edge.image_size`), 16-bit words that use less than 12 of their bits, or more than
+            the memory at hand.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise FrameError(f"{path}: is not a file.", "Name an image file.")
-        if status.st_size > MAX_FILE_BYTES:
-            raise FrameError(
-                f"{path}: {status.st_size / 1e6:.0f} MB is more than an image of 100 megapixels can hold.",
-                "Crop or compress it.",
-            )
-        data = path.read_bytes()
+        data = read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
         raise FrameError(
-            f"{path}: cannot be read: {error.strerror}.", "Check that the file exists and may be read."
+            f"{path}: cannot be read: {error.strerror}.",
+            "Check that it is an image file, exists and may be read; crop or compress what is too large.",
         ) from error
+    except MemoryError as error:
+        raise _no_memory(str(path)) from error
     return decode_image(data, str(path))
 
 
@@ -76,24 +67,27 @@ def decode_image(data: bytes, source: str) -> Image:
     Raises:
         FrameError: as :func:`read_image`.
     """
-    import cv2
-
     try:
         header = parse_header(data)
+        check_size(header.width, header.height, header.bytes_per_pixel, place=f"{source}: ")
+        return _decode(data, header, source)
     except BrokenImageError as error:
         raise FrameError(f"{source}: {error}.", _SAVE_AGAIN) from error
     except UnsupportedImageError as error:
         raise FrameError(f"{source}: {error}.", _SAVE_AS) from error
-    if min(header.width, header.height) < MIN_SIDE_PX:
-        raise FrameError(
-            f"{source}: {header.width}x{header.height} px is too small to inspect.",
-            f"Both sides need at least {MIN_SIDE_PX} px.",
-        )
-    if header.width * header.height > MAX_PIXELS:
-        raise FrameError(
-            f"{source}: {header.width}x{header.height} px is more than 100 megapixels.",
-            "Crop or shrink it to the part.",
-        )
+    except MemoryError as error:
+        raise _no_memory(source) from error
+
+
+def _no_memory(source: str) -> FrameError:
+    return FrameError(
+        f"{source}: there is not enough memory for it.", "Crop or shrink it, or give the station more memory."
+    )
+
+
+def _decode(data: bytes, header: ImageHeader, source: str) -> Image:
+    import cv2
+
     try:
         flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)

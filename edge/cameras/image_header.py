@@ -2,7 +2,8 @@
 
 OpenCV decodes a truncated JPEG without a word and fills the rest with grey, which an inspection
 would take for a part. So each format's own structure is walked to its end before anything is
-decoded, which also gives the size before any memory is taken.
+decoded, which also gives the size before any memory is taken. Nothing is unpacked as a whole here,
+and where a file could say a thing twice, it is refused: a decoder might believe the other one.
 
 Sources: ITU-T T.81 (JPEG), the PNG specification (third edition), TIFF 6.0 and the BigTIFF
 proposal, the WebP container specification (RFC 9649), Microsoft's BITMAPINFOHEADER.
@@ -13,8 +14,9 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
+
+from edge.image_size import MAX_SAMPLE_BYTES
 
 
 class BrokenImageError(Exception):
@@ -34,6 +36,7 @@ class ImageHeader:
         width, height: pixels.
         bits: bits per sample as the file declares them.
         grey: true where the file holds one colour channel.
+        channels: samples of a pixel that a decoder may hold at one time, alpha included.
     """
 
     format: str
@@ -41,6 +44,12 @@ class ImageHeader:
     height: int
     bits: int
     grey: bool
+    channels: int = 4
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """What a decoder needs for each pixel."""
+        return self.channels * max(1, (self.bits + 7) // 8)
 
 
 def parse_header(data: bytes) -> ImageHeader:
@@ -82,8 +91,10 @@ def _jpeg(data: bytes) -> ImageHeader:
             continue
         (length,) = struct.unpack_from(">H", data, position)
         if marker in _JPEG_FRAMES:
+            if header is not None:
+                raise BrokenImageError("the JPEG is damaged: it has a second frame")
             bits, height, width, channels = struct.unpack_from(">BHHB", data, position + 2)
-            header = ImageHeader("JPEG", width, height, bits, grey=channels == 1)
+            header = ImageHeader("JPEG", width, height, bits, channels == 1, channels)
         position += length
     if header is None:
         raise BrokenImageError("the JPEG holds no image")
@@ -92,6 +103,9 @@ def _jpeg(data: bytes) -> ImageHeader:
 
 def _png(data: bytes) -> ImageHeader:
     width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
+    if data[12:16] != b"IHDR":
+        raise BrokenImageError("the PNG does not begin with its header")
+    room = _png_room(width, height, bits, colour)
     position = 8
     while True:
         if position + 12 > len(data):
@@ -106,8 +120,22 @@ def _png(data: bytes) -> ImageHeader:
                 f"the PNG is damaged: the checksum of its {name} chunk at byte {position} is wrong"
             )
         position = end + 4
+        if kind == b"IDAT" and (room := room - length) < 0:
+            raise BrokenImageError("the PNG is damaged: it holds more pixel data than its size can need")
         if kind == b"IEND":
-            return ImageHeader("PNG", width, height, bits, grey=colour in (0, 4))
+            grey = colour in (0, 4)
+            return ImageHeader("PNG", width, height, bits, grey, channels=2 if grey else 4)
+
+
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+def _png_room(width: int, height: int, bits: int, colour: int) -> int:
+    """The most bytes that the packed pixels can have: what deflate cannot shorten grows by less than this."""
+    row = 1 + (width * bits * _PNG_SAMPLES.get(colour, 4) + 7) // 8
+    return row * height * 102 // 100 + (1 << 16)
+
+
 
 
 def _bmp(data: bytes) -> ImageHeader:
@@ -126,13 +154,20 @@ def _bmp(data: bytes) -> ImageHeader:
 
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 256, 257, 258, 262, 277
 _TIFF_DATA = ((273, 279), (324, 325))  # offsets and byte counts of strips, of tiles
+_TIFF_TILE_SIDES = (322, 323)
 _TIFF_COMPRESSION, _TIFF_DEFLATE = 259, (8, 32946)
 _TIFF_SAMPLE_FORMAT = 339
+_TIFF_READ = frozenset(
+    {_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES, _TIFF_COMPRESSION}
+    | {*_TIFF_TILE_SIDES, _TIFF_SAMPLE_FORMAT, *_TIFF_DATA[0], *_TIFF_DATA[1]}
+)
 _TIFF_INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_TIFF_MOST_PIECES = 1 << 18
+"""More than a strip for each row of each channel of the largest image."""
 
 
 def _tiff(data: bytes) -> ImageHeader:
-    tags = dict(_tiff_tags(data))
+    tags = _tiff_tags(data)
     if _TIFF_WIDTH not in tags or _TIFF_HEIGHT not in tags:
         raise BrokenImageError("the TIFF's first page holds no image")
     pieces = [
@@ -142,30 +177,74 @@ def _tiff(data: bytes) -> ImageHeader:
         raise BrokenImageError("the TIFF is damaged: it does not say where its pixels are")
     if (needed := max(offset + size for offset, size in pieces)) > len(data):
         raise BrokenImageError(f"the TIFF is cut short: {len(data)} bytes of at least {needed}")
-    if tags.get(_TIFF_COMPRESSION, (1,))[0] in _TIFF_DEFLATE:
-        _check_deflate(data, pieces)
     if any(kind not in (1, 4) for kind in tags.get(_TIFF_SAMPLE_FORMAT, ())):
         raise UnsupportedImageError("the TIFF holds signed or floating-point samples")
-    return ImageHeader(
+    samples = tags.get(_TIFF_SAMPLES, (1,))[0]
+    header = ImageHeader(
         "TIFF",
         width=tags[_TIFF_WIDTH][0],
         height=tags[_TIFF_HEIGHT][0],
         bits=max(tags.get(_TIFF_BITS, (1,))),
-        grey=tags.get(_TIFF_PHOTOMETRIC, (1,))[0] in (0, 1) and tags.get(_TIFF_SAMPLES, (1,))[0] <= 2,
+        grey=tags.get(_TIFF_PHOTOMETRIC, (1,))[0] in (0, 1) and samples <= 2,
+        channels=max(samples, 1),
     )
+    held = _tiff_held_bytes(header, tags)
+    if tags.get(_TIFF_COMPRESSION, (1,))[0] in _TIFF_DEFLATE and held <= MAX_SAMPLE_BYTES:
+        _check_deflate(data, pieces, 2 * held)  # some writers fill the last strip up
+    return header
 
 
-def _check_deflate(data: bytes, pieces: list[tuple[int, int]]) -> None:
-    """Hold each strip against its checksum: OpenCV logs a wrong one and decodes on."""
+def _tiff_held_bytes(header: ImageHeader, tags: dict[int, tuple[int, ...]]) -> int:
+    """The bytes of all samples, where tiles reach beyond the edge those too.
+
+    Raises:
+        BrokenImageError: one tile alone is larger than an image may be.
+    """
+    width, height = header.width, header.height
+    if all(side in tags for side in _TIFF_TILE_SIDES):
+        across, down = (max(tags[side][0], 1) for side in _TIFF_TILE_SIDES)
+        if across * down * header.bytes_per_pixel > MAX_SAMPLE_BYTES:
+            raise BrokenImageError(f"the TIFF is damaged: its tiles are {across}x{down} px")
+        width, height = -(-width // across) * across, -(-height // down) * down
+    return width * height * header.bytes_per_pixel
+
+
+def _check_deflate(data: bytes, pieces: list[tuple[int, int]], most_bytes: int) -> None:
+    """Hold each strip against its checksum: OpenCV logs a wrong one and decodes on.
+
+    Raises:
+        BrokenImageError: a strip is damaged, or they unpack to more than the image's ``most_bytes``.
+    """
+    whole = memoryview(data)
     for offset, size in pieces:
         try:
-            zlib.decompress(memoryview(data)[offset : offset + size])
+            most_bytes -= _unpacked_bytes(whole[offset : offset + size], most_bytes)
         except zlib.error as error:
             raise BrokenImageError(f"the TIFF is damaged: {error} in its pixels at byte {offset}") from error
 
 
-def _tiff_tags(data: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The integer tags of the first page, classic and BigTIFF, both byte orders."""
+def _unpacked_bytes(packed: memoryview, most_bytes: int) -> int:
+    """How much a zlib stream unpacks to; it is counted and thrown away, a block at a time."""
+    stream = zlib.decompressobj()
+    count = 0
+    for start in range(0, len(packed), _BLOCK_BYTES):
+        block: bytes | memoryview = packed[start : start + _BLOCK_BYTES]
+        while block and not stream.eof:
+            count += len(stream.decompress(block, _UNPACKED_BLOCK_BYTES))
+            if count > most_bytes:
+                raise BrokenImageError("the TIFF is damaged: its pixels unpack to more than its size")
+            block = stream.unconsumed_tail
+    if not stream.eof:
+        raise zlib.error("incomplete or truncated stream")
+    return count
+
+
+_BLOCK_BYTES = 1 << 16
+_UNPACKED_BLOCK_BYTES = 1 << 20
+
+
+def _tiff_tags(data: bytes) -> dict[int, tuple[int, ...]]:
+    """The integer tags of the first page that are of use here, classic and BigTIFF, both byte orders."""
     order = "<" if data[:2] == b"II" else ">"
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
     count_format, offset_format, entry_size = ("Q", "Q", 20) if big else ("H", "I", 12)
@@ -176,18 +255,21 @@ def _tiff_tags(data: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
     end = first + entries * entry_size
     if end + inline > len(data):  # the directory ends with the place of the next one
         raise BrokenImageError(f"the TIFF is cut short in its directory after {len(data)} bytes")
+    tags: dict[int, tuple[int, ...]] = {}
     for entry in range(first, end, entry_size):
         tag, kind, count = struct.unpack_from(order + "HH" + offset_format, data, entry)
-        if kind not in _TIFF_INTEGERS or not count:
+        if tag not in _TIFF_READ or kind not in _TIFF_INTEGERS or not count:
             continue
-        values = f"{order}{count}{_TIFF_INTEGERS[kind]}"
+        if tag in tags:
+            raise BrokenImageError(f"the TIFF is damaged: its tag {tag} stands twice")
         size = count * struct.calcsize(_TIFF_INTEGERS[kind])
-        if size > len(data):
-            raise BrokenImageError(f"the TIFF is damaged: its tag {tag} is larger than the file")
+        if size > len(data) or count > _TIFF_MOST_PIECES:
+            raise BrokenImageError(f"the TIFF is damaged: its tag {tag} has {count} values")
         at = entry + entry_size - inline
         if size > inline:
             (at,) = struct.unpack_from(order + offset_format, data, at)
-        yield tag, struct.unpack_from(values, data, at)
+        tags[tag] = struct.unpack_from(f"{order}{count}{_TIFF_INTEGERS[kind]}", data, at)
+    return tags
 
 
 def _webp(data: bytes) -> ImageHeader:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from edge.cameras.pixel_formats import FAMILIES, PIXEL_FORMATS
+from edge.image_size import MIN_SIDE_PX
 
 
 class _Settings(BaseModel):
@@ -115,8 +116,8 @@ class RegionSettings(BaseModel):
 
     x: int = Field(default=0, ge=0, title="Left (px)", description="First column, in pixels.")
     y: int = Field(default=0, ge=0, title="Top (px)", description="First row, in pixels.")
-    width: int = Field(ge=16, title="Width (px)", description="Columns, in pixels, 16 or more.")
-    height: int = Field(ge=16, title="Height (px)", description="Rows, in pixels, 16 or more.")
+    width: int = Field(ge=MIN_SIDE_PX, title="Width (px)", description="Columns, in pixels, 32 or more.")
+    height: int = Field(ge=MIN_SIDE_PX, title="Height (px)", description="Rows, in pixels, 32 or more.")
 
 
 class GigESettings(_Settings):
@@ -279,8 +280,12 @@ class UvcSettings(_StreamSettings):
         title="Device",
         description="The camera's device; a name under /dev/v4l/by-id/ stays the same at every start.",
     )
-    width: int | None = Field(default=None, ge=16, title="Width (px)", description="Columns, in pixels.")
-    height: int | None = Field(default=None, ge=16, title="Height (px)", description="Rows, in pixels.")
+    width: int | None = Field(
+        default=None, ge=MIN_SIDE_PX, title="Width (px)", description="Columns, in pixels."
+    )
+    height: int | None = Field(
+        default=None, ge=MIN_SIDE_PX, title="Height (px)", description="Rows, in pixels."
+    )
     frame_rate_hz: float | None = Field(
         default=None, gt=0, title="Frame rate (1/s)", description="Images per second."
     )

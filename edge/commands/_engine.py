@@ -19,23 +19,28 @@ def opened_engine(
     *,
     accept_failed_parity: bool = False,
 ) -> Iterator[tuple[Bundle, Engine]]:
-    """The checked bundle and its compiled engine, closed at the end.
+    """The checked bundle and its compiled engine, closed at the end; a terminal is told of the wait.
 
     Raises:
         BundleError: the bundle is missing (the remedy is how to build it) or damaged, or the precision has
             not passed its parity gate.
         EngineError: it cannot be compiled here.
     """
-    from edge.bundle import Bundle
-    from edge.vision.opening import open_engine
+    from edge.commands._waiting import waiting
 
-    bundle = Bundle.resolve(bundle_name)
-    engine = open_engine(
-        bundle,
-        runtime,  # type: ignore[arg-type]  # click has checked the choices
-        precision,  # type: ignore[arg-type]
-        accept_failed_parity=accept_failed_parity,
-    )
+    with waiting("checking the model bundle"):
+        from edge.bundle import Bundle
+
+        bundle = Bundle.resolve(bundle_name)
+    with waiting(f"preparing the vision graph of {bundle.name}"):
+        from edge.vision.opening import open_engine
+
+        engine = open_engine(
+            bundle,
+            runtime,  # type: ignore[arg-type]  # click has checked the choices
+            precision,  # type: ignore[arg-type]
+            accept_failed_parity=accept_failed_parity,
+        )
     try:
         yield bundle, engine
     finally:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from edge.cameras import IMAGE_SUFFIXES, Frame, Image, read_image
+from edge.cameras.folder_listing import PartFile, name_parts
 from edge.errors import FrameError
 
 
@@ -39,14 +41,36 @@ def images_in(folder: Path) -> list[Path]:
 
 def frames(files: Sequence[Path]) -> Iterator[Frame]:
     """Each file as a frame, read when it is asked for; one that cannot be read is a frame with an error."""
-    stems = [file.stem for file in files]
+    ids = part_ids(files)
     for number, file in enumerate(files, start=1):
-        part_id = file.stem if stems.count(file.stem) == 1 else file.with_suffix("").as_posix()
+        part_id = ids[file]
         captured_at = datetime.now(timezone.utc)
         try:
             yield Frame(read_image(file), part_id, "file", captured_at, number)
         except FrameError as error:
             yield Frame(None, part_id, "file", captured_at, number, error=str(error))
+
+
+def part_ids(files: Iterable[Path]) -> dict[Path, str]:
+    """The part's id of each file, which is its name without the suffix.
+
+    Files that would share it are told apart by the folders in which they differ, or by their
+    suffixes; never by where on this machine they lie.
+    """
+    places = {file: Path(os.path.abspath(file)) for file in files}  # noqa: PTH100  # as people wrote it
+    distinct = list(dict.fromkeys(places.values()))
+    by_stem: dict[str, list[Path]] = {}
+    for place in distinct:
+        by_stem.setdefault(place.stem, []).append(place)
+    named = [part for namesakes in by_stem.values() for part in _below_common_folder(namesakes)]
+    if len({part.part_id for part in named}) < len(named):
+        named = _below_common_folder(distinct)
+    ids = {part.path: part.part_id for part in named}
+    return {file: ids[place] for file, place in places.items()}
+
+
+def _below_common_folder(places: Sequence[Path]) -> list[PartFile]:
+    return name_parts(Path(os.path.commonpath([place.parent for place in places])), places, among=places)
 
 
 def file_frame(file: Path, image: Image) -> Frame:

@@ -13,6 +13,7 @@ from edge.station.tally import Tally
 if TYPE_CHECKING:
     from rich.console import Console, Group
     from rich.table import Table
+    from rich.text import Text
 
     from edge.station.judging import Judged
 
@@ -85,7 +86,14 @@ class PartsView:
         from rich.text import Text
 
         counters = Text.from_markup(counters_markup(self._tally(), self._total))
-        return Group(self._parts(), counters, Text(self._footer(), style="dim"))
+        return Group(self._parts(), self._remark(), counters, Text(self._footer(), style="dim"))
+
+    def _remark(self) -> Text:
+        """What was last said of a part, in full: a narrow table's row has no room for a sentence."""
+        from rich.text import Text
+
+        said = ((one.part_id, one.error or one.words) for one in reversed(tuple(self._last)))
+        return Text(next((f" {part_id}: {text}\n" for part_id, text in said if text), ""))
 
     def _parts(self) -> Table:
         from rich.box import SIMPLE_HEAD
@@ -157,10 +165,13 @@ def counters_markup(tally: Tally, total: int | None) -> str:
 
 
 def _figures(inspection: Inspection) -> tuple[str, str, str]:
-    """Score, words or place (or what went wrong), milliseconds; as text, empty where there is none."""
+    """Score, place and words (or what went wrong), milliseconds; as text, empty where there is none.
+
+    The place comes first: where a line is cut, it is what must be read.
+    """
     total_ms = inspection.latency_ms.get("total")
     return (
         "" if inspection.score is None else score_text(inspection.score),
-        inspection.error or inspection.words or inspection.location,
+        inspection.error or "  ".join(filter(None, (inspection.location, inspection.words))),
         "" if total_ms is None else f"{total_ms:.0f}",
     )

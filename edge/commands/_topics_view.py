@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from edge.messaging.status import LinkState
@@ -68,11 +68,11 @@ class TopicsView:
         yield show
 
     def _print_line(self, message: Message) -> None:
-        at = datetime.fromtimestamp(message.at).astimezone()
+        at = datetime.fromtimestamp(message.at, timezone.utc)
         kept = " (retained)" if message.retained else ""
         number = "" if message.seq is None else f"{message.seq} "
         self._console.print(
-            f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}  {message.topic}{kept}  {number}{message.text}",
+            f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}Z  {message.topic}{kept}  {number}{message.text}",
             markup=False,
             highlight=False,
             soft_wrap=True,

@@ -70,6 +70,7 @@ def command(
     from edge.cameras import read_image
     from edge.commands._engine import opened_engine
     from edge.commands._image_files import file_frame
+    from edge.commands._waiting import opened_visibly
     from edge.station.conversation import opened_conversation
     from edge.station.products import Products
 
@@ -80,7 +81,9 @@ def command(
             opened,
             engine,
         ),
-        opened_conversation(engine, opened, found, frame) as conversation,
+        opened_visibly(
+            "starting the language model", opened_conversation(engine, opened, found, frame)
+        ) as conversation,
     ):
         inspection = conversation.inspection
         if as_json:

@@ -81,6 +81,7 @@ def command(
     from edge import paths
     from edge.commands._engine import opened_engine
     from edge.commands._image_files import frames, image_files
+    from edge.commands._waiting import opened_visibly
     from edge.inspection import Verdict
     from edge.station.deciding import opened_decider
     from edge.station.products import Products
@@ -98,7 +99,10 @@ def command(
             opened,
             engine,
         ),
-        opened_decider(opened, decided_by, description=description, timeout_s=_PATIENCE_S) as decider,
+        opened_visibly(
+            "starting the language model",
+            opened_decider(opened, decided_by, description=description, timeout_s=_PATIENCE_S),
+        ) as decider,
     ):
         judge = _judge(engine, opened, found, decider)
         for frame in frames(files):

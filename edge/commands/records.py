@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import click
 from edge.commands._options import data_dir_option
 
 if TYPE_CHECKING:
-    from edge.records import Counters, Record
+    from edge.records import Counters, History, Record
 
 _AGO = re.compile(r"(\d+)\s*([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -25,7 +26,7 @@ _CSV_COLUMNS = (
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
-    """``30m``, ``2h``, ``7d`` ago, or a date with or without a time; local unless it names its zone."""
+    """``30m``, ``2h``, ``7d`` ago, or a date with or without a time; UTC unless it names its zone."""
 
     name = "moment"
 
@@ -33,14 +34,18 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer cli
         """The moment as UTC."""
         text = str(value).strip()
         ago = _AGO.fullmatch(text)
-        if ago is not None:
-            return datetime.now(timezone.utc) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         try:
+            if ago is not None:
+                return datetime.now(timezone.utc) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             # Python 3.10 does not read a Z.
-            return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
-        except ValueError:
+            moment = datetime.fromisoformat(re.sub(r"\s*(Z|UTC)$", "+00:00", text))
+            return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+        except (ValueError, OverflowError):
             self.fail(
-                f"{text!r} is no moment; write 30m, 2h, 7d, 2026-05-04 or 2026-05-04T13:30.", param, ctx
+                f"{text!r} is no moment; write 30m, 2h, 7d, 2026-05-04, 2026-05-04T13:30 (UTC) or "
+                "2026-05-04T13:30+02:00.",
+                param,
+                ctx,
             )
 
 
@@ -48,7 +53,11 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer cli
 @click.option("--product", metavar="NAME", help="Only this product.")
 @click.option("--verdict", type=click.Choice(["ok", "ng", "error"]), help="Only this verdict.")
 @click.option("--review", is_flag=True, help="Only parts that a person should look at.")
-@click.option("--since", type=Moment(), help="Only from then on: 30m, 2h, 7d, 2026-05-04, 2026-05-04T13:30.")
+@click.option(
+    "--since",
+    type=Moment(),
+    help="Only from then on: 30m, 2h, 7d, 2026-05-04, 2026-05-04T13:30, 2026-05-04T13:30+02:00.",
+)
 @click.option("--until", type=Moment(), help="Only before then.")
 @click.option(
     "--limit",
@@ -71,7 +80,10 @@ def command(
     export: Path | None,
     data_dir: Path | None,
 ) -> None:
-    """Show the history of inspections, the newest first."""
+    """Show the history of inspections, the newest first.
+
+    Times are UTC, shown and read; a time that names its zone is read in that.
+    """
     from edge import paths
     from edge.inspection import Verdict
     from edge.records import History
@@ -85,6 +97,10 @@ def command(
         until=until,
         limit=limit or (_ALL if as_json or export else 20),
     )
+    if product is not None and not found:
+        _check_product(history, product)
+    if not found:
+        click.echo("No inspection fits.", err=True)
     if export is not None:
         _export(export, found)
         click.echo(f"{len(found)} inspections written to {export}")
@@ -96,10 +112,29 @@ def command(
         click.echo(_counters_line(history.counters(product)))
 
 
+def _check_product(history: History, product: str) -> None:
+    """Refuse a name that the history has never heard of: nothing found would say that it has no parts.
+
+    Raises:
+        RecordsError: with the names that there are.
+    """
+    from edge.errors import RecordsError
+
+    known = history.products()
+    if product not in known:
+        meant = "".join(f" Did you mean {name!r}?" for name in get_close_matches(product, known, n=1))
+        raise RecordsError(
+            f"No inspection of a product {product!r} was ever recorded in {history.path}.",
+            f"Recorded: {', '.join(known) or 'none'}.{meant}",
+        )
+
+
 def _print_table(found: Sequence[Record]) -> None:
     from edge.commands._live import score_text
 
-    rows = [("SEQ", "CAPTURED", "PRODUCT", "PART", "VERDICT", "SCORE", "P", "MS", "WHERE / ERROR", "IMAGE")]
+    rows = [
+        ("SEQ", "CAPTURED (UTC)", "PRODUCT", "PART", "VERDICT", "SCORE", "P", "MS", "WHERE / ERROR", "IMAGE")
+    ]
     for record in found:
         inspection = record.inspection
         total_ms = inspection.latency_ms.get("total")

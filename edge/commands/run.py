@@ -39,6 +39,7 @@ def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> No
     from edge.commands._live import PartsView
     from edge.commands._logging import logging_to
     from edge.commands._signals import stop_on_signals
+    from edge.commands._waiting import opened_visibly
     from edge.config import load_station
     from edge.station.opening import opened_station
 
@@ -50,7 +51,10 @@ def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> No
     hearers = ([view.hear] if live else []) + ([_log_words] if verbose else [])
     with ExitStack() as stack:
         stack.enter_context(logging_to(console if live else None))
-        opened = stack.enter_context(opened_station(config, listeners, hearers))
+        opening = opened_station(config, listeners, hearers)
+        opened = stack.enter_context(
+            opened_visibly("opening the station", opening, console) if live else opening
+        )
         wish = stack.enter_context(stop_on_signals(opened.stop))
         log.info(
             "%s inspects %s, decided by %s", config.station.name, config.product, config.verdict.decided_by

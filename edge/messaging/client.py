@@ -1,9 +1,9 @@
 """The connection: one broker at a time, an honest state, no wait on anyone else.
 
 A :class:`Client` runs paho's network loop in one thread of its own. Every attempt has a fresh paho
-client, so nothing is ever resent from memory: what must not be lost lives in the outbox. Callbacks
-only tell the :class:`Listener`, which only enqueues: paho calls ``on_publish`` with its message
-lock held, and ``publish`` takes the same lock.
+client, so nothing is ever resent from memory: what must not be lost lives in the outbox. paho calls
+back with locks of its own held, which ``publish`` takes too: so its callbacks only note what
+happened, and the :class:`Listener` is told when paho's loop has returned and holds none.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import random
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import MessagingError
@@ -50,7 +52,10 @@ class Birth:
 
 
 class Listener(Protocol):
-    """Who is told about the connection. Each call returns at once and takes no lock."""
+    """Who is told about the connection: in the network thread, in order, with no lock held.
+
+    Each call should return soon: the connection rests meanwhile.
+    """
 
     def link_up(self, session: Session) -> None: ...
     def link_down(self, session: Session) -> None: ...
@@ -92,6 +97,12 @@ class _Attempt:
         self.fault: Fault | None = None
         self.socket_error = ""
         self.subscriptions: dict[int, list[str]] = {}
+        self.untold: deque[Callable[[], None]] = deque()  # what the listener has yet to be told
+
+    def tell_listener(self) -> None:
+        """For the network thread outside of paho's loop: its callbacks hold its locks."""
+        while self.untold:
+            self.untold.popleft()()
 
 
 class Client:
@@ -184,6 +195,7 @@ class Client:
         except _LOOP_ERRORS as error:
             attempt.fault = faults.broken(error, broker)
         lasted_s = 0.0
+        attempt.tell_listener()
         if attempt.session is not None:
             self._listener.link_down(attempt.session)
             lasted_s = time.monotonic() - began
@@ -198,6 +210,7 @@ class Client:
         """Run paho until the connection ends, is never answered, or the station stops."""
         leave_by = float("inf")
         while client.loop(_LOOP_S) == 0:
+            attempt.tell_listener()
             now = time.monotonic()
             if attempt.session is None and attempt.fault is None and now > answer_by:
                 attempt.fault = faults.unanswered(attempt.broker, self._settings.connect_timeout_s)
@@ -272,7 +285,7 @@ class Client:
             _, mid = client.subscribe([(name, 1) for name in self._subscriptions])
             if mid is not None:
                 attempt.subscriptions[mid] = self._subscriptions
-        self._listener.link_up(attempt.session)
+        attempt.untold.append(partial(self._listener.link_up, attempt.session))
 
     def _on_disconnect(
         self, client: PahoClient, attempt: _Attempt, flags: Any, reason: Any, properties: Any
@@ -287,7 +300,8 @@ class Client:
     ) -> None:
         del client, properties
         if attempt.session is not None:
-            self._listener.acknowledged(attempt.session, mid, str(reason) if reason.is_failure else "")
+            refusal = str(reason) if reason.is_failure else ""
+            attempt.untold.append(partial(self._listener.acknowledged, attempt.session, mid, refusal))
 
     def _on_subscribe(
         self, client: PahoClient, attempt: _Attempt, mid: int, reasons: list[Any], properties: Any
@@ -296,14 +310,13 @@ class Client:
         names = attempt.subscriptions.pop(mid, [])
         if attempt.session is not None:
             refusals = {name: str(r) for name, r in zip(names, reasons, strict=False) if r.is_failure}
-            self._listener.subscribed(attempt.session, refusals)
+            attempt.untold.append(partial(self._listener.subscribed, attempt.session, refusals))
 
     def _on_message(self, client: PahoClient, attempt: _Attempt, message: Any) -> None:
         del client
         if attempt.session is not None:
-            self._listener.received(
-                attempt.session, message.topic, bytes(message.payload), bool(message.retain)
-            )
+            heard = (message.topic, bytes(message.payload), bool(message.retain))
+            attempt.untold.append(partial(self._listener.received, attempt.session, *heard))
 
     def _on_log(self, client: PahoClient, attempt: _Attempt, level: int, text: str) -> None:
         del client

@@ -12,7 +12,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -72,7 +72,8 @@ class Publisher:
         self._client: Client | None = None
         self._started = False
         self._stopped = False
-        self._lock = threading.Lock()  # guards the small facts below, never held while calling out
+        self._lock = threading.Lock()  # guards the facts below and their order in the pump's queue;
+        # never held while calling out
         self._state = StationState.STARTING
         self._state_texts = {"product": "", "bundle": "", "text": "", "decided_by": "", "engine": ""}
         self._alarms = AlarmBook(settings.alarms)
@@ -188,17 +189,19 @@ class Publisher:
             Entry(Stream.RESULT, self.topics.result, payloads.result(inspection), ttl_s)
             for inspection in inspections
         ]
+        for inspection in inspections:
+            if self.handshake is not None:
+                self.handshake.observe(inspection)
         with self._lock:
             for inspection in inspections:
                 self._totals["total"] += 1
                 self._totals[inspection.verdict.value] += 1
                 self._result_seq = max(self._result_seq, inspection.seq)
-                if self.handshake is not None:
-                    self.handshake.observe(inspection)
-                if self._sparkplug is not None:
-                    self._sparkplug.inspection(inspection, self._totals)
+                self._show(lambda node, one=inspection, t=dict(self._totals): node.inspection(one, t))
             changes = [change for one in inspections for change in self._alarms.observe(one)]
-            return self._pump.submit([*entries, *map(self._alarm_entry, changes)])
+            future = self._pump.enqueue([*entries, *map(self._alarm_entry, changes)])
+        self._pump.turn_away()
+        return future
 
     def last_result_seq(self) -> int:
         """The highest ``Inspection.seq`` that the outbox ever took; 0 for none.
@@ -224,13 +227,15 @@ class Publisher:
     def alarm(self, code: AlarmCode, *, active: bool, text: str = "") -> None:
         """Say that a lasting cause came or went. The alarm itself stands until acknowledged."""
         with self._lock:
-            self._submit(*map(self._alarm_entry, self._alarms.set(code, active, text)))
+            self._enqueue(*map(self._alarm_entry, self._alarms.set(code, active, text)))
+        self._pump.turn_away()
 
     def acknowledge(self, *codes: AlarmCode) -> int:
         """The operator has seen these alarms (none named: all); returns how many that changed."""
         with self._lock:
             changes = self._alarms.acknowledge(codes or tuple(AlarmCode))
-            self._submit(*map(self._alarm_entry, changes))
+            self._enqueue(*map(self._alarm_entry, changes))
+        self._pump.turn_away()
         return len(changes)
 
     def handle(self, command: str, handler: Handler) -> None:
@@ -301,12 +306,22 @@ class Publisher:
     # -- in the pump's and the network's threads -------------------------------------------------
 
     def _submit(self, *entries: Entry) -> None:
+        self._enqueue(*entries)
+        self._pump.turn_away()
+
+    def _enqueue(self, *entries: Entry) -> None:
+        """As :meth:`_submit`, also with the lock held: what is enqueued under it goes out in its order."""
         if self._started and entries:
-            self._pump.submit(entries)
+            self._pump.enqueue(entries)
+
+    def _show(self, what: Callable[[SparkplugNode], None]) -> None:
+        """Have the Sparkplug node show something, from the pump's thread: in order, with no lock held."""
+        node = self._sparkplug
+        if node is not None:
+            self._pump.enqueue_question(lambda: what(node))
 
     def _alarm_entry(self, change: AlarmChange) -> Entry:
-        if self._sparkplug is not None:
-            self._sparkplug.alarms(change.mask, change.unacked)
+        self._show(lambda node: node.alarms(change.mask, change.unacked))
         return Entry(Stream.ALARM, self.topics.alarm, payloads.alarm(change), retain=True)
 
     def _standing_alarms(self, outbox: Outbox) -> AlarmBook:

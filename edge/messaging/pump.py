@@ -133,18 +133,30 @@ class Pump:
 
     def submit(self, entries: Sequence[Entry]) -> Future[list[int]]:
         """Queue entries; the future holds their sequence numbers once they are on the disk."""
+        future = self.enqueue(entries)
+        self.turn_away()
+        return future
+
+    def enqueue(self, entries: Sequence[Entry]) -> Future[list[int]]:
+        """The same under a lock of the caller's: it calls nobody; :meth:`turn_away` must follow without."""
         future: Future[list[int]] = Future()
-        self._put(_Submission(entries, future))
+        self._requests.put(_Submission(entries, future))
         return future
 
     def ask(self, question: Callable[[], Any]) -> Future[Any]:
         """Run something in the pump's thread."""
-        future: Future[Any] = Future()
-        self._put(_Question(question, future))
+        future = self.enqueue_question(question)
+        self.turn_away()
         return future
 
-    def _put(self, request: _Submission | _Question) -> None:
-        self._requests.put(request)
+    def enqueue_question(self, question: Callable[[], Any]) -> Future[Any]:
+        """As :meth:`enqueue`, for :meth:`ask`."""
+        future: Future[Any] = Future()
+        self._requests.put(_Question(question, future))
+        return future
+
+    def turn_away(self) -> None:
+        """Tell who came after the end, by the callbacks of their futures; nothing before it."""
         if self._closed:
             self._fail_waiting()
 

@@ -127,6 +127,11 @@ class History:
             latency_max_ms=row["max_ms"],
         )
 
+    def products(self) -> list[str]:
+        """Every product of which something was inspected, also where its rows are forgotten; sorted."""
+        with reading(self.path) as db:
+            return [str(row[0]) for row in db.execute("SELECT product FROM counters ORDER BY product")]
+
     def last_seq(self) -> int:
         """The highest ``seq`` recorded, from which a station counts on; 0 for an empty history."""
         with reading(self.path) as db:

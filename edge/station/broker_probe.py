@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from ulid import ULID
 
-from edge.messaging import ReplyCode, payloads
-from edge.messaging.reading import readable
+from edge.messaging import ReplyCode, StationState, payloads
+from edge.messaging.reading import fields_of, readable
+from edge.station.health import Level, level_said
 
 if TYPE_CHECKING:
     from edge.messaging import Topics
@@ -35,11 +36,13 @@ class Probed:
         link: the connection; ``birth`` is 1 where the broker let us in.
         forbidden: topic to reason, of those that the account may not read or write.
         state: the ``state`` that the broker keeps of the station, in words; empty for none.
+        ails: whether that state is one of a station that is not well.
     """
 
     link: LinkStatus
     forbidden: dict[str, str] = field(default_factory=dict)
     state: str = ""
+    ails: bool = False
 
 
 class _Visitor:
@@ -50,6 +53,7 @@ class _Visitor:
         self._name = f"doctor-{str(ULID())[-10:]}"
         self.forbidden: dict[str, str] = {}
         self.state = ""
+        self.ails = False
         self.echoed = threading.Event()
 
     def link_up(self, session: Session) -> None:
@@ -76,9 +80,15 @@ class _Visitor:
         """The station's state, and our own answer back."""
         del session, retained
         if topic == self._topics.state:
-            self.state = readable(topic, payload)
+            self.state, self.ails = readable(topic, payload), _ails(payload)
         elif topic == self._topics.reply and self._name.encode() in payload:
             self.echoed.set()
+
+
+def _ails(payload: bytes) -> bool:
+    """Whether a ``state`` is of a station that is not well: its code, or the level its text opens with."""
+    fields = fields_of(payload) or {}
+    return fields.get("code") == StationState.FAULT or level_said(str(fields.get("text", ""))) is not Level.OK
 
 
 def probe(settings: MessagingSettings, broker: BrokerSettings, topics: Topics) -> Probed:
@@ -105,6 +115,6 @@ def probe(settings: MessagingSettings, broker: BrokerSettings, topics: Topics) -
             return Probed(link)
         if not visitor.echoed.wait(_ANSWER_S):
             visitor.forbidden[topics.reply] = "It does not come back: the broker's ACL forbids it."
-        return Probed(link, dict(visitor.forbidden), visitor.state)
+        return Probed(link, dict(visitor.forbidden), visitor.state, visitor.ails)
     finally:
         client.stop()

@@ -403,8 +403,6 @@ def _brokers(config: StationConfig) -> Iterator[Finding]:
         else:
             yield Finding("broker", Mark.OK, f"{broker} lets us in")
         if probed.state:
-            wrong = any(word in probed.state for word in ("degraded", "fault"))
-            remedy = (
-                "It says so itself; what it names is in docs/station.md and docs/plc.md." if wrong else ""
-            )
-            yield Finding("station", Mark.WRONG if wrong else Mark.OK, probed.state, remedy)
+            mark = Mark.WRONG if probed.ails else Mark.OK
+            remedy = "It says so itself; what it names is in docs/station.md and docs/plc.md."
+            yield Finding("station", mark, probed.state, remedy if probed.ails else "")

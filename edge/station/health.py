@@ -71,7 +71,12 @@ class Health:
         return max((condition.level for condition in conditions), key=_SEVERITY.__getitem__, default=Level.OK)
 
     def __str__(self) -> str:
-        """What is wrong, the worst first; empty where nothing is."""
+        """What is wrong, the worst first; empty where nothing is. :func:`level_said` reads it."""
         wrong = [(name, c) for name, c in self.conditions().items() if c.level is not Level.OK]
         wrong.sort(key=lambda item: -_SEVERITY[item[1].level])
         return "; ".join(f"{c.level.value}: {name}: {c.detail}" for name, c in wrong)
+
+
+def level_said(text: str) -> Level:
+    """The level that a :class:`Health`'s words begin with; names and reasons after it do not count."""
+    return next((level for level in Level if text.startswith(f"{level.value}: ")), Level.OK)

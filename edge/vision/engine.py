@@ -10,14 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import FrameError
+from edge.image_size import check_size
 
 Array = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 MemoryArrays = Mapping[str, Array]
 """The graph's inputs beside the image, by name: float32, C-contiguous, never changed once given."""
-
-MIN_SIDE = 32
-"""The smallest side of an image, in pixels, that carries something to see."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,7 +76,7 @@ class Engine(Protocol):
         """What the image shows, whatever the product.
 
         Raises:
-            FrameError: no uint8 image (H, W) or (H, W, 3), or smaller than ``MIN_SIDE``.
+            FrameError: no uint8 image (H, W) or (H, W, 3), or of a size that is refused.
         """
 
     def match(self, encoded: Encoded, memory: MemoryArrays) -> EngineOutput:
@@ -110,11 +108,7 @@ def check_image(image: Image) -> None:
             f"The image has shape {image.shape}, expected (H, W) or (H, W, 3).",
             "Give a grey image or one in BGR without an alpha channel.",
         )
-    if min(image.shape[:2]) < MIN_SIDE:
-        raise FrameError(
-            f"The image is {image.shape[1]}x{image.shape[0]} pixels; at least {MIN_SIDE} a side are needed.",
-            "Check the camera's resolution or the crop.",
-        )
+    check_size(image.shape[1], image.shape[0], place="The image: ")
 
 
 def fit_into(image: Image, buffer: Image) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,11 @@ from build_engines.export import export_bundle
 from build_engines.float16 import as_float16, rounded_in_float32
 from build_engines.labelled import LabelledProduct
 from build_engines.layer_report import kept_shares, layer_costs, layer_table, write_layers
+from build_engines.limits import PATCH_COSINE_LIMIT
 from build_engines.mixed_precision import RANGE_LIMIT, kept_in_float32
 from build_engines.parity import failures, outside_limits, verify
 from build_engines.part_costs import session_of
+from build_engines.plan_parity import PlanParity
 from edge.bundle import Bundle, Precision
 from edge.errors import FrameError
 from tests.build_engines.tiny import MEASURED, SIZE, picture, tiny_preset
@@ -218,3 +221,19 @@ def test_the_report_tells_each_parts_own_cost_from_what_came_before(bundle: Bund
     assert [row["kept_in_float32"] for row in rows] == [0.0] * len(costs)
     assert rows[-1]["alone"]["fp16"] == last.alone["fp16"]
     assert len(layer_table(costs, kept_shares(bundle)).rows) == len(costs)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8-symmetric"])
+@pytest.mark.parametrize("off", [-1e-4, 1e-6])
+def test_a_plan_may_lose_what_its_file_may(precision: Precision, off: float) -> None:
+    cosine = PATCH_COSINE_LIMIT[precision] + off
+    as_file = outside_limits(precision, MEASURED.model_copy(update={"patch_cosine_mean": cosine}))
+    as_plan = PlanParity(8, cosine, 0.98, 0.0, None, None, True).failures(precision)
+    assert bool(as_file) == bool(as_plan) == (off < 0)
+
+
+def test_the_page_states_the_limits() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "precisions.md").read_text()
+    row = next(line for line in page.splitlines() if line.startswith("| mean cosine of the patches"))
+    stated = re.findall(r"([a-z]+\d+(?:-symmetric)?)(?: to its source:)? (\.\d+)", row)
+    assert {name: float(value) for name, value in stated} == PATCH_COSINE_LIMIT

@@ -45,11 +45,11 @@ def jpeg_with_exif(orientation: int, thumbnail: bytes = b"") -> bytes:
 
 
 def cmyk_jpeg_red() -> bytes:
-    """16x16 px of pure red as a print-shop JPEG (four inks, Adobe marker)."""
+    """32x32 px of pure red as a print-shop JPEG (four inks, Adobe marker)."""
     return base64.b85decode(
-        "|JeWT01iQ9Z(?NtWB>pF0095n07C#95)>B{5gQj47aklNASgmBC?zE*Q93;^LSR*8WM5TXTWWZjfogG(b6Z`7wT6(M"
-        "qpPi}XMnuPx~9jOsH>#^zyK5o01yBW1Va%3O%VWD5dcdO0RO}Q6#xMN00000000000000000006|HJ?k5CH%H00000"
-        "00000000000095m01gC008Ic{080P>KLDmorc}TH01yA!"
+        "|JeWT01iQ9Z(?NtWB>pF0095n07C#95)>B{5gQj47aklNASgmBC?zE*Q93;^LSR*8WM5TXTWWZjfogG(b6Z`7wT6(Mqp"
+        "Pi}XMnuPx~9jOsH>#^zyK5o03ZM$1Va%3O%VWD5dcdO0RO}Q6#xMN00000000000000000006|HJ?k5CH%H000000000"
+        "0000000095m01gC008Ic{080P>KLDmorc}TH01p5F000000000000030*#"
     )
 
 

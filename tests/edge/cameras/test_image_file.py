@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from edge.cameras import decode_image, read_image
 from edge.errors import FrameError
+from edge.image_size import MIN_SIDE_PX
+from edge.vision.engine import check_image
 from tests.edge.cameras.images import (
     HEIGHT,
     WIDTH,
@@ -211,15 +213,18 @@ def test_what_is_no_image_says_so() -> None:
     assert "no JPEG, PNG, BMP, TIFF or WebP" in refusal(b"part;verdict\n1;ok\n")
 
 
-@pytest.mark.parametrize("side", [1, 15])
+@pytest.mark.parametrize("side", [1, MIN_SIDE_PX - 1])
 def test_an_image_too_small_says_how_large_it_must_be(side: int) -> None:
     message = refusal(encoded(".png", np.zeros((side, 200), np.uint8)))
     assert f"200x{side} px is too small" in message
-    assert "at least 16 px" in message
+    assert f"at least {MIN_SIDE_PX} px" in message
 
 
 def test_the_smallest_image_is_read() -> None:
-    assert decode_image(encoded(".png", np.zeros((16, 16), np.uint8)), "x").shape == (16, 16)
+    smallest = np.zeros((MIN_SIDE_PX, MIN_SIDE_PX), np.uint8)
+    image = decode_image(encoded(".png", smallest), "x")
+    assert image.shape == smallest.shape
+    check_image(image)  # what can be read can be inspected
 
 
 def test_40_megapixels_are_read() -> None:

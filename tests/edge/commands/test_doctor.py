@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.bundle import Bundle
-from edge.messaging import EmbeddedBroker
+from edge.messaging import EmbeddedBroker, StationState, payloads
 from tests.edge.commands.conftest import Command
 from tests.edge.messaging.brokers import Mosquitto, Subscriber, free_port
 from tests.edge.parts import write_parts
@@ -104,6 +104,35 @@ def test_it_leaves_nothing_at_the_broker_but_an_answer_that_nobody_waits_for(
         assert command("doctor", make_station(tmp_path / "parts", messaging={"brokers": brokers})).code == 0
         assert [reply["cmd"] for reply in plc.of("reply")] == ["doctor"]
         assert len(plc.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "names", "text", "mark"),
+    [
+        (StationState.RUNNING, "default-degraded-faults", "", "ok"),
+        (StationState.PAUSED, "default", "paused after the fault of a degraded press", "ok"),
+        (StationState.RUNNING, "plate", "degraded: language: The worker died of SIGILL.", "WRONG"),
+        (StationState.PAUSED, "plate", "degraded: broker: unreachable", "WRONG"),
+        (StationState.FAULT, "plate", "", "WRONG"),
+    ],
+)
+def test_what_a_station_says_of_itself_is_read_and_not_what_it_is_called(
+    command: Command,
+    make_station: MakeStation,
+    tmp_path: Path,
+    state: StationState,
+    names: str,
+    text: str,
+    mark: str,
+) -> None:
+    write_parts(tmp_path / "parts")
+    said = payloads.state(state, 3, product=names, bundle=names, engine=names, text=text)
+    with EmbeddedBroker() as broker, Subscriber(broker.port_v311) as station:
+        station.client.publish("plant/a/cell-3/state", said, qos=1, retain=True).wait_for_publish(10)
+        brokers = [{"host": broker.host, "port": broker.port}]
+        done = command("doctor", make_station(tmp_path / "parts", messaging={"brokers": brokers}))
+    assert findings(done.out)["station"] == mark, done.out
+    assert done.code == (0 if mark == "ok" else 1)
 
 
 def test_a_flipped_byte_in_the_bundle_is_found(command: Command, tmp_path: Path, tiny_bundle: Bundle) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from edge.commands._live import PartsView, score_text
@@ -13,7 +14,9 @@ from edge.station.tally import Tally
 
 
 def judged(seq: int, verdict: Verdict, part_id: str, **more: object) -> Judged:
-    return Judged(Inspection("id", seq, "s", "p", part_id, "c", "2026-01-02T03:04:05.678Z", verdict, **more))  # type: ignore[arg-type]
+    return Judged(
+        Inspection(f"id-{seq}", seq, "s", "p", part_id, "c", "2026-01-02T03:04:05.678Z", verdict, **more)
+    )  # type: ignore[arg-type]
 
 
 def shown(view: PartsView, console: Console) -> str:
@@ -42,6 +45,28 @@ def test_the_last_parts_and_the_counters_are_on_the_screen() -> None:
     ):
         assert word in text
     assert "part-4" in text and "part-3 " not in text, "only the last ones have room"
+
+
+@pytest.mark.parametrize("width", [72, 80, 120])
+def test_no_width_hides_the_place_or_the_sentence(width: int) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=width, height=40)
+    view = PartsView(console, "plate")
+    words = "Yes, there is an anomaly in the image, at the bottom right of the image."
+    view.add(judged(1, Verdict.NG, "part-1", score=1.5, location="bottom right"))
+    view.add(judged(2, Verdict.OK, "part-2", score=0.1))
+    view.hear(judged(1, Verdict.NG, "part-1", score=1.5, location="bottom right", words=words).inspection)
+    text = shown(view, console)
+    row = [line for line in text.splitlines() if "1.50" in line][-1]
+    assert "bottom right" in row
+    assert f"part-1: {words}" in " ".join(text.split())
+
+
+def test_an_error_is_told_in_full() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=80, height=40)
+    view = PartsView(console, "plate")
+    error = "/data/parts/part-1.png: the JPEG is cut short: its end marker is missing after 4711 bytes."
+    view.add(judged(1, Verdict.ERROR, "part-1", error=error))
+    assert error in " ".join(shown(view, console).split())
 
 
 def test_without_a_terminal_each_part_is_a_line() -> None:

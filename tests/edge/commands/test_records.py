@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def history(tmp_path: Path) -> Path:
         (["--verdict", "ng", "--limit", "2"], [31, 28]),
         (["--since", "2h"], [31, 30]),
         (["--until", "29h", "--limit", "9"], [2, 1]),
-        (["--product", "nobody"], []),
+        (["--product", "ring", "--verdict", "error"], []),
     ],
 )
 def test_filters(command: Command, history: Path, options: list[str], seqs: list[int]) -> None:
@@ -89,14 +90,48 @@ def test_csv_that_cannot_be_written_says_so(command: Command, history: Path) -> 
     [
         ("2026-05-04T13:30:00Z", datetime(2026, 5, 4, 13, 30, tzinfo=timezone.utc)),
         ("2026-05-04T13:30+02:00", datetime(2026, 5, 4, 11, 30, tzinfo=timezone.utc)),
-        ("2026-05-04", datetime(2026, 5, 4).astimezone(timezone.utc)),  # local midnight
+        ("2026-05-04T13:30 UTC", datetime(2026, 5, 4, 13, 30, tzinfo=timezone.utc)),
+        ("2026-05-04", datetime(2026, 5, 4, tzinfo=timezone.utc)),  # as the table shows it
+        ("2026-05-04 13:30", datetime(2026, 5, 4, 13, 30, tzinfo=timezone.utc)),
     ],
 )
-def test_moments(text: str, moment: datetime) -> None:
-    assert Moment().convert(text, None, None) == moment
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_a_moment_means_the_same_wherever_the_station_stands(
+    text: str, moment: datetime, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert Moment().convert(text, None, None) == moment
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
-@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "3w"])
+def test_what_the_table_shows_can_be_asked_for(command: Command, history: Path) -> None:
+    lines = command("records", "--data-dir", history, "--limit", "3").out.splitlines()
+    assert "CAPTURED (UTC)" in lines[0]
+    shown = lines[3].split()[1]
+    rows = command("records", "--data-dir", history, "--since", shown).out.splitlines()[1:-1]
+    assert [row.split()[0] for row in rows] == ["31", "30", "29"]
+    rows = command("records", "--data-dir", history, "--since", shown.rstrip("Z")).out.splitlines()[1:-1]
+    assert [row.split()[0] for row in rows] == ["31", "30", "29"]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_product_that_nobody_knows_is_an_error(command: Command, history: Path, form: list[str]) -> None:
+    done = command("records", "--data-dir", history, "--product", "plat", *form)
+    assert (done.code, done.out) == (1, "")
+    assert "'plat'" in done.err and "Did you mean 'plate'?" in done.err and "ring" in done.err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_nothing_that_fits_is_said(command: Command, history: Path, form: list[str]) -> None:
+    done = command("records", "--data-dir", history, "--product", "ring", "--verdict", "error", *form)
+    assert (done.code, done.err) == (0, "No inspection fits.\n")
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "3w", "9999999999999d", "0001-01-01T00:00+23:59"])
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         Moment().convert(text, None, None)

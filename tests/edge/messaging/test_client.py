@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from edge.messaging import BrokerSettings, LinkState, MessagingSettings, Publisher, StationState
-from edge.messaging.client import Client
+from edge.messaging.client import Birth, Client, Session
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, free_port, inspection, wait_until
 
 Make = Callable[..., Publisher]
@@ -189,3 +190,52 @@ def test_waits_grow_to_their_limit_and_differ() -> None:
 
 def _unused() -> None:
     raise AssertionError
+
+
+class Blocking:
+    """A listener that waits, within each call, for another thread to publish over the same connection."""
+
+    def __init__(self) -> None:
+        self.stuck: list[str] = []
+        self.calls: list[str] = []
+
+    def _publish_elsewhere(self, call: str, session: Session) -> None:
+        self.calls.append(call)
+        if call != "link_down" and self.calls.count(call) == 1:
+            other = threading.Thread(target=session.publish, args=(f"plant/{call}", b"{}"), daemon=True)
+            other.start()
+            other.join(5)
+            if other.is_alive():
+                self.stuck.append(call)
+
+    def link_up(self, session: Session) -> None:
+        self._publish_elsewhere("link_up", session)
+
+    def link_down(self, session: Session) -> None:
+        self._publish_elsewhere("link_down", session)
+
+    def acknowledged(self, session: Session, mid: int, refusal: str) -> None:
+        del mid, refusal
+        self._publish_elsewhere("acknowledged", session)
+
+    def subscribed(self, session: Session, refusals: dict[str, str]) -> None:
+        del refusals
+        self._publish_elsewhere("subscribed", session)
+
+    def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
+        del topic, payload, retained
+        self._publish_elsewhere("received", session)
+
+
+def test_a_listener_may_wait_for_others_that_publish(mosquitto: Mosquitto) -> None:
+    mosquitto.start()
+    listener = Blocking()
+    settings = MessagingSettings(brokers=(mosquitto.settings(),))
+    client = Client(
+        settings, client_id="c", subscriptions=["plant/#"], prepare=lambda: Birth(1), listener=listener
+    )
+    client.start()
+    assert wait_until(lambda: {"acknowledged", "received", "subscribed"} <= set(listener.calls), 40)
+    client.stop()
+    assert listener.stuck == [], "called with a lock of paho's held"
+    assert (listener.calls[0], listener.calls[-1]) == ("link_up", "link_down")

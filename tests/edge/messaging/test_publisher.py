@@ -261,3 +261,47 @@ def test_another_thread_may_publish_while_the_broker_flaps(
         thread.join()
     assert wait_until(lambda: len(set(subscriber.seqs("event"))) == 200)
     assert subscriber.seqs_without_repeats("event") == list(range(1, 201))
+
+
+def test_a_neighbour_that_waits_holds_nobody_up(mosquitto: Mosquitto, publisher: Make) -> None:
+    station = publisher(mosquitto.settings(), sparkplug={"enabled": True})
+    node = station._sparkplug
+    assert node is not None
+    with node._lock:  # as while its connection takes long to take a message
+        for seq in (1, 2):
+            station.submit_inspections([inspection(seq, Verdict.NG)])
+        assert in_time(lambda: station.alarm(AlarmCode.CAMERA, active=True, text="no picture"))
+        assert in_time(station.heartbeat)
+        assert in_time(station.acknowledge)
+        assert in_time(lambda: station.set_state(StationState.RUNNING))
+    assert wait_until(lambda: node._values["Inspection/Sequence"] == 2)
+    assert wait_until(lambda: node._values["Alarms/Active"] == 1 << (AlarmCode.CAMERA - 1))
+
+
+def test_a_callback_may_call_the_station_again(mosquitto: Mosquitto, publisher: Make) -> None:
+    mosquitto.start()
+    station = publisher(mosquitto.settings())
+    called = threading.Event()
+
+    def call_again(_: object) -> None:
+        station.alarm(AlarmCode.STORAGE, active=True, text="full")
+        station.acknowledge()
+        station.submit_inspections([inspection(2)])
+        called.set()
+
+    station.submit_inspections([inspection(1)]).add_done_callback(call_again)
+    assert called.wait(10)
+    called.clear()
+    station.stop()
+    late = station._pump.enqueue([])  # after the end: whoever comes next turns it away, in its own thread
+    late.add_done_callback(call_again)
+    assert in_time(lambda: station.alarm(AlarmCode.STORAGE, active=False))
+    assert called.is_set()
+
+
+def in_time(call: Callable[[], object]) -> bool:
+    """Whether a call that waits for nobody returns."""
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(10)
+    return not thread.is_alive()

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from edge.station.health import Health, Level
+from edge.station.health import Health, Level, level_said
 
 
 def test_a_change_is_logged_and_its_repetition_is_not(caplog: pytest.LogCaptureFixture) -> None:
@@ -29,3 +29,17 @@ def test_the_worst_component_says_how_the_station_is() -> None:
     health.set("camera", Level.FAULT, "no frames")
     assert health.level is Level.FAULT
     assert str(health) == "fault: camera: no frames; degraded: broker: unreachable"
+
+
+@pytest.mark.parametrize("level", [Level.DEGRADED, Level.FAULT])
+def test_the_level_is_read_back_from_the_words(level: Level) -> None:
+    health = Health()
+    health.set("camera", level, "default-fault is degraded")
+    assert level_said(str(health)) is level
+
+
+@pytest.mark.parametrize(
+    "text", ["", "paused by the PLC", "ok: fault: x", "faultless: yes", "the degraded: part"]
+)
+def test_words_that_only_hold_a_level_say_none(text: str) -> None:
+    assert level_said(text) is Level.OK

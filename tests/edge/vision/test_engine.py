@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 
 from edge.errors import FrameError
-from edge.vision.engine import MIN_SIDE, check_image, fit_into
+from edge.image_size import MIN_SIDE_PX
+from edge.vision.engine import check_image, fit_into
 
 
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        (np.zeros((1, 1), np.uint8), f"at least {MIN_SIDE}"),
-        (np.zeros((MIN_SIDE - 1, 500, 3), np.uint8), f"at least {MIN_SIDE}"),  # one short side is enough
+        (np.zeros((1, 1), np.uint8), f"at least {MIN_SIDE_PX}"),
+        (
+            np.zeros((MIN_SIDE_PX - 1, 500, 3), np.uint8),
+            f"at least {MIN_SIDE_PX}",
+        ),  # one short side is enough
         (np.zeros((64, 64), np.uint16), "uint16"),  # 16 bits would be cut off silently
         (np.zeros((64, 64, 3), np.float32), "float32"),
         (np.zeros((64, 64, 4), np.uint8), "without an alpha"),
@@ -27,7 +31,7 @@ def test_what_is_no_image_is_refused(image: np.ndarray, words: str) -> None:
         check_image(image)
 
 
-@pytest.mark.parametrize("shape", [(MIN_SIDE, MIN_SIDE), (MIN_SIDE, MIN_SIDE, 3), (2000, 40, 3)])
+@pytest.mark.parametrize("shape", [(MIN_SIDE_PX, MIN_SIDE_PX), (MIN_SIDE_PX, MIN_SIDE_PX, 3), (2000, 40, 3)])
 def test_grey_and_colour_images_of_any_shape_are_taken(shape: tuple[int, ...]) -> None:
     check_image(np.zeros(shape, np.uint8))
 

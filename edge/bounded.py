@@ -1,0 +1,58 @@
+"""Files from outside, read up to a bound: a device never ends, and a file may be larger than the memory."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def opened_regular(path: Path) -> Iterator[BinaryIO]:
+    """A file of the disk, open for reading; opening a pipe or a device neither waits nor does anything.
+
+    Raises:
+        OSError: it cannot be opened, or is something else than a file.
+    """
+    # Looked at before and after: a device may act on being opened, and what was looked at may be replaced.
+    _require_regular(path.stat().st_mode, path)
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+        _require_regular(os.fstat(file.fileno()).st_mode, path)
+        yield file
+
+
+def read_regular(path: Path, most_bytes: int) -> bytes:
+    """All of a file of the disk.
+
+    Raises:
+        OSError: as :func:`opened_regular`, or it is longer than ``most_bytes``.
+    """
+    with opened_regular(path) as file:
+        return read_up_to(file, most_bytes, path)
+
+
+def read_up_to(file: BinaryIO, most_bytes: int, path: Path) -> bytes:
+    """All that an open file holds, a pipe's content too.
+
+    Raises:
+        OSError: it is longer than ``most_bytes``, or cannot be read.
+    """
+    data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {_words(most_bytes)}", str(path))
+    return data
+
+
+def _require_regular(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is a device, a pipe or a socket and no file", str(path))
+
+
+def _words(count: int) -> str:
+    return f"{count / 1e6:g} MB" if count >= 1_000_000 else f"{count} bytes"
