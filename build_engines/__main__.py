@@ -14,8 +14,8 @@ from build_engines.commands import accept, banks, budget, compile
 from build_engines.commands.fetch import fetch
 from build_engines.commands.pin import pin
 from build_engines.presets import Preset, load_preset, preset_names
-from edge.bundle import Bundle, Precision, bundles_dir
-from edge.errors import EdgeError
+from edge.bundle import FASTEST_FIRST, Bundle, Precision, bundles_dir
+from edge.errors import EdgeError, EngineError
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -70,7 +70,18 @@ _precision_option = click.option(
     "precisions",
     multiple=True,
     type=click.Choice(get_args(Precision)),
-    help="Build only these (repeat it); fp32 is always among them.  [default: the preset's]",
+    help="Build only these (repeat it); fp32 is always among them.  [default: fp32, and the fastest that this "
+    "CPU computes]",
+)
+_all_option = click.option(
+    "--all-precisions",
+    is_flag=True,
+    help="Build every precision of the preset: for other machines, or to compare them.",
+)
+_no_language_option = click.option(
+    "--without-language",
+    is_flag=True,
+    help="Leave the language half out, where llama.cpp cannot be had: the calibrated score decides, in no words.",
 )
 _calibrate_option = click.option(
     "--calibrate-on",
@@ -110,12 +121,14 @@ cli.add_command(pin)
 @cli.command()
 @_preset_options
 @_precision_option
+@_all_option
 @_calibrate_option
 def export(
     preset: str,
     size: tuple[int, int] | None,
     taps: tuple[int, ...] | None,
     precisions: tuple[Precision, ...],
+    all_precisions: bool,
     calibrate_on: Path | None,
 ) -> None:
     """Write the vision graph of PRESET: encoder, matching, map and score in one ONNX file.
@@ -124,7 +137,8 @@ def export(
     bf16. fp32, fp16 and int8-symmetric are for TensorRT. What of the encoder needs fp32 in them is
     found by measuring it.
     """
-    made = _export(load_preset(preset).adapted(size, taps), precisions, calibrate_on)
+    adapted = load_preset(preset).adapted(size, taps)
+    made = _export(adapted, _choices(adapted, precisions, all_precisions)[0], calibrate_on)
     click.echo(f"Wrote {made.path}; next: python -m build_engines verify {made.name}")
 
 
@@ -150,40 +164,63 @@ def verify(
 @cli.command()
 @_preset_options
 @_out_option
-def pack(preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, out: Path | None) -> None:
-    """Make the bundle of what `export` wrote and `verify` passed."""
-    _pack(load_preset(preset).adapted(size, taps), out)
+@_no_language_option
+def pack(
+    preset: str,
+    size: tuple[int, int] | None,
+    taps: tuple[int, ...] | None,
+    out: Path | None,
+    without_language: bool,
+) -> None:
+    """Make the bundle of what `export` wrote and `verify` passed, with the language half."""
+    _pack(load_preset(preset).adapted(size, taps), out, without_language)
 
 
 @cli.command()
 @_preset_options
 @_precision_option
+@_all_option
 @_calibrate_option
 @_images_option
 @_out_option
+@_no_language_option
 @click.option("--force", is_flag=True, help="Build it again even where the bundle is up to date.")
+@click.option("--no-pack", is_flag=True, help="Stop before `pack`, the first step that needs llama.cpp.")
 def build(
     preset: str,
     size: tuple[int, int] | None,
     taps: tuple[int, ...] | None,
     precisions: tuple[Precision, ...],
+    all_precisions: bool,
     calibrate_on: Path | None,
     images: Path | None,
     out: Path | None,
+    without_language: bool,
     force: bool,
+    no_pack: bool,
 ) -> None:
-    """Fetch, export, verify and pack PRESET; seconds where the bundle is up to date."""
+    """Fetch, export, verify and pack PRESET; seconds where the bundle is up to date.
+
+    Without --precision it is fp32 and the fastest that this CPU computes; where that one is outside a limit,
+    the next.
+    """
     from build_engines.pack import is_up_to_date
 
     adapted = load_preset(preset).adapted(size, taps)
     target = out or bundles_dir() / adapted.name
+    choices = _choices(adapted, precisions, all_precisions)
+    language = None if without_language else adapted.language
     # What a folder holds today, no manifest tells: calibrated on one, a bundle is always made again.
-    if not force and calibrate_on is None and is_up_to_date(target, adapted, _wanted(adapted, precisions)):
+    if (
+        not force
+        and calibrate_on is None
+        and is_up_to_date(target, adapted, choices[0], language, exactly=bool(precisions))
+    ):
         click.echo(f"{target} is up to date.")
         return
-    _export(adapted, precisions, calibrate_on)
-    _verify(adapted, images)
-    _pack(adapted, out)
+    _make_first_right(adapted, choices, calibrate_on, images)
+    if not no_pack:
+        _pack(adapted, out, without_language)
 
 
 @cli.command()
@@ -228,12 +265,43 @@ cli.add_command(compile.command)
 cli.add_command(accept.command)
 
 
+def _choices(
+    preset: Preset, precisions: tuple[Precision, ...], all_precisions: bool
+) -> list[tuple[Precision, ...]]:
+    """The precisions to build: the first choice, and what is built instead where it is not right here."""
+    if all_precisions and precisions:
+        raise click.UsageError("--precision and --all-precisions exclude each other.")
+    asked = preset.precisions if all_precisions else precisions
+    if asked:
+        return [tuple(p for p in get_args(Precision) if p in {"fp32", *asked})]
+    from edge.vision.openvino import cpu_precisions
+
+    here = [p for p in FASTEST_FIRST if p in preset.precisions and p in cpu_precisions() and p != "fp32"]
+    return [*(("fp32", p) for p in here), ("fp32",)]
+
+
+def _make_first_right(
+    preset: Preset, choices: list[tuple[Precision, ...]], calibrate_on: Path | None, images: Path | None
+) -> None:
+    """Exports and verifies the first choice that stays inside its limits on this machine."""
+    *preferred, last = choices
+    for choice in preferred:
+        try:
+            _export(preset, choice, calibrate_on)
+            _verify(preset, images)
+            return
+        except EngineError as error:
+            click.echo(f"{error.message} The next precision is built instead.", err=True)
+    _export(preset, last, calibrate_on)
+    _verify(preset, images)
+
+
 def _export(preset: Preset, precisions: tuple[Precision, ...], calibrate_on: Path | None) -> Bundle:
     from build_engines.draft import work_folder
     from build_engines.export import export_bundle
 
     with _spinner(f"{preset.name}: writing graphs") as say:
-        return export_bundle(preset, work_folder(preset), _wanted(preset, precisions), say, calibrate_on)
+        return export_bundle(preset, work_folder(preset), precisions, say, calibrate_on)
 
 
 def _verify(preset: Preset, images: Path | None) -> None:
@@ -272,10 +340,11 @@ def _report_layers(preset: Preset, images: Path | None) -> None:
     Console().print(layer_table(costs, kept))
 
 
-def _pack(preset: Preset, out: Path | None) -> None:
+def _pack(preset: Preset, out: Path | None, without_language: bool) -> None:
     from build_engines.pack import pack as packed
 
-    bundle = packed(_made(preset), out or bundles_dir() / preset.name)
+    language = None if without_language else preset.language
+    bundle = packed(_made(preset), out or bundles_dir() / preset.name, language)
     click.echo(f"{bundle.path} holds bundle {bundle.id}")
 
 
@@ -283,11 +352,6 @@ def _made(preset: Preset) -> Bundle:
     from build_engines.draft import work_folder
 
     return Bundle.load(work_folder(preset))
-
-
-def _wanted(preset: Preset, precisions: tuple[Precision, ...]) -> tuple[Precision, ...]:
-    chosen = precisions or preset.precisions
-    return tuple(p for p in get_args(Precision) if p in {"fp32", *chosen})
 
 
 @contextmanager
