@@ -1,4 +1,4 @@
-"""A bundle in the making: the work folder that ``export`` fills, ``verify`` measures and ``pack`` completes."""
+"""A bundle in the making: the work folder that ``export`` fills and ``verify`` measures, up to ``pack``."""
 
 from __future__ import annotations
 

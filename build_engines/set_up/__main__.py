@@ -43,7 +43,7 @@ def set_up(target: str, *, language: bool, since_s: float | None, console: Conso
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = used.ru_utime + used.ru_stime
     console.print(
-        f"set-up took {minutes(display.elapsed_s)} ({minutes(cpu_s)} of processor time on {os.cpu_count()} cores):",
+        f"set-up took {minutes(display.elapsed_s)}, {minutes(cpu_s)} of processor time on {os.cpu_count()} cores",
         highlight=False,
     )
     console.print(display.summary(before_s))

@@ -1,4 +1,4 @@
-"""``python -m build_engines.set_up.work WHAT``: the steps that call this program, and say how far they are."""
+"""``python -m build_engines.set_up.work WHAT``: the steps that call this program, saying how far they are."""
 
 from __future__ import annotations
 
