@@ -42,10 +42,8 @@ def set_up(target: str, *, language: bool, since_s: float | None, console: Conso
         plan.run(display.tick)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = used.ru_utime + used.ru_stime
-    console.print(
-        f"set-up took {minutes(display.elapsed_s)}, {minutes(cpu_s)} of processor time on {os.cpu_count()} cores",
-        highlight=False,
-    )
+    total = f"{minutes(display.elapsed_s)}, {minutes(cpu_s)} of processor time on {os.cpu_count()} cores"
+    console.print(f"set-up took {total}", highlight=False)
     console.print(display.summary(before_s))
     _record(logs / TIMES_NAME, target, display, plan, cpu_s)
 
