@@ -1,50 +1,68 @@
 # Set-up, demo and tests. Everything lands in .venv and .cache; `make clean` keeps the downloads.
 
 PYTHON ?= python3
-VENV   := .venv
+VENV   ?= .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
 CACHE  := $(or $(ANOMALYGPT_EDGE_CACHE),$(CURDIR)/.cache)
+LOCKED := requirements/locked
 ARGS   ?=
-# `make test EXTRAS=demo,build,test,train` tests training too; torch is a large download.
-EXTRAS ?= demo,build,test
+# LANGUAGE=no goes on where llama.cpp cannot be compiled: the calibrated score decides, and nothing is put into words.
+LANGUAGE ?= yes
+ifeq ($(LANGUAGE),no)
+  WITHOUT := --without-language
+endif
 
 export PIP_CACHE_DIR := $(CACHE)/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bundle lint test clean
+.PHONY: help setup demo bundle lint test test-training lock clean
 
 help: ## show what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
-setup: $(STAMP) ## create .venv with everything that the demo and the tests need
+setup: $(VENV)/.demo$(WITHOUT) ## create .venv with what the demo needs
 
-$(STAMP): setup.py constraints.txt edge/__init__.py edge/language/library.py build_engines/llama_wheel.py
+# One stamp for each of demo, test and train: an environment gets only what it is for.
+$(VENV)/.%$(WITHOUT): $(LOCKED)/%.txt $(LOCKED)/setup.txt setup.py edge/__init__.py edge/language/library.py build_engines/llama_wheel.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
-	  echo "error: $(PYTHON) is not Python 3.10 to 3.13. Name one that is: make setup PYTHON=python3.11" >&2; exit 1; }
+	  echo "error: $(PYTHON) is not Python 3.10 to 3.13. Name one that is: make $* PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "error: $(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install -qq --upgrade pip 'setuptools>=68' wheel
-	$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[$(EXTRAS)]'
-	-@$(BIN)/python -m build_engines.llama_wheel # where it cannot be built, it says why, and all else works
+	@since=$$($(PYTHON) -c 'import time; print(time.monotonic())'); \
+	$(BIN)/python -c '' 2>/dev/null || { echo "creating $(VENV)" && $(PYTHON) -m venv --clear $(VENV); } && \
+	$(BIN)/python -m pip install -qq --no-deps --no-compile --require-hashes --requirement $(LOCKED)/setup.txt && \
+	$(BIN)/python -m build_engines.set_up $* $(WITHOUT) --since $$since
 	@touch $@
 
 demo: setup ## the main job on real images: make demo ARGS="--parts 20"
 	@$(BIN)/anomalygpt-edge demo $(ARGS)
 
 bundle: setup ## build the default model bundle into .cache
-	@$(BIN)/python -m build_engines build dinov2-s
+	@$(BIN)/python -m build_engines build dinov2-s $(WITHOUT)
 
-lint: setup ## formatting, style and types
+lint: $(VENV)/.test$(WITHOUT) ## formatting, style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: bundle lint ## everything that .ci/run checks: make test ARGS="-k station"
+test: lint ## every check but those of training: make test ARGS="-k station"
+	@$(BIN)/python -m build_engines build dinov2-s $(WITHOUT)
 	$(BIN)/pytest $(ARGS)
 
-clean: ## remove the environment and what tools leave behind; downloads and bundles stay in .cache
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+# What needs torch, a large download, in an environment of its own.
+test-training: $(VENV)/.train$(WITHOUT) ## the tests of training: make test-training VENV=.venv-train
+	$(BIN)/pytest tests/models tests/build_engines/encoders $(ARGS)
+
+lock: ## pin every package anew, with hashes, for all Pythons: needs uv (pip install uv)
+	$(LOCK) $(LOCKED)/setup.in --output-file $(LOCKED)/setup.txt
+	$(LOCK) setup.py --extra build --extra demo --extra language --output-file $(LOCKED)/demo.txt
+	$(LOCK) setup.py --extra test --extra language --output-file $(LOCKED)/test.txt
+	$(LOCK) setup.py --extra test --extra train --extra language --output-file $(LOCKED)/train.txt
+# llama-cpp-python is compiled by build_engines.llama_wheel, which knows its hash.
+LOCK = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
+  --constraint constraints.txt --no-emit-package llama-cpp-python
+
+clean: ## remove the environments and what tools leave behind; downloads and bundles stay in .cache
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.cache/*' -prune -exec rm -rf {} +

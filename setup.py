@@ -13,7 +13,8 @@ version = next(
 
 EXTRAS = {
     "build": ["onnx>=1.16", "onnxruntime>=1.18", "nncf>=2.14", "safetensors>=0.4", "tokenizers>=0.19"],
-    "hub": ["huggingface_hub>=2.4,<3"],  # weights from the Hugging Face hub
+    # Weights from the Hugging Face hub; httpx2 is what its library speaks HTTP with.
+    "hub": ["huggingface_hub>=2.4,<3", "filelock>=3.10", "httpx2>=2,<3"],
     "demo": ["iotcore>=0.4,<0.5"],
     "train": ["torch>=2.4", "gguf>=0.10", "safetensors>=0.4", "tokenizers>=0.19", "transformers>=5"],
     "tensorrt": ["cuda-bindings>=12.8"],  # TensorRT itself comes with JetPack or with the GPU's driver

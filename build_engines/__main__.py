@@ -3,92 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, get_args
 
 import click
 
-from build_engines.commands import accept, banks, budget, compile
+from build_engines.commands import accept, banks, budget, compile, steps
 from build_engines.commands.fetch import fetch
 from build_engines.commands.pin import pin
-from build_engines.presets import Preset, load_preset, preset_names
-from edge.bundle import Bundle, Precision, bundles_dir
+from build_engines.presets import load_preset, preset_names
 from edge.errors import EdgeError
-
-_Command = TypeVar("_Command", bound=Callable[..., None])
-
-
-def _size(
-    context: click.Context,  # noqa: ARG001 - click's signature
-    option: click.Parameter,  # noqa: ARG001
-    value: str | None,
-) -> tuple[int, int] | None:
-    """``448`` or ``448x672`` (height x width)."""
-    if value is None:
-        return None
-    parts = value.lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
-        raise click.BadParameter(f"{value!r} is no size; write 448 or 448x672 (height x width).")
-    return int(parts[0]), int(parts[-1])
-
-
-def _taps(
-    context: click.Context,  # noqa: ARG001 - click's signature
-    option: click.Parameter,  # noqa: ARG001
-    value: str | None,
-) -> tuple[int, ...] | None:
-    """``6,7,8,9``."""
-    if value is None:
-        return None
-    parts = value.replace(" ", "").split(",")
-    if not all(part.isdecimal() for part in parts):
-        raise click.BadParameter(f"{value!r} is no list of layers; write 6,7,8,9.")
-    return tuple(int(part) for part in parts)
-
-
-def _preset_options(command: _Command) -> _Command:
-    command = click.option(
-        "--taps",
-        metavar="N,N,…",
-        callback=_taps,
-        help="Layers whose tokens are the features, 0 for the first.  [default: the preset's]",
-    )(command)
-    command = click.option(
-        "--size",
-        metavar="N|HxW",
-        callback=_size,
-        help="Input size in pixels, a multiple of the encoder's patch: larger sees finer defects "
-        "and takes longer.  [default: the preset's]",
-    )(command)
-    return click.argument("preset")(command)
-
-
-_precision_option = click.option(
-    "--precision",
-    "precisions",
-    multiple=True,
-    type=click.Choice(get_args(Precision)),
-    help="Build only these (repeat it); fp32 is always among them.  [default: the preset's]",
-)
-_calibrate_option = click.option(
-    "--calibrate-on",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Observe int8's ranges on the good parts in this folder, such as a product's references.  "
-    "[default: parts that are rendered for it]",
-)
-_images_option = click.option(
-    "--images",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Measure on real images: a category in the MVTec layout, or a folder of them.  "
-    "[default: parts that are rendered for it]",
-)
-_out_option = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The bundle's folder.  [default: in the cache, where every command finds it by name]",
-)
 
 
 @click.group(
@@ -105,85 +28,8 @@ def cli() -> None:
 
 cli.add_command(fetch)
 cli.add_command(pin)
-
-
-@cli.command()
-@_preset_options
-@_precision_option
-@_calibrate_option
-def export(
-    preset: str,
-    size: tuple[int, int] | None,
-    taps: tuple[int, ...] | None,
-    precisions: tuple[Precision, ...],
-    calibrate_on: Path | None,
-) -> None:
-    """Write the vision graph of PRESET: encoder, matching, map and score in one ONNX file.
-
-    fp32, bf16 and int8 are for CPUs, and bf16 has no file of its own: it is the fp32 graph, computed in
-    bf16. fp32, fp16 and int8-symmetric are for TensorRT. What of the encoder needs fp32 in them is
-    found by measuring it.
-    """
-    made = _export(load_preset(preset).adapted(size, taps), precisions, calibrate_on)
-    click.echo(f"Wrote {made.path}; next: python -m build_engines verify {made.name}")
-
-
-@cli.command()
-@_preset_options
-@_images_option
-@click.option("--layers", is_flag=True, help="Also say what each precision costs every layer.")
-def verify(
-    preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, images: Path | None, layers: bool
-) -> None:
-    """Measure what `export` wrote: is every precision still right?
-
-    fp32 is compared with the weights' own graph in ONNX Runtime, the other precisions with fp32: patch by
-    patch, by image AUROC, and by the maps and verdicts of products that each precision learns by
-    itself. The figures go into the manifest; outside a limit it fails.
-    """
-    adapted = load_preset(preset).adapted(size, taps)
-    if layers:
-        _report_layers(adapted, images)
-    _verify(adapted, images)
-
-
-@cli.command()
-@_preset_options
-@_out_option
-def pack(preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, out: Path | None) -> None:
-    """Make the bundle of what `export` wrote and `verify` passed."""
-    _pack(load_preset(preset).adapted(size, taps), out)
-
-
-@cli.command()
-@_preset_options
-@_precision_option
-@_calibrate_option
-@_images_option
-@_out_option
-@click.option("--force", is_flag=True, help="Build it again even where the bundle is up to date.")
-def build(
-    preset: str,
-    size: tuple[int, int] | None,
-    taps: tuple[int, ...] | None,
-    precisions: tuple[Precision, ...],
-    calibrate_on: Path | None,
-    images: Path | None,
-    out: Path | None,
-    force: bool,
-) -> None:
-    """Fetch, export, verify and pack PRESET; seconds where the bundle is up to date."""
-    from build_engines.pack import is_up_to_date
-
-    adapted = load_preset(preset).adapted(size, taps)
-    target = out or bundles_dir() / adapted.name
-    # What a folder holds today, no manifest tells: calibrated on one, a bundle is always made again.
-    if not force and calibrate_on is None and is_up_to_date(target, adapted, _wanted(adapted, precisions)):
-        click.echo(f"{target} is up to date.")
-        return
-    _export(adapted, precisions, calibrate_on)
-    _verify(adapted, images)
-    _pack(adapted, out)
+for _step in (steps.export, steps.verify, steps.pack, steps.build):
+    cli.add_command(_step)
 
 
 @cli.command()
@@ -226,77 +72,6 @@ cli.add_command(banks.command)
 cli.add_command(budget.command)
 cli.add_command(compile.command)
 cli.add_command(accept.command)
-
-
-def _export(preset: Preset, precisions: tuple[Precision, ...], calibrate_on: Path | None) -> Bundle:
-    from build_engines.draft import work_folder
-    from build_engines.export import export_bundle
-
-    with _spinner(f"{preset.name}: writing graphs") as say:
-        return export_bundle(preset, work_folder(preset), _wanted(preset, precisions), say, calibrate_on)
-
-
-def _verify(preset: Preset, images: Path | None) -> None:
-    from rich.console import Console
-
-    from build_engines.draft import work_folder, write_manifest
-    from build_engines.labelled import folder_set, rendered_set
-    from build_engines.parity import failures, parity_table
-    from build_engines.parity import verify as measure
-    from edge.errors import EngineError
-
-    made = _made(preset)
-    products = rendered_set() if images is None else folder_set(images)
-    with _spinner(f"{preset.name}: measuring") as say:
-        manifest = measure(made, preset.source.fetch_all(), products, say)
-    write_manifest(work_folder(preset), manifest)
-    Console().print(parity_table(manifest))
-    failed = failures(manifest)
-    if failed:
-        raise EngineError(" ".join(failed), "Leave that precision out with --precision, or report it.")
-
-
-def _report_layers(preset: Preset, images: Path | None) -> None:
-    from rich.console import Console
-
-    from build_engines.draft import work_folder
-    from build_engines.labelled import folder_set, rendered_set
-    from build_engines.layer_report import LAYERS_NAME, kept_shares, layer_costs, layer_table, write_layers
-
-    made = _made(preset)
-    products = rendered_set(parts=1) if images is None else folder_set(images, limit=2)
-    with _spinner(f"{preset.name}: layers"):
-        costs = layer_costs(made, [product.reference for product in products])
-        kept = kept_shares(made)
-    write_layers(work_folder(preset) / LAYERS_NAME, costs, kept)
-    Console().print(layer_table(costs, kept))
-
-
-def _pack(preset: Preset, out: Path | None) -> None:
-    from build_engines.pack import pack as packed
-
-    bundle = packed(_made(preset), out or bundles_dir() / preset.name)
-    click.echo(f"{bundle.path} holds bundle {bundle.id}")
-
-
-def _made(preset: Preset) -> Bundle:
-    from build_engines.draft import work_folder
-
-    return Bundle.load(work_folder(preset))
-
-
-def _wanted(preset: Preset, precisions: tuple[Precision, ...]) -> tuple[Precision, ...]:
-    chosen = precisions or preset.precisions
-    return tuple(p for p in get_args(Precision) if p in {"fp32", *chosen})
-
-
-@contextmanager
-def _spinner(title: str) -> Iterator[Callable[[str], None]]:
-    """One moving line on standard error that says what is being done; silent without a terminal."""
-    from rich.console import Console
-
-    with Console(stderr=True).status(title) as status:
-        yield lambda what: status.update(f"{title}: {what}")
 
 
 def main() -> None:

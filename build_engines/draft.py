@@ -1,4 +1,4 @@
-"""A bundle in the making: the work folder that ``export`` fills and ``verify`` measures."""
+"""A bundle in the making: the work folder that ``export`` fills and ``verify`` measures, up to ``pack``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from build_engines.language_half import LANGUAGE_ORIGINS
-from build_engines.presets import Preset
+from build_engines.language_half import LANGUAGE_ORIGINS, write_language
+from build_engines.presets import LanguagePreset, Preset
 from edge.bundle import (
     MANIFEST_NAME,
     Bundle,
     BundleFile,
     Encoder,
     Graph,
-    Language,
     Manifest,
     Precision,
     seal,
@@ -36,24 +35,39 @@ def draft(
     preset: Preset,
     encoder: Encoder,
     graphs: dict[Precision, Graph],
-    language: Language | None = None,
 ) -> Bundle:
     """Writes the manifest of what lies in ``folder``, with its parity still to be measured."""
     files = {graph.file for graph in graphs.values()}
-    origins = [*preset.source.origins]
-    if language is not None:
-        files |= {language.gguf, language.base_rows}
-        origins += LANGUAGE_ORIGINS
     manifest = Manifest(
         name=preset.name,
         encoder=encoder,
         graphs=graphs,
-        language=language,
-        origins=tuple(origins),
+        origins=preset.source.origins,
         tools=_tool_versions(),
         files={name: _described(folder / name) for name in sorted(files)},
     )
     return write_manifest(folder, manifest)
+
+
+def with_language(made: Bundle, preset: LanguagePreset) -> Bundle:
+    """The bundle with its language half, whose files are written beside the graphs.
+
+    It is the first step that needs llama.cpp. The manifest in the folder stays the draft's.
+
+    Raises:
+        SourceError: the language model cannot be fetched, or the weights were trained on another file.
+        LanguageError: llama.cpp is not installed.
+    """
+    language = write_language(preset, made.path)
+    of_language = {name: _described(made.path / name) for name in (language.gguf, language.base_rows)}
+    manifest = made.manifest.model_copy(
+        update={
+            "language": language,
+            "origins": tuple(dict.fromkeys((*made.manifest.origins, *LANGUAGE_ORIGINS))),
+            "files": dict(sorted({**made.manifest.files, **of_language}.items())),
+        }
+    )
+    return Bundle(made.path, manifest)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Bundle:

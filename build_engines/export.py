@@ -12,7 +12,7 @@ import onnx
 from build_engines.draft import draft
 from build_engines.encoders import family_of
 from build_engines.head import HeadSpec, Port, write_head
-from build_engines.language_half import weights_file, write_language
+from build_engines.language_half import weights_file
 from build_engines.learned import Learned, read_learned
 from build_engines.onnx_writer import UINT8, GraphWriter
 from build_engines.own_text import OwnText
@@ -114,7 +114,7 @@ def export_bundle(
     step: Callable[[str], None],
     calibrate_on: Path | None = None,
 ) -> Bundle:
-    """Writes the graphs of a preset and their manifest, with the parity still to be measured.
+    """Writes the graphs of a preset and their manifest: without parity, and without a language half.
 
     Args:
         preset: what to build.
@@ -147,11 +147,7 @@ def export_bundle(
         width=vit.width,
         feature_width=feature_width,
     )
-    language = None
-    if preset.language is not None:
-        step("language half")
-        language = write_language(preset.language, folder)
-    return draft(folder, preset, encoder, graphs, language)
+    return draft(folder, preset, encoder, graphs)
 
 
 def _precisions(

@@ -5,21 +5,28 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
+from build_engines.draft import with_language, write_manifest
 from build_engines.export import FP32_FILE, content_of, preset_graph
 from build_engines.language_half import is_language_up_to_date
 from build_engines.parity import failures
-from build_engines.presets import Preset
-from edge.bundle import MANIFEST_NAME, SEAL_NAME, Bundle, Precision
+from build_engines.presets import LanguagePreset, Preset
+from edge.bundle import MANIFEST_NAME, Bundle, Precision
 from edge.errors import BundleError
 
 
-def pack(made: Bundle, target: Path) -> Bundle:
+def pack(made: Bundle, target: Path, language: LanguagePreset | None = None) -> Bundle:
     """Copies a verified bundle to ``target``, which is replaced whole or not at all.
 
+    Args:
+        made: what ``export`` wrote and ``verify`` measured.
+        target: the bundle's folder.
+        language: its language half, written first; None for a bundle that only sees.
+
     Raises:
+        SourceError, LanguageError: the language half cannot be made.
         BundleError: it was not verified, a figure is outside its limit, or ``target`` is a folder
             that holds something else.
     """
@@ -31,13 +38,16 @@ def pack(made: Bundle, target: Path) -> Bundle:
         )
     if target.exists() and not (target / MANIFEST_NAME).is_file() and any(target.iterdir()):
         raise BundleError(f"{target} is no bundle and not empty.", "Choose another folder with --out.")
+    if language is not None:
+        made = with_language(made, language)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         whole, old = scratch / "new", scratch / "old"
         whole.mkdir()
-        for name in (*made.manifest.files, MANIFEST_NAME, SEAL_NAME):
+        for name in made.manifest.files:
             shutil.copyfile(made.path / name, whole / name)
+        write_manifest(whole, made.manifest)
         Bundle.load(whole)
         if target.exists():
             target.replace(old)
@@ -49,8 +59,22 @@ def pack(made: Bundle, target: Path) -> Bundle:
     return Bundle(target, made.manifest)
 
 
-def is_up_to_date(target: Path, preset: Preset, precisions: Sequence[Precision]) -> bool:
+def is_up_to_date(
+    target: Path,
+    preset: Preset,
+    precisions: Collection[Precision],
+    language: LanguagePreset | None,
+    *,
+    exactly: bool,
+) -> bool:
     """Whether ``target`` holds an intact bundle with the graph that the preset makes today.
+
+    Args:
+        target: the bundle's folder.
+        preset: what to make.
+        precisions: that it has to have.
+        language: the language half that it has to have; None for none.
+        exactly: whether it must have no others.
 
     Raises:
         SourceError: the weights cannot be fetched.
@@ -67,7 +91,7 @@ def is_up_to_date(target: Path, preset: Preset, precisions: Sequence[Precision])
     return (
         same is not None
         and same.sha256 == hashlib.sha256(graph).hexdigest()
-        and set(manifest.graphs) == set(precisions)
-        and is_language_up_to_date(manifest, preset.language)
+        and (set(manifest.graphs) == set(precisions) if exactly else set(manifest.graphs) >= set(precisions))
+        and is_language_up_to_date(manifest, language)
         and not failures(manifest)
     )

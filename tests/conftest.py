@@ -16,6 +16,8 @@ from tests.build_engines.tiny import WIDTH, tiny_learned_bundle
 from tests.build_engines.tiny import speaking_bundle as make_speaking_bundle
 from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 
+pytest_plugins = ["tests.skips"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -1,18 +1,147 @@
-"""What is installed is what is in the checkout."""
+"""What is installed is what is in the checkout, and what is imported is what is declared and pinned."""
 
 from __future__ import annotations
 
+import ast
+import re
+import runpy
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import setuptools
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
+ROOMS = ("edge", "build_engines", "models")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+
+# Extras that a room may import from, beside what every installation has.
+EXTRAS = {
+    "edge": ("demo", "language", "tensorrt"),
+    "build_engines": ("build", "hub", "language"),
+    "models": ("build", "train"),
+}
+LOCKED = {
+    "demo": ("build", "demo"),
+    "test": ("test",),
+    "train": ("test", "train"),
+}
+NAMED_OTHERWISE = {
+    "cuda": "cuda-bindings",
+    "cv2": "opencv-python-headless",
+    "llama_cpp": "llama-cpp-python",
+    "paho": "paho-mqtt",
+    "pydantic_core": "pydantic",  # the half of pydantic that its own documentation imports
+    "ulid": "python-ulid",
+    "yaml": "pyyaml",
+}
+FROM_JETPACK = {"tensorrt", "pycuda"}  # pip's would be imported in the place of the board's own
 
 
-@pytest.mark.parametrize("package", ["edge", "build_engines", "models"])
+@pytest.fixture(scope="module")
+def packaging() -> dict[str, Any]:
+    """What ``setup.py`` says."""
+    said: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", said.update)
+        runpy.run_path(str(ROOT / "setup.py"))
+    return said
+
+
+def declared(packaging: dict[str, Any], extras: tuple[str, ...]) -> list[Requirement]:
+    lines = [*packaging["install_requires"], *(r for e in extras for r in packaging["extras_require"][e])]
+    return [Requirement(line) for line in lines]
+
+
+def imported(room: str) -> Iterator[tuple[str, Path]]:
+    """Packages of others that a room imports, anywhere in it, and where."""
+    for path in (ROOT / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            else:
+                continue
+            for package in {name.split(".")[0] for name in names}:
+                if package not in {*sys.stdlib_module_names, *ROOMS}:
+                    yield package, path.relative_to(ROOT)
+
+
+def pins(file: Path, python: str) -> dict[str, str]:
+    """Package to version of a file of pins, for a Python on 64-bit Linux."""
+    environment = {k: str(v) for k, v in default_environment().items()} | {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "x86_64",
+        "extra": "",
+    }
+    found = {}
+    for line in re.findall(r"^[A-Za-z][^\\\n]*", file.read_text(), re.MULTILINE):
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            (only,) = requirement.specifier
+            assert only.operator == "==", line
+            found[canonicalize_name(requirement.name)] = only.version
+    return found
+
+
+@pytest.mark.parametrize("package", ROOMS)
 def test_every_folder_of_modules_is_installed(package: str) -> None:
     """A folder without ``__init__.py`` works in a checkout and is missing where it is installed."""
     folders = {path.parent.relative_to(ROOT) for path in (ROOT / package).rglob("*.py")}
     expected = {".".join(folder.parts) for folder in folders}
     assert expected == set(find_packages(str(ROOT), include=[package, f"{package}.*"]))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_a_room_imports_is_declared(packaging: dict[str, Any], room: str) -> None:
+    """Otherwise it works as long as some other package happens to bring it."""
+    names = {canonicalize_name(r.name) for r in declared(packaging, EXTRAS[room])}
+    undeclared = {
+        f"{package} in {path}"
+        for package, path in imported(room)
+        if package not in FROM_JETPACK
+        and canonicalize_name(NAMED_OTHERWISE.get(package, package)) not in names
+    }
+    assert undeclared == set()
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("target", LOCKED)
+def test_what_is_declared_is_pinned_at_a_version_that_fits(
+    packaging: dict[str, Any], target: str, python: str
+) -> None:
+    """After a change of ``setup.py`` or ``constraints.txt``: make lock."""
+    pinned = pins(ROOT / "requirements" / "locked" / f"{target}.txt", python)
+    for requirement in declared(packaging, LOCKED[target]):
+        version = pinned.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is not pinned for {target} on Python {python}"
+        assert requirement.specifier.contains(version), f"{requirement} is pinned at {version}"
+
+
+@pytest.mark.parametrize("python", PYTHONS[1:])
+@pytest.mark.parametrize("target", [*LOCKED, "setup"])
+def test_the_hashes_are_of_the_constraints_versions(target: str, python: str) -> None:
+    constrained = pins(ROOT / "constraints.txt", python)
+    pinned = pins(ROOT / "requirements" / "locked" / f"{target}.txt", python)
+    differing = {
+        name: version for name, version in pinned.items() if constrained.get(name, version) != version
+    }
+    assert differing == {}
+
+
+@pytest.mark.parametrize("target", [*LOCKED, "setup"])
+def test_every_pin_has_a_hash(target: str) -> None:
+    text = (ROOT / "requirements" / "locked" / f"{target}.txt").read_text()
+    entries = text.replace("\\\n", " ").strip().splitlines()
+    assert entries
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []

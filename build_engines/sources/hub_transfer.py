@@ -1,16 +1,16 @@
 """One file from the Hugging Face hub to this disk, going on where an earlier attempt was cut off.
 
-The hub's own library speaks to it, so that its endpoint, token, proxy and certificates are used as
-everywhere else. Its ``hf_hub_download`` goes on after a cut only while it runs: what it had is thrown away
-when it gives up. So its parts are put together here around a file that stays.
+The hub's own library gives the HTTP client and the headers, so that its endpoint, token, proxy and
+certificates are used as everywhere else. Its ``hf_hub_download`` goes on after a cut only while it runs: what
+it had is thrown away when it gives up. So the file is read here, into one that stays.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from build_engines.sources.hub_library import HubAddress, explained, require_library
 from build_engines.sources.source import size_in_words
@@ -18,6 +18,11 @@ from edge.errors import SourceError
 from edge.fetch import Progress
 
 _ASK_TIMEOUT_S = 20.0
+_READ_TIMEOUT_S = 20.0
+_FRUITLESS = 5
+_PAUSE_S = 1.0
+_PARTIAL = 206
+_BUSY = frozenset({408, 429})
 
 
 def transfer(address: HubAddress, part: Path, size: int, sha256: str, progress: Progress) -> None:
@@ -55,7 +60,7 @@ def alone_on(part: Path) -> Iterator[None]:
         SourceError: the hub's library is not installed, or the cache cannot be written.
     """
     require_library()
-    from filelock import FileLock  # The hub's library depends on it.
+    from filelock import FileLock
 
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -69,49 +74,45 @@ def alone_on(part: Path) -> Iterator[None]:
 
 
 def _grow(url: str, headers: dict[str, str], part: Path, size: int, progress: Progress) -> None:
+    """Reads on until ``part`` is whole; gives up after several attempts in a row that brought nothing."""
     from httpx2 import HTTPError
     from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.file_download import http_get
 
-    while True:
-        before = _bytes_in(part)
+    fruitless = 0
+    while (before := _bytes_in(part)) < size:
         try:
-            with part.open("ab") as file:
-                http_get(
-                    url,
-                    file,
-                    resume_size=before,
-                    headers=headers,
-                    expected_size=size,
-                    tqdm_class=lambda **about: _Told(progress, about["initial"], size),
-                )
-            return
+            _read_on(url, headers, part, size, progress)
         except HTTPError as error:
-            # The library goes on by itself after most cuts, not after a reset connection. As long as every
-            # attempt brings something, so do we.
-            if isinstance(error, HfHubHTTPError) or _bytes_in(part) <= before:
+            if isinstance(error, HfHubHTTPError) and error.response.status_code not in _BUSY:
                 raise
+            fruitless = 0 if _bytes_in(part) > before else fruitless + 1
+            if fruitless >= _FRUITLESS:
+                raise
+            time.sleep(_PAUSE_S)
 
 
-class _Told:
-    """What the library takes for a progress bar: passes on how much is there, and minds the pinned size."""
+def _read_on(url: str, headers: dict[str, str], part: Path, size: int, progress: Progress) -> None:
+    """One request for what is missing; what comes is in ``part`` also where the connection is cut."""
+    from httpx2 import RemoteProtocolError
+    from huggingface_hub import get_session, hf_raise_for_status
 
-    def __init__(self, progress: Progress, done: int, size: int) -> None:
-        self._progress, self._done, self._size = progress, done, size
-
-    def __enter__(self) -> _Told:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """There is nothing to close."""
-
-    def update(self, count: int) -> None:
-        self._done += count
-        if self._done > self._size:
-            raise SourceError(f"The hub sends more than the {self._size} bytes that the preset pins.")
-        self._progress(self._done)
+    done = _bytes_in(part)
+    # As it is: of a compressed answer no byte could be asked for by its place.
+    asked = {**headers, "Accept-Encoding": "identity", **({"Range": f"bytes={done}-"} if done else {})}
+    with get_session().stream("GET", url, headers=asked, timeout=_READ_TIMEOUT_S) as response:
+        hf_raise_for_status(response)
+        if response.status_code != _PARTIAL:
+            done = 0  # It sends the whole file, whatever was asked for.
+        with part.open("ab") as file:
+            file.truncate(done)
+            for block in response.iter_raw():
+                done += len(block)
+                if done > size:
+                    raise SourceError(f"The hub sends more than the {size} bytes that the preset pins.")
+                file.write(block)
+                progress(done)
+    if done < size:
+        raise RemoteProtocolError(f"the hub ended after {done} of {size} bytes")
 
 
 def _refuse_another(

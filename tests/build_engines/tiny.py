@@ -15,7 +15,7 @@ import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 import models
-from build_engines.draft import draft, write_manifest
+from build_engines.draft import draft, with_language, write_manifest
 from build_engines.export import FP32_FILE, GRAPHS, export_bundle, read_weights, save_onnx, vision_graph
 from build_engines.learned import Array, Learned, read_learned
 from build_engines.presets import Preset, load_preset
@@ -113,7 +113,9 @@ def speaking_bundle(folder: Path, decoder: Mapping[str, Array] | None = None) ->
     weights = folder / "speaking.safetensors"
     save_file(tensors, weights, dict(shipped.about))
     preset = tiny_preset(folder, name="speaking", language={"weights": str(weights), "quantization": "Q4_0"})
-    return _taken_as_measured(export_bundle(preset, folder / "bundle", ("fp32",), print))
+    assert preset.language is not None
+    made = export_bundle(preset, folder / "bundle", ("fp32",), print)
+    return _taken_as_measured(with_language(made, preset.language))
 
 
 def _taken_as_measured(made: Bundle) -> Bundle:

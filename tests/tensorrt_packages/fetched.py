@@ -24,7 +24,7 @@ RTX = ("tensorrt-rtx-cu13-libs==1.7.1.116", "tensorrt-rtx-cu13-bindings==1.7.1.1
 JETPACK_6 = ("tensorrt-cu12-bindings==10.3.0",)
 POLYGRAPHY = ("onnx-graphsurgeon==0.6.1", "polygraphy==0.53.6")
 CUDA_12 = ("cuda-bindings==12.8.0",)
-CUDA_13 = ("cuda-bindings==13.5.0",)
+CUDA_13 = ("cuda-pathfinder==1.9.1", "cuda-bindings==13.5.0")
 JETPACK_7 = ("tensorrt-cu13-bindings==11.4.0.106",)
 
 # What the bindings want of TensorRT's own libraries when they are imported.

@@ -130,7 +130,7 @@ def test_every_call_of_cuda_exists_and_no_gpu_is_one_clear_line(requirements: tu
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert f"cuda-bindings=={result['version']}" == requirements[0]
+    assert f"cuda-bindings=={result['version']}" == requirements[-1]
     assert result["complaints"] == []
     # Where the tests run on a machine with a GPU, it opens.
     assert not result["refusal"] or result["refusal"].startswith("CUDA failed while finding a GPU: ")

@@ -1,0 +1,96 @@
+"""Options that several commands of ``python -m build_engines`` have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import click
+
+from edge.bundle import Precision
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+def _size(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    option: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> tuple[int, int] | None:
+    """``448`` or ``448x672`` (height x width)."""
+    if value is None:
+        return None
+    parts = value.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is no size; write 448 or 448x672 (height x width).")
+    return int(parts[0]), int(parts[-1])
+
+
+def _taps(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    option: click.Parameter,  # noqa: ARG001
+    value: str | None,
+) -> tuple[int, ...] | None:
+    """``6,7,8,9``."""
+    if value is None:
+        return None
+    parts = value.replace(" ", "").split(",")
+    if not all(part.isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is no list of layers; write 6,7,8,9.")
+    return tuple(int(part) for part in parts)
+
+
+def preset_options(command: _Command) -> _Command:
+    command = click.option(
+        "--taps",
+        metavar="N,N,…",
+        callback=_taps,
+        help="Layers whose tokens are the features, 0 for the first.  [default: the preset's]",
+    )(command)
+    command = click.option(
+        "--size",
+        metavar="N|HxW",
+        callback=_size,
+        help="Input size in pixels, a multiple of the encoder's patch: larger sees finer defects "
+        "and takes longer.  [default: the preset's]",
+    )(command)
+    return click.argument("preset")(command)
+
+
+precision_option = click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice(get_args(Precision)),
+    help="Build only these (repeat it); fp32 is always among them.  [default: fp32, and the fastest "
+    "that this CPU computes]",
+)
+all_option = click.option(
+    "--all-precisions",
+    is_flag=True,
+    help="Build every precision of the preset: for other machines, or to compare them.",
+)
+no_language_option = click.option(
+    "--without-language",
+    is_flag=True,
+    help="Leave the language half out, where llama.cpp cannot be had: the calibrated score decides, "
+    "and nothing is put into words.",
+)
+calibrate_option = click.option(
+    "--calibrate-on",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Observe int8's ranges on the good parts in this folder, such as a product's references.  "
+    "[default: parts that are rendered for it]",
+)
+images_option = click.option(
+    "--images",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Measure on real images: a category in the MVTec layout, or a folder of them.  "
+    "[default: parts that are rendered for it]",
+)
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The bundle's folder.  [default: in the cache, where every command finds it by name]",
+)

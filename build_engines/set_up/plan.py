@@ -1,0 +1,139 @@
+"""Steps that wait for each other, run as side by side as that allows, and how long they still take."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from build_engines.set_up.step import Phase, Progress, Running, Step
+from edge.errors import SourceError
+
+_TICK_S = 0.25
+_TELLING = 0.05  # From this fraction on, a step's own pace says more than what is usual.
+_COMPLAINT = ("error", "Error", "ERROR")
+
+
+class Plan:
+    """The steps of one set-up, and where each is.
+
+    Args:
+        steps: each after those that it waits for.
+        folder: where their processes run.
+        logs: a folder for what they print.
+        environment: of their processes; None for this one's.
+
+    Raises:
+        ValueError: a step waits for one that does not stand before it.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        folder: Path,
+        logs: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        names: set[str] = set()
+        for step in steps:
+            if not names.issuperset(step.after):
+                raise ValueError(
+                    f"step {step.name} waits for one that does not stand before it: {step.after}"
+                )
+            names.add(step.name)
+        self.steps = tuple(steps)
+        self._folder, self._logs = folder, logs
+        self._environment = dict(os.environ if environment is None else environment)
+        self._running: dict[str, Running] = {}
+        self._changed = threading.Event()
+
+    def progress(self, step: Step) -> Progress:
+        """Where a step is."""
+        running = self._running.get(step.name)
+        return Progress() if running is None else running.progress
+
+    def elapsed_s(self, step: Step) -> float:
+        """Seconds that a step has taken so far; 0 before it began."""
+        running = self._running.get(step.name)
+        return 0.0 if running is None else running.elapsed_s
+
+    def remaining_s(self) -> float:
+        """About how long it all still takes: the longest way through what is left."""
+        pace = self._pace()
+        ends: dict[str, float] = {}
+        for step in self.steps:
+            begins = max((ends[name] for name in step.after), default=0.0)
+            ends[step.name] = begins + self._left_s(step, pace)
+        return max(ends.values(), default=0.0)
+
+    def run(self, tick: Callable[[], None]) -> None:
+        """Runs every step.
+
+        Args:
+            tick: called several times a second, and after each change.
+
+        Raises:
+            SourceError: a step failed; the others were ended.
+        """
+        self._logs.mkdir(parents=True, exist_ok=True)
+        try:
+            while True:
+                failed = self._in(Phase.FAILED)
+                if failed:
+                    raise self._error(failed[0])
+                self._start_what_can()
+                tick()
+                if len(self._in(Phase.DONE)) == len(self.steps):
+                    return
+                self._changed.wait(_TICK_S)
+                self._changed.clear()
+        finally:
+            for running in self._running.values():
+                if running.progress.phase is Phase.RUNNING:
+                    running.stop()
+
+    def _in(self, phase: Phase) -> list[Step]:
+        return [step for step in self.steps if self.progress(step).phase is phase]
+
+    def _start_what_can(self) -> None:
+        done = {step.name for step in self._in(Phase.DONE)}
+        for step in self._in(Phase.WAITING):
+            if done.issuperset(step.after):
+                log = self._log(step)
+                log.unlink(missing_ok=True)
+                self._running[step.name] = Running(
+                    step, self._folder, log, self._changed.set, self._environment
+                )
+
+    def _left_s(self, step: Step, pace: float) -> float:
+        progress, elapsed_s = self.progress(step), self.elapsed_s(step)
+        if progress.phase is Phase.DONE:
+            return 0.0
+        if progress.fraction is not None and progress.fraction >= _TELLING:
+            return elapsed_s * (1 - progress.fraction) / progress.fraction
+        return max(step.usual_s * pace - elapsed_s, 0.0)
+
+    def _pace(self) -> float:
+        """How much longer than usual this machine takes, as far as that shows; never less than 1."""
+        taken_s = usual_s = 0.0
+        for step in self.steps:
+            fraction = self.progress(step).fraction
+            if self.progress(step).phase is Phase.DONE:
+                fraction = 1.0
+            if fraction is not None and fraction >= _TELLING:
+                taken_s += self.elapsed_s(step) / fraction
+                usual_s += step.usual_s
+        return max(1.0, taken_s / usual_s) if usual_s else 1.0
+
+    def _error(self, step: Step) -> SourceError:
+        lines = list(self.progress(step).lines)
+        said = next((line for line in reversed(lines) if line.startswith(_COMPLAINT)), None)
+        reason = (said or (lines[-1] if lines else "it gave no reason")).removeprefix("error: ")
+        return SourceError(
+            f"Set-up stopped at: {step.title}. {reason.rstrip('.')}.",
+            f"{step.remedy} The whole output is in {self._log(step)}.".strip(),
+        )
+
+    def _log(self, step: Step) -> Path:
+        return self._logs / f"{step.name}.log"
