@@ -1,0 +1,1 @@
+import edge  # noqa: F401 - its libraries must not report to their makers, whichever module is first

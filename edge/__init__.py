@@ -5,4 +5,8 @@ heavy libraries (OpenVINO, OpenCV, llama.cpp) are imported where they are used, 
 ``import edge.cli`` costs milliseconds.
 """
 
+from edge.telemetry import forbid as _forbid_telemetry
+
 __version__ = "0.1.0"
+
+_forbid_telemetry()  # Here, since no module of this package can be imported before it.

@@ -189,9 +189,9 @@ class Training:
         return [*self._own, *training_products(count, seed=seed)]
 
     def _engine(self, decoder: TextDecoder | None) -> TrainingEngine:
-        from edge.vision.openvino import cpu_precisions, fastest_precision
+        from edge.vision.openvino import auto_precision
 
-        precision = fastest_precision(self._bundle, cpu_precisions())
+        precision = auto_precision(self._bundle).precision
         return TrainingEngine(self._bundle, precision, decoder, self._plan.threads)
 
     def _new_decoder(self) -> TextDecoder:

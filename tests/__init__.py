@@ -1,0 +1,1 @@
+import edge  # noqa: F401 - no test makes a library report to its maker either

@@ -23,7 +23,7 @@ from build_engines.engine_bench.runtimes import OPENVINO, Contestant, compiled, 
 from build_engines.export import content_of
 from edge.bundle import Bundle, Encoder, Precision
 from edge.vision.engine import Image, fit_into
-from edge.vision.openvino import OpenVinoEngine, cpu_precisions, fastest_precision
+from edge.vision.openvino import OpenVinoEngine, auto_precision
 
 SIZES = (224, 336, 448, 672)
 BATCHES = (1, 4)
@@ -139,7 +139,7 @@ def measure_engines(
     """
     encoder, graphs = bundle.manifest.encoder, bundle.manifest.graphs
     bundle.graph("fp32")
-    auto = Contestant(OPENVINO, fastest_precision(bundle, cpu_precisions()))
+    auto = Contestant(OPENVINO, auto_precision(bundle).precision)
     racing = contestants(bundle)
     peaks = {p: Peak(p, threads, peak_side) for p in dict.fromkeys(c.precision for c in racing)}
     sides = _sides(encoder, sizes)

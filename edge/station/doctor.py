@@ -207,7 +207,10 @@ def _engine(bundle: Bundle, config: StationConfig | None) -> Iterator[Finding]:
     if choice.runtime == "openvino":
         yield Finding("engine", Mark.OK, f"openvino on the CPU: {choice.reason}")
         if settings.precision == "auto":
-            yield _told("precision", lambda: _precision(bundle))
+            try:
+                yield _precision(bundle)
+            except EdgeError as error:
+                yield _wrong("precision", error)
         else:
             yield _chosen_precision(bundle, settings.precision, settings.accept_failed_parity)
         return
@@ -234,6 +237,9 @@ def _plans(bundle: Bundle, precision: Precision | Literal["auto"]) -> Finding:
 
 def _chosen_precision(bundle: Bundle, precision: Precision, accepted: bool) -> Finding:
     """The precision that a station's file names, in place of the fastest."""
+    from edge.proofs import Outcome
+    from edge.vision.proved import proof
+
     try:
         bundle.proved_graph(precision, accepted)
     except BundleError as error:
@@ -241,20 +247,35 @@ def _chosen_precision(bundle: Bundle, precision: Precision, accepted: bool) -> F
     if doubt := bundle.doubt(precision):
         remedy = "The station judges by it, since engine.accept_failed_parity is true: set it to false."
         return Finding("precision", Mark.WARNING, doubt, remedy)
+    outcome = Outcome("ok") if precision == "fp32" else proof(bundle, precision)
+    if not outcome.passed:
+        return Finding(
+            "precision",
+            Mark.WARNING if outcome.kind == "undecided" else Mark.WRONG,
+            f"{precision}, as engine.precision says: {outcome}",
+            "Set engine.precision: auto.",
+        )
     return Finding("precision", Mark.OK, f"{precision}, as engine.precision says")
 
 
-def _precision(bundle: Bundle) -> str:
-    from edge.vision.openvino import cpu_precisions, fastest_precision
+def _precision(bundle: Bundle) -> Finding:
+    """What ``auto`` takes, and the faster ones that this processor cannot be trusted with."""
+    from edge.vision.openvino import auto_precision
+    from edge.vision.proved import proofs_file
 
-    chosen = fastest_precision(bundle, cpu_precisions())
-    parity = bundle.manifest.graphs[chosen].parity
-    if parity is None:
-        raise BundleError(
-            f"{chosen} is the fastest here, and nobody has measured that it is right.",
-            f"Build the bundle on this machine: python -m build_engines build {bundle.name}",
-        )
-    return f"{chosen}: mean patch cosine {parity.patch_cosine_mean:.5f} to {parity.against}"
+    taken = auto_precision(bundle)
+    parity = bundle.manifest.graphs[taken.precision].parity
+    assert parity is not None, "auto takes what was measured"
+    found = f"{taken.precision}: mean patch cosine {parity.patch_cosine_mean:.5f} to {parity.against}"
+    if not taken.left_out:
+        return Finding("precision", Mark.OK, found)
+    left_out = "; ".join(f"{name} is left out: {outcome}" for name, outcome in taken.left_out.items())
+    return Finding(
+        "precision",
+        Mark.WARNING,
+        f"{found}; {left_out}",
+        f"Verdicts are as good, and slower. To have it tried again, delete {proofs_file()}.",
+    )
 
 
 def _language(bundle: Bundle, decided_by: str | None) -> Finding:

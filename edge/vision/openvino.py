@@ -28,6 +28,7 @@ from edge.vision.engine import (
     check_image,
     fit_into,
 )
+from edge.vision.proved import Taken, take
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -44,7 +45,8 @@ class OpenVinoEngine:
 
     Args:
         bundle: a checked bundle.
-        precision: ``auto`` takes the fastest that passed its parity gate and that this CPU has.
+        precision: ``auto`` takes the fastest that passed its parity gate and that this CPU computes
+            rightly: :func:`auto_precision`.
         threads: of the inference; None leaves it to OpenVINO, which takes the physical cores.
         accept_failed_parity: also take a precision that has not passed its parity gate.
 
@@ -65,7 +67,7 @@ class OpenVinoEngine:
         accept_failed_parity: bool = False,
     ) -> None:
         available = cpu_precisions()
-        chosen = fastest_precision(bundle, available) if precision == "auto" else precision
+        chosen = auto_precision(bundle).precision if precision == "auto" else precision
         graph, encoder = bundle.proved_graph(chosen, accept_failed_parity), bundle.manifest.encoder
         if chosen not in available:
             raise EngineError(
@@ -162,20 +164,35 @@ def cpu_precisions() -> set[Precision]:
     return found
 
 
-def fastest_precision(bundle: Bundle, available: set[Precision]) -> Precision:
-    """The fastest of ``available`` whose graph passed its parity gate.
+def passed_precisions(bundle: Bundle, available: set[Precision]) -> list[Precision]:
+    """Those of ``available`` whose graph passed its parity gate, fastest first.
 
     Raises:
         EngineError: there is none.
     """
-    for precision in FASTEST_FIRST:
-        graph = bundle.manifest.graphs.get(precision)
-        if precision in available and graph is not None and graph.parity and graph.parity.passed:
-            return precision
-    raise EngineError(
-        f"Bundle {bundle.name} has no graph that passed its parity gate and that this CPU computes.",
-        f"Build it again: python -m build_engines build {bundle.name}",
-    )
+    graphs = bundle.manifest.graphs
+    passed = [
+        precision
+        for precision in FASTEST_FIRST
+        if precision in available and precision in graphs and not bundle.doubt(precision)
+    ]
+    if not passed:
+        raise EngineError(
+            f"Bundle {bundle.name} has no graph that passed its parity gate and that this CPU computes.",
+            f"Build it again: python -m build_engines build {bundle.name}",
+        )
+    return passed
+
+
+def auto_precision(bundle: Bundle) -> Taken:
+    """What ``auto`` takes on this CPU: the fastest that passed and that it was seen to compute rightly.
+
+    The first time on a machine this takes some seconds: :func:`edge.vision.proved.take`.
+
+    Raises:
+        EngineError: there is none.
+    """
+    return take(bundle, passed_precisions(bundle, cpu_precisions()))
 
 
 def _compile(

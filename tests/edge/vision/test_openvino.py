@@ -12,7 +12,7 @@ import pytest
 from edge.bundle import Bundle, Manifest, Precision
 from edge.errors import BundleError, EngineError, FrameError
 from edge.vision.engine import Encoded
-from edge.vision.openvino import OpenVinoEngine, cpu_precisions, fastest_precision
+from edge.vision.openvino import OpenVinoEngine, cpu_precisions, passed_precisions
 from tests.build_engines.tiny import GRID, PATCH, SIZE, WIDTH, picture, tiny_bundle
 
 PLAIN = np.array([0, 1], np.float32)
@@ -182,12 +182,12 @@ def test_features_of_another_bundle_are_refused(engine: OpenVinoEngine) -> None:
 def test_auto_takes_the_fastest_that_passed_and_that_the_cpu_has(
     bundle: Bundle, available: set[Precision], passed: set[Precision], expected: str
 ) -> None:
-    assert fastest_precision(judged(bundle, passed), available) == expected
+    assert passed_precisions(judged(bundle, passed), available)[0] == expected
 
 
 def test_auto_refuses_a_bundle_of_which_nothing_passed(bundle: Bundle) -> None:
     with pytest.raises(EngineError, match="no graph that passed"):
-        fastest_precision(judged(bundle, set()), {"fp32", "bf16", "int8"})
+        passed_precisions(judged(bundle, set()), {"fp32", "bf16", "int8"})
 
 
 def test_a_precision_that_was_not_built_is_refused(bundle: Bundle) -> None:

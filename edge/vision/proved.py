@@ -1,0 +1,152 @@
+"""The fastest precision that this processor was seen to compute rightly.
+
+A processor's promise is not enough: kernels for new instructions have crashed, and have given wrong
+numbers without a word. So each precision that ``auto`` would take computes two pictures in a process of
+its own, once for a machine, a bundle and a version of OpenVINO, and its features are held against fp32's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from edge.bundle import MANIFEST_NAME, Bundle, Manifest, Parity, Precision
+from edge.errors import EngineError
+from edge.paths import cache_dir
+from edge.proofs import Outcome, Remembered, confine, machine_id, python_program, right, run_proof, wrong
+from edge.vision.engine import Image
+
+LONGEST_S = 180.0
+"""After which a proof has hung; it takes seconds."""
+
+# How much less like fp32 than on the machine that built the bundle a precision may be here: other kernels
+# round otherwise, and these pictures are not those of the gate. On real parts int8 was up to 1.5 times as far
+# off as in the manifest's mean; kernels that are wrong are off by hundreds of times.
+_MARGIN = 4.0
+_MEAN_ROUNDING, _WORST_ROUNDING = 2e-4, 2e-2  # Where the manifest found next to no difference.
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What ``auto`` takes here.
+
+    Attributes:
+        precision: to compute in.
+        left_out: the faster ones that passed their parity gate and that this processor failed, each with
+            how it failed.
+    """
+
+    precision: Precision
+    left_out: Mapping[Precision, Outcome]
+
+
+def take(bundle: Bundle, candidates: Sequence[Precision]) -> Taken:
+    """The first of ``candidates`` that this processor computes as fp32 does.
+
+    Each is tried at most once for a machine: some seconds, before which the log says so. fp32 is what all
+    are measured by, and is taken as it is. One that could not be tried, for want of memory perhaps, is left
+    out until the next start.
+
+    Args:
+        bundle: as it lies on disk, checked.
+        candidates: fastest first.
+
+    Raises:
+        EngineError: all of them fail.
+    """
+    left_out: dict[Precision, Outcome] = {}
+    for precision in candidates:
+        if precision == "fp32":
+            return Taken(precision, left_out)
+        outcome = proof(bundle, precision)
+        if outcome.passed:
+            return Taken(precision, left_out)
+        left_out[precision] = outcome
+    failed = "; ".join(f"{precision}: {outcome}" for precision, outcome in left_out.items())
+    raise EngineError(
+        f"This processor computes no precision of bundle {bundle.name}: {failed}.",
+        f"Build it again with fp32: python -m build_engines build {bundle.name}",
+    )
+
+
+def proofs_file() -> Path:
+    """Where outcomes are remembered; without it everything is proved again."""
+    return cache_dir() / "proofs.json"
+
+
+def proof(bundle: Bundle, precision: Precision) -> Outcome:
+    """How the proof of a precision that passed its parity gate ended, now or at an earlier start."""
+    memory = Remembered(proofs_file())
+    name = f"openvino {metadata.version('openvino')}, {bundle.id}, {precision}, processor {machine_id()}"
+    known = memory.get(name)
+    if known is not None:
+        return known
+    _log.info("Trying %s on this processor, once; this takes some seconds.", precision)
+    # Said in the command, so that both sides count with the same time.
+    program = python_program(__name__, str(bundle.path), precision, str(LONGEST_S))
+    outcome = run_proof(program, LONGEST_S)
+    memory.keep(name, outcome)
+    if outcome.passed:
+        _log.info("%s is right on this processor: %s.", precision, outcome.detail)
+    else:
+        _log.warning("%s is left out on this processor: %s.", precision, outcome)
+    return outcome
+
+
+def main(folder: str, precision: str, longest_s: str) -> None:
+    """The proof itself, in its own process."""
+    confine(2 * float(longest_s))
+    from edge.vision.openvino import OpenVinoEngine
+
+    # Its files' hashes were checked by who asks.
+    manifest = Manifest.model_validate_json((Path(folder) / MANIFEST_NAME).read_bytes())
+    bundle, tried = Bundle(Path(folder), manifest), cast(Precision, precision)
+    parity = bundle.graph(tried).parity
+    assert parity is not None, "only what passed its gate is a candidate"
+    exact = OpenVinoEngine(bundle, "fp32", accept_failed_parity=True)
+    engine = OpenVinoEngine(bundle, tried)
+    pictures = _pictures()
+    cosines = np.concatenate(
+        [np.sum(exact.encode(each).features * engine.encode(each).features, axis=1) for each in pictures]
+    )
+    complaint = _off_limits(cosines, parity)
+    told = f"mean patch cosine {cosines.mean():.5f} to fp32, worst patch {cosines.min():.4f}"
+    if complaint:
+        wrong(f"{told}; {complaint}")
+    right(told)
+
+
+def _off_limits(cosines: np.ndarray, parity: Parity) -> str:
+    """What of the features is further from fp32 than the bundle's own figures explain; empty if nothing."""
+    mean = 1 - _MARGIN * (1 - parity.patch_cosine_mean) - _MEAN_ROUNDING
+    worst = 1 - _MARGIN * (1 - parity.patch_cosine_min) - _WORST_ROUNDING
+    # In this form a figure that is no number fails.
+    if not cosines.mean() >= mean:
+        return f"the mean must be {mean:.5f} at least"
+    if not cosines.min() >= worst:
+        return f"the worst must be {worst:.4f} at least"
+    return ""
+
+
+def _pictures() -> tuple[Image, Image]:
+    """A part with edges on a plain ground, and a brushed surface; the same each time, uint8 (H, W, 3)."""
+    import cv2
+
+    random = np.random.default_rng(0)
+    part = np.full((480, 640, 3), 60, np.uint8)
+    cv2.circle(part, (320, 240), 150, (150, 160, 170), -1)
+    cv2.rectangle(part, (40, 40), (140, 200), (40, 120, 60), -1)
+    for left in range(200, 460, 40):
+        cv2.line(part, (left, 150), (left + 20, 330), (90, 80, 70), 3)
+    part = np.clip(part + random.normal(0, 6, part.shape), 0, 255).astype(np.uint8)
+    brushed = cv2.GaussianBlur(random.standard_normal((480, 640), np.float32), (0, 0), sigmaX=12, sigmaY=1)
+    brushed = np.clip(128 + 40 * brushed / brushed.std(), 0, 255).astype(np.uint8)
+    return part, cv2.cvtColor(brushed, cv2.COLOR_GRAY2BGR)
