@@ -197,6 +197,8 @@ class Station:
                 frames = triggers.match(frame)
             elif frames := triggers.overdue():
                 camera.doubt("it took no image of a part that was announced.", triggers.window_s + _POLL_S)
+            if triggers is not None and (trouble := triggers.trouble):
+                self.health.set("part_ids", Level.DEGRADED, trouble)
             for each in frames:
                 self._queue.put(each)
 

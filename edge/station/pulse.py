@@ -25,6 +25,9 @@ _PAUSED = "Paused: every part is an error until cmd/resume."
 
 _STORAGE = ("records", "outbox")
 
+#: What must be well for parts to get verdicts, and their own.
+_ORDERLY = ("inspector", "part_ids")
+
 #: A camera that is looked for, opened and configured may take so long before it counts as lost.
 _OPENING_S = 5.0
 _LOST = (CameraState.LOST, CameraState.BACKING_OFF)
@@ -187,6 +190,9 @@ class Pulse:
                 self._publisher.alarm(AlarmCode.STORAGE, active=still, text=condition.detail)
                 if broken:
                     self._event(EventCode.STORAGE_FAULT, f"{component}: {condition.detail}")
+            elif component in _ORDERLY:
+                still = self._any_broken(_ORDERLY)
+                self._publisher.alarm(AlarmCode.COMPONENT, active=still, text=condition.detail)
 
     def _any_broken(self, components: Iterable[str]) -> bool:
         return any(self._levels.get(one, Level.OK) is not Level.OK for one in components)
