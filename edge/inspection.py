@@ -67,6 +67,7 @@ class Inspection:
         bundle: name and hash of the model bundle.
         references: number of good parts the product was learned from.
         latency_ms: stage name to milliseconds.
+        acquisition: number of the handshake's acquisition that asked for it; 0: none did.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Inspection:
     bundle: str = ""
     references: int = 0
     latency_ms: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    acquisition: int = 0
 
     @property
     def code(self) -> int:

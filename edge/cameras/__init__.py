@@ -7,6 +7,7 @@ made, so that importing this costs little.
 from edge.cameras.camera import Camera, CameraState, CameraStatus, EndOfStream, create_camera
 from edge.cameras.frame import Frame, Image
 from edge.cameras.image_file import IMAGE_SUFFIXES, decode_image, read_image
+from edge.cameras.order import Order
 from edge.cameras.settings import (
     CameraSettings,
     FolderSettings,
@@ -27,6 +28,7 @@ __all__ = [
     "Frame",
     "GigESettings",
     "Image",
+    "Order",
     "RtspSettings",
     "UvcSettings",
     "VideoSettings",

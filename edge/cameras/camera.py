@@ -95,8 +95,12 @@ class Camera(Protocol):
     def takes_trigger(self) -> bool:
         """Whether :meth:`trigger` can make it take an image."""
 
-    def trigger(self, part_id: str) -> None:
+    def trigger(self, part_id: str, acquisition: int = 0) -> None:
         """Take one image of this part now; it arrives through :meth:`read` under this id.
+
+        Args:
+            part_id: the part's name.
+            acquisition: the handshake's number, which the image carries on; 0 without one.
 
         Raises:
             CameraError: it takes no trigger, is away, or still waits for the image of another part.

@@ -56,7 +56,7 @@ class FolderCamera:
     def takes_trigger(self) -> bool:
         return False
 
-    def trigger(self, part_id: str) -> None:
+    def trigger(self, part_id: str, acquisition: int = 0) -> None:  # noqa: ARG002 - the protocol's
         raise CameraError(f"Camera {self.name} takes no trigger, also not for part {part_id}.")
 
     def doubt(self, reason: str, seen_s: float) -> None:
@@ -147,12 +147,13 @@ class FolderCamera:
         if self._settings.rate_hz:
             # A slow reader is not repaid with a burst: the rate is an upper bound.
             self._due = max(self._due + 1 / self._settings.rate_hz, time.monotonic())
+        began_s, began_at = time.monotonic(), datetime.now(timezone.utc)
         try:
             image = read_image(part.path)
         except FrameError as error:
             return self._error_frame(part.part_id, str(error))
         self._status = replace(self._status, frames=self._status.frames + 1)
-        return Frame(image, part.part_id, self.name, datetime.now(timezone.utc), self._frame_id())
+        return Frame(image, part.part_id, self.name, began_at, self._frame_id(), captured_s=began_s)
 
     def _error_frame(self, part_id: str, error: str) -> Frame:
         self._status = replace(self._status, errors=self._status.errors + 1)

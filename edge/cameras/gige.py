@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -15,6 +17,7 @@ from edge.cameras.camera import CameraState
 from edge.cameras.frame_ids import WRAP, FrameIds
 from edge.cameras.gige_configuration import configure
 from edge.cameras.gige_host import check_raw_sockets, check_receive_buffer, is_address, reach
+from edge.cameras.host_clock import HostClock
 from edge.cameras.live import LiveCamera
 from edge.cameras.pixel_formats import to_image
 from edge.cameras.session import CameraAwayError, Capture, Report
@@ -146,6 +149,7 @@ class GigESession:
         # Behind a line trigger each frame is a part: those that never arrived are owed an answer.
         self._answers_missed = not (settings.trigger.is_free or self._software)
         self._ids = FrameIds()
+        self._clock = HostClock()
         self._owed: deque[Capture] = deque()
         self._parting = settings.buffers  # frames that are still taken once control is lost
         # Chunks make a frame larger: the buffers come after them.
@@ -167,6 +171,7 @@ class GigESession:
             # What has arrived is still good; what a camera sends on without control is not ours.
             timeout_s = 0.0
             self._parting -= 1
+        self._clock.look()
         buffer = self._stream.pop(timeout_s) if self._parting else None
         if buffer is None:
             if self._control_lost.is_set():
@@ -224,6 +229,7 @@ class GigESession:
         # The times of a frame without its first packet are those of the buffer's frame before.
         headless = frame_id != buffer.frame_id
         received_ns = 0 if headless else buffer.received_at_ns
+        received_s = self._clock.steady(received_ns / 1e9) if received_ns else time.monotonic()
         return Capture(
             frame_id=frame_id,
             captured_at=_moment(received_ns) if received_ns else datetime.now(timezone.utc),
@@ -232,13 +238,17 @@ class GigESession:
             missed=missed,
             device_time_ns=None if headless else buffer.device_time_ns,
             chunks=chunks,
+            captured_s=-math.inf if received_s is None else received_s,
         )
 
     def _answer_missed(self, capture: Capture) -> Capture:
         error = "The camera was triggered and its image never arrived. Check network and packet delay."
+        lost = Capture(
+            0, capture.captured_at, error=error, missed=1, lost=True, captured_s=capture.captured_s
+        )
         for frame_id in range(capture.frame_id - capture.missed, capture.frame_id):
             counted_as = frame_id if frame_id > 0 else frame_id + WRAP
-            self._owed.append(Capture(counted_as, capture.captured_at, error=error, missed=1))
+            self._owed.append(replace(lost, frame_id=counted_as))
         self._owed.append(replace(capture, missed=0))
         return self._owed.popleft()
 

@@ -110,11 +110,12 @@ class LiveCamera:
                 frame = self._read_session(session, deadline)
                 if frame is not None:
                     return frame
-            if part := self._open_trigger and self._open_trigger.overdue():
+            if asked := self._open_trigger and self._open_trigger.overdue():
                 return self._error_frame(
-                    part,
+                    asked.part_id,
                     f"Camera {self._name} sent no image in time after the trigger. "
                     "Check exposure and frame rate, or raise camera.trigger.window_s.",
+                    asked.acquisition,
                 )
             if time.monotonic() >= deadline:
                 return None
@@ -131,7 +132,7 @@ class LiveCamera:
             if time.monotonic() - self._begun_s > seen_s:
                 self._doubt = reason
 
-    def trigger(self, part_id: str) -> None:
+    def trigger(self, part_id: str, acquisition: int = 0) -> None:
         """Take one image of this part now; it arrives through :meth:`read` under this id.
 
         One trigger is open at a time, so that an image can never be taken for another part's:
@@ -149,7 +150,7 @@ class LiveCamera:
             session = self._session
             if session is None:
                 raise CameraAwayError(f"Camera {self._name} is away: {self._status.detail}")
-            if waiting := trigger.ask(part_id):
+            if waiting := trigger.ask(part_id, acquisition):
                 raise CameraError(
                     f"Camera {self._name} still waits for the image of part {waiting}.",
                     "Trigger the next part when this one's result is there.",
@@ -240,18 +241,22 @@ class LiveCamera:
     def _lose(self, session: Session, error: CameraAwayError) -> Frame | None:
         """Give the session up; None where no part needs another error for it."""
         still_away = self._give_up(session, error)
-        part = self._open_trigger and self._open_trigger.give_up()
-        if still_away and not part:
-            return None
-        return self._error_frame(part or f"{_stamp(_now())}-lost", f"Camera {self._name} is lost: {error}")
+        asked = None if self._open_trigger is None else self._open_trigger.give_up()
+        text = f"Camera {self._name} is lost: {error}"
+        if asked is not None:
+            return self._error_frame(asked.part_id, text, asked.acquisition)
+        return None if still_away else self._error_frame(f"{_stamp(_now())}-lost", text)
 
     def _frame(self, capture: Capture) -> Frame:
-        part_id = f"{_stamp(capture.captured_at)}-{capture.frame_id}"
+        part_id, acquisition = f"{_stamp(capture.captured_at)}-{capture.frame_id}", 0
         error = capture.error
         if self._open_trigger is not None:
-            asked = self._open_trigger.part_of(capture.captured_at)
-            part_id = asked or part_id
-            error = error if asked else f"Camera {self._name} sent an image that no trigger asked for."
+            asked = self._open_trigger.part_of(capture.captured_s, capture.missed)
+            if asked is None:
+                error = f"Camera {self._name} sent an image that no trigger asked for."
+            else:
+                part_id, acquisition = asked.part_id, asked.acquisition
+                error = error or ("" if asked.trusted else self._out_of_step())
         with self._changed:
             self._status = replace(
                 self._status,
@@ -269,12 +274,21 @@ class LiveCamera:
             missed=capture.missed,
             device_time_ns=capture.device_time_ns,
             chunks=capture.chunks,
+            lost=capture.lost,
+            captured_s=capture.captured_s,
+            acquisition=acquisition,
         )
 
-    def _error_frame(self, part_id: str, error: str) -> Frame:
+    def _out_of_step(self) -> str:
+        return (
+            f"Camera {self._name} sent an image that may be of the part before, whose own was late or missing. "
+            "Check exposure and frame rate, or raise camera.trigger.window_s."
+        )
+
+    def _error_frame(self, part_id: str, error: str, acquisition: int = 0) -> Frame:
         with self._changed:
             self._status = replace(self._status, errors=self._status.errors + 1)
-        return Frame(None, part_id, self._name, _now(), 0, error)
+        return Frame(None, part_id, self._name, _now(), 0, error, acquisition=acquisition)
 
     # Connecting: the camera's own thread.
 

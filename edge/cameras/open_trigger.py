@@ -3,59 +3,97 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+
+from edge.cameras.order import Order
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
+    """A trigger.
+
+    Attributes:
+        part_id: of the part that stands before the camera.
+        acquisition: the handshake's number for it; 0 without one.
+        at_s: when, on the monotonic clock.
+        trusted: false where an image of the trigger before may still be under way.
+    """
+
     part_id: str
-    at: datetime
+    acquisition: int
+    at_s: float
+    trusted: bool = True
 
 
 class OpenTrigger:
     """The one trigger that has no image yet.
 
     There is never a second one, so that an image cannot be taken for another part's. An image
-    belongs to the part when it began to arrive between the trigger and the window's end.
+    belongs to the part when it began to arrive between the trigger and the window's end. Within a
+    further window after that end an image may be the one that was missing, come late: it is an
+    error, unless the camera's count says that the missing one was taken and lost.
 
     Args:
         window_s: an image must arrive within so many seconds of its trigger.
+        clock: seconds, steady.
     """
 
-    def __init__(self, window_s: float) -> None:
-        self._window = timedelta(seconds=window_s)
+    def __init__(self, window_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._window_s = window_s
+        self._clock = clock
         self._lock = threading.Lock()
-        self._asked: _Asked | None = None
+        self._asked: Asked | None = None
+        self._order = Order(window_s)
+        self._unanswered = 0  # triggers without an image since the last image
+        self._late_until_s = 0.0  # until when an image of them may still come
 
-    def ask(self, part_id: str) -> str | None:
+    def ask(self, part_id: str, acquisition: int = 0) -> str | None:
         """Open a trigger for this part; the part that one is still open for, if there is one."""
         with self._lock:
             if self._asked is not None:
                 return self._asked.part_id
-            self._asked = _Asked(part_id, datetime.now(timezone.utc))
+            now_s = self._clock()
+            if now_s > self._late_until_s:
+                self._unanswered = 0
+            self._asked = Asked(part_id, acquisition, now_s, self._order.announced(now_s))
             return None
 
-    def part_of(self, image_at: datetime) -> str | None:
-        """The part of an image that began to arrive then, whose trigger ends with it; None for a stray."""
+    def part_of(self, image_at_s: float, missed: int = 0) -> Asked | None:
+        """The trigger of an image that began to arrive then, which ends with it; None for a stray.
+
+        Args:
+            image_at_s: on the monotonic clock.
+            missed: images that the camera took before this one and that never arrived.
+        """
         with self._lock:
-            asked = self._asked
-            if asked is None or not asked.at <= image_at <= asked.at + self._window:
+            asked, unanswered = self._asked, max(0, self._unanswered - missed)
+            self._unanswered = 0
+            self._order.seen(image_at_s)
+            if asked is None or not asked.at_s <= image_at_s <= asked.at_s + self._window_s:
+                self._order.doubt()
                 return None
             self._asked = None
-            return asked.part_id
+            if unanswered or not asked.trusted:
+                self._order.doubt()
+                return Asked(asked.part_id, asked.acquisition, asked.at_s, trusted=False)
+            return asked
 
-    def overdue(self) -> str | None:
-        """The part whose window is over, whose trigger ends with that; None where there is none."""
+    def overdue(self) -> Asked | None:
+        """The trigger whose window is over, which ends with that; None where there is none."""
         with self._lock:
             asked = self._asked
-            if asked is None or datetime.now(timezone.utc) <= asked.at + self._window:
+            if asked is None or self._clock() <= asked.at_s + self._window_s:
                 return None
             self._asked = None
-            return asked.part_id
+            self._unanswered += 1
+            self._late_until_s = asked.at_s + 2 * self._window_s
+            return asked
 
-    def give_up(self) -> str | None:
-        """End the open trigger; its part, or None."""
+    def give_up(self) -> Asked | None:
+        """End the open trigger, with the connection that it was sent over; it, or None."""
         with self._lock:
             asked, self._asked = self._asked, None
-            return asked.part_id if asked else None
+            self._unanswered = 0
+            return asked

@@ -120,7 +120,7 @@ class StreamSession:
         self.no_frame_s: float | None = no_frame_s
         self.description = where
         self._capture = capture
-        self._images: deque[tuple[datetime, Image]] = deque()
+        self._images: deque[tuple[datetime, float, Image]] = deque()
         self._buffers = buffers
         self._changed = threading.Condition()
         self._ended = False
@@ -137,10 +137,10 @@ class StreamSession:
                 if self._ended:
                     raise CameraAwayError("the stream broke off.", "Check power, cable and network.")
                 return None
-            captured_at, image = self._images.popleft()
+            captured_at, captured_s, image = self._images.popleft()
             missed, self._missed = self._missed, 0
         self._taken += 1 + missed
-        return Capture(self._taken, captured_at, image, missed=missed)
+        return Capture(self._taken, captured_at, image, missed=missed, captured_s=captured_s)
 
     def trigger(self) -> None:
         raise CameraError("A stream cannot be triggered.", "Use a GigE Vision camera for that.")
@@ -157,7 +157,7 @@ class StreamSession:
                 if not good:
                     self._ended = True
                 else:
-                    self._images.append((datetime.now(timezone.utc), image))
+                    self._images.append((datetime.now(timezone.utc), time.monotonic(), image))
                     if len(self._images) > self._buffers:
                         self._images.popleft()
                         self._missed += 1

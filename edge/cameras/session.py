@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,8 @@ class Capture:
     missed: int = 0
     device_time_ns: int | None = None
     chunks: Mapping[str, int | float | str] = field(default_factory=dict)
+    lost: bool = False
+    captured_s: float = field(default_factory=time.monotonic)
 
 
 class Session(Protocol):

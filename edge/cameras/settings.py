@@ -23,6 +23,11 @@ class _Settings(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
     )
 
+    @property
+    def known_rate_hz(self) -> tuple[str, float | None]:
+        """The key that bounds how fast parts come, and its value; None where it is not known."""
+        return "camera.rate_hz", getattr(self, "rate_hz", None)
+
 
 class FolderSettings(_Settings):
     """Images from a folder: for trials, for replays, and for cameras that write files."""

@@ -24,18 +24,21 @@ log = logging.getLogger(__name__)
 def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> None:
     """Run a station until its camera ends, or until Ctrl-C or SIGTERM.
 
-    At the end, what is in the queue is inspected, recorded, and published or kept in the outbox. On
-    a terminal a table follows the parts; elsewhere the log tells what changes.
+    At the end, what is in the queue is inspected, recorded, and published or kept in the outbox. It
+    takes at most 20 seconds, whatever hangs: a part that hangs then becomes an error. On a terminal a
+    table follows the parts; elsewhere the log tells what changes.
 
     \b
     Exit codes:
       0    the camera came to its end, or SIGTERM
-      1    an error: the station could not start or go on, or a full disk cost inspections
+      1    an error: the station could not start or go on, a full disk cost inspections, or it had to
+           be ended by force
       130  Ctrl-C
     """
     from rich.console import Console
 
     from edge.cli import EXIT_ERROR, EXIT_INTERRUPTED
+    from edge.commands._ending import ended_in_time
     from edge.commands._live import PartsView
     from edge.commands._logging import logging_to
     from edge.commands._signals import stop_on_signals
@@ -51,11 +54,13 @@ def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> No
     hearers = ([view.hear] if live else []) + ([_log_words] if verbose else [])
     with ExitStack() as stack:
         stack.enter_context(logging_to(console if live else None))
+        ending = stack.enter_context(ended_in_time())
         opening = opened_station(config, listeners, hearers)
         opened = stack.enter_context(
             opened_visibly("opening the station", opening, console) if live else opening
         )
         wish = stack.enter_context(stop_on_signals(opened.stop))
+        ending.of(opened)
         log.info(
             "%s inspects %s, decided by %s", config.station.name, config.product, config.verdict.decided_by
         )

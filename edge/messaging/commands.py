@@ -72,6 +72,7 @@ class Command:
         id: the sender's.
         expires: Unix time in seconds after which it must not be done; infinite where none was given.
         product, part_id, count, code, acquisition: as in the schema ``cmd``; empty or 0 where not given.
+            The ``acquisition`` of a ``trigger`` is the handshake's own number; 0 without a handshake.
     """
 
     name: str

@@ -69,12 +69,19 @@ class Handshake:
         self._lock = threading.Lock()
         self._enabled = False
         self._due = float("inf")
+        self._views = 1
+        self._seen = 0  # inspections of this acquisition
+        self._worst = 0  # of them, by code
         self._state = HandshakeState()
 
     @property
     def state(self) -> HandshakeState:
         """The signals now."""
         return self._state
+
+    def expect_views(self, count: int) -> None:
+        """Each acquisition has an image of so many cameras; the worst of them is its result."""
+        self._views = count
 
     def enable(self, enabled: bool) -> None:
         """The station inspects, or does not (paused, starting, faulty)."""
@@ -103,6 +110,7 @@ class Handshake:
                 raise CommandRefusedError(f"Missed acquisition: {why}.")
             self._due = self._clock() + self._result_timeout_s
             number = state.acquisition + 1
+            self._seen, self._worst = 0, 0
             self._change(ready=False, busy=True, code=0, acquisition=number, part_id=part_id)
             return number
 
@@ -113,11 +121,20 @@ class Handshake:
                 self._change(ready=self._enabled, busy=False)
 
     def observe(self, inspection: Inspection) -> None:
-        """An inspection was made; it is the result when it is of the triggered part."""
+        """An inspection was made; it is of the result where this acquisition asked for its image.
+
+        The part's name does not tell: it can be empty, and a part can come round again while the
+        inspection of its first time is still under way.
+        """
         with self._lock:
-            wanted = self._state.part_id
-            if self._state.busy and wanted in ("", inspection.part_id):
-                self._change(busy=False, valid=True, code=inspection.code)
+            state = self._state
+            if inspection.acquisition != state.acquisition or not (state.busy or state.valid):
+                return
+            self._seen += 1
+            self._worst = max(self._worst, inspection.code)
+            if state.valid or self._seen >= self._views or inspection.verdict is Verdict.ERROR:
+                # A result that is there only gets worse: by another camera that was late.
+                self._change(busy=False, valid=True, code=max(state.code, self._worst))
 
     def acknowledge(self, acquisition: int) -> None:
         """The PLC took the result.

@@ -341,13 +341,13 @@ class Publisher:
     def _shaking_hands(self, handler: Handler) -> Handler:
         """A trigger's handler that takes part in the handshake, where there is one."""
         handshake = self.handshake
-        if handshake is None:
-            return handler
 
         def trigger(command: Command) -> str | Future[str]:
+            if handshake is None:
+                return handler(dataclasses.replace(command, acquisition=0))
             number = handshake.trigger(command.part_id)
             try:
-                return handler(command)
+                return handler(dataclasses.replace(command, acquisition=number))
             except EdgeError:
                 handshake.abandon(number)
                 raise

@@ -83,7 +83,12 @@ def counters(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Sequence[Migration] = (inspections, counters)
+def acquisitions(db: sqlite3.Connection) -> None:
+    """Which acquisition of the handshake asked for an inspection."""
+    db.execute("ALTER TABLE inspections ADD COLUMN acquisition INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS: Sequence[Migration] = (inspections, counters, acquisitions)
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -44,6 +44,8 @@ def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> Non
     software-triggered camera takes an image of it.
     """
     triggered = [camera for camera in cameras if camera.takes_trigger]
+    if publisher.handshake is not None:
+        publisher.handshake.expect_views(len(orders.triggers) or len(triggered) or 1)
 
     def trigger(command: Command) -> str:
         if orders.pause.error:
@@ -51,14 +53,14 @@ def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> Non
         part_id = command.part_id or command.id
         if orders.triggers:
             for expected in orders.triggers.values():
-                expected.expect(part_id)
+                expected.expect(part_id, command.acquisition)
             return f"The next image is of part {part_id}."
         if not triggered:
             raise CommandRefusedError(
                 f"Camera {', '.join(camera.name for camera in cameras)} takes no trigger.",
                 "Set part_ids.source to plc to name its images.",
             )
-        refusals = [error for camera in triggered if (error := _refusal(camera, part_id))]
+        refusals = [error for camera in triggered if (error := _refusal(camera, part_id, command.acquisition))]
         if refusals:
             raise refusals[0]
         return f"An image of part {part_id} is taken."
@@ -74,10 +76,10 @@ def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> Non
     publisher.handle("enroll", orders.enrollment.ask)
 
 
-def _refusal(camera: Camera, part_id: str) -> CameraError | None:
+def _refusal(camera: Camera, part_id: str, acquisition: int) -> CameraError | None:
     """Why a camera takes no image of a part; the others shall take theirs all the same."""
     try:
-        camera.trigger(part_id)
+        camera.trigger(part_id, acquisition)
     except CameraError as error:
         return error
     return None

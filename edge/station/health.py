@@ -32,7 +32,7 @@ class Condition:
 class Health:
     """The conditions of all components; any thread may set and read them.
 
-    Components: ``camera``, ``engine``, ``parity``, ``language``, ``line``, ``records``, ``outbox``,
+    Components: ``camera``, ``engine``, ``inspector``, ``part_ids``, ``parity``, ``language``, ``line``, ``records``, ``outbox``,
     ``broker``. One that nobody has spoken of is ok.
     """
 

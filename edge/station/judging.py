@@ -171,4 +171,5 @@ class Judge:
             error=error,
             bundle=self._bundle,
             references=self._inspector.memory.references,
+            acquisition=frame.acquisition,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -68,7 +69,9 @@ def opened_station(
         rooms.callback(engine.close)
         decider = rooms.enter_context(_decider(config, bundle, product))
         judge = open_judge(engine, bundle, product, station=config.station.name, decider=decider)
+        began_s = time.monotonic()
         judge.warm_up()
+        warm_up_s = time.monotonic() - began_s
         station = Station(
             Rooms(
                 cameras=cameras,
@@ -82,6 +85,8 @@ def opened_station(
             queue_size=config.queue.size,
             policy=config.queue.policy,
             words=config.language.words,
+            hang_s=config.verdict.hang_s,
+            warm_up_s=warm_up_s,
             listeners=listeners,
             hearers=hearers,
         )

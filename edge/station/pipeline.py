@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -22,17 +23,24 @@ from edge.cameras import Camera, EndOfStream
 from edge.errors import CameraError
 from edge.messaging import Publisher
 from edge.records import Records
+from edge.station import service_manager
 from edge.station.commands import Orders
 from edge.station.health import Health, Level
 from edge.station.joint_opening import JointOpening
-from edge.station.judging import Judge
+from edge.station.judging import Judge, Judged
 from edge.station.narrator import Narrator, Words
 from edge.station.part_queue import Part, PartQueue, Policy
+from edge.station.progress import Progress
 from edge.station.pulse import Pulse
 from edge.station.tally import Tally
 from edge.station.writer import Hearer, Listener, Writer
 
 log = logging.getLogger(__name__)
+
+_ABANDONED = (
+    "Not inspected: the station had to end while an inspection hung. "
+    "Look into the log for what hung; show the part again."
+)
 
 #: How often a waiting thread looks whether the station is to stop.
 _POLL_S = 0.2
@@ -69,6 +77,8 @@ class Station:
         queue_size: images of each camera that may wait for the inspector.
         policy: what happens to a part that finds the queue full.
         words: which parts get a sentence, where the language model decides.
+        hang_s: an inspection that takes longer is a fault, unless parts usually take that long.
+        warm_up_s: what the first part may take.
         listeners: told of every inspection once it is kept.
         hearers: told of every sentence.
     """
@@ -82,6 +92,8 @@ class Station:
         queue_size: int = 8,
         policy: Policy = "wait",
         words: Words = "ng",
+        hang_s: float = 2.0,
+        warm_up_s: float = 0.0,
         listeners: Sequence[Listener] = (),
         hearers: Sequence[Hearer] = (),
     ) -> None:
@@ -91,6 +103,7 @@ class Station:
         self._writer = Writer(rooms.records, rooms.publisher, self.health, listeners, hearers)
         self._narrator = Narrator(rooms.judge.decider, words, self._writer.put_words)
         self._tally = Tally()
+        self._progress = Progress(hang_s, warm_up_s)
         self._pulse = Pulse(
             rooms.cameras,
             rooms.publisher,
@@ -100,8 +113,15 @@ class Station:
             bundle=bundle,
             engine=engine,
             decider=rooms.judge.decider,
+            progress=self._progress,
         )
         self._stopping = False
+        self._writing: Future[None] | None = None
+        # The inspector's part and number, which abandon() takes from it where it hangs.
+        self._handing_on = threading.Lock()
+        self._under_way: Part | None = None
+        self._seq = 0
+        self._abandoned = False
 
     @property
     def tally(self) -> Tally:
@@ -121,6 +141,36 @@ class Station:
         # A plain flag: an Event's lock could be held by the very thread that the signal interrupts.
         self._stopping = True
 
+    @property
+    def hang(self) -> str:
+        """Why no part is judged any more, though one is under way; empty where parts are judged."""
+        return self._progress.hang
+
+    def abandon(self, timeout_s: float) -> int:
+        """End without the inspector, which hangs: its part and those that wait become errors, kept and told.
+
+        For the thread that ends the process right after it. Returns the number of those parts.
+        """
+        self.stop()
+        self._queue.end()
+        with self._handing_on:
+            self._abandoned = True
+            parts = [] if self._under_way is None else [self._under_way]
+            while (part := self._queue.take(timeout_s=0)) is not None:
+                parts.append(part)
+            for part in parts:
+                error = part.frame.error or _ABANDONED
+                self._hand_on(
+                    part,
+                    self._rooms.judge.judge(
+                        dataclasses.replace(part.frame, image=None, error=error), self._seq
+                    ),
+                )
+        self._writer.finish()
+        if self._writing is not None:
+            wait([self._writing], timeout_s)
+        return len(parts)
+
     def run(self) -> Tally:
         """Inspect until the cameras have ended or :meth:`stop` is called.
 
@@ -128,7 +178,7 @@ class Station:
             CameraError: a camera cannot be opened or can never deliver again; what was shown
                 before is inspected and kept.
         """
-        seq, cameras = self._next_seq(), self._rooms.cameras
+        self._seq, cameras = self._next_seq(), self._rooms.cameras
         with ThreadPoolExecutor(3 + len(cameras), thread_name_prefix="station") as threads:
             opening = JointOpening(len(cameras))
             capturing = [threads.submit(self._capture, camera, opening) for camera in cameras]
@@ -137,7 +187,7 @@ class Station:
             except CameraError:
                 self._end_capture()
                 raise
-            writing = threads.submit(self._writer.run)
+            self._writing = writing = threads.submit(self._writer.run)
             writing.add_done_callback(lambda _: self.stop())
             pulsing = threads.submit(self._pulse.run)
             pulsing.add_done_callback(lambda _: self.stop())
@@ -146,7 +196,7 @@ class Station:
             for thread in capturing:
                 thread.add_done_callback(lambda ended: self._capture_ended(ended, capturing))
             try:
-                self._inspect(seq)
+                self._inspect()
             finally:
                 self._end_capture()
                 self._narrator.finish()
@@ -165,6 +215,7 @@ class Station:
             self._queue.end()
 
     def _end_capture(self) -> None:
+        service_manager.notify(service_manager.STOPPING)
         self.stop()
         self._queue.end()
         for camera in self._rooms.cameras:
@@ -197,10 +248,12 @@ class Station:
                 frames = triggers.match(frame)
             elif frames := triggers.overdue():
                 camera.doubt("it took no image of a part that was announced.", triggers.window_s + _POLL_S)
+            if triggers is not None and (trouble := triggers.trouble):
+                self.health.set("part_ids", Level.DEGRADED, trouble)
             for each in frames:
                 self._queue.put(each)
 
-    def _inspect(self, seq: int) -> None:
+    def _inspect(self) -> None:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""
         judge, orders = self._rooms.judge, self._rooms.orders
         while not self._queue.drained:
@@ -211,16 +264,26 @@ class Station:
             part = self._queue.take(timeout_s=_POLL_S)
             if part is None:
                 continue
-            part = self._unless_ordered_otherwise(part)
-            judged = judge.judge(part.frame, seq, part.arrived_s)
+            self._under_way = part
+            with self._progress.working_on(part.frame.part_id):
+                part = self._unless_ordered_otherwise(part)
+                judged = judge.judge(part.frame, self._seq, part.arrived_s)
             if judged.inspection.score is not None or judged.engine_error:
                 self.health.set(
                     "engine", Level.DEGRADED if judged.engine_error else Level.OK, judged.engine_error
                 )
-            self._tally = self._tally.plus(judged.inspection, overrun=part.overrun, missed=part.frame.missed)
-            self._writer.put(judged)
+            with self._handing_on:
+                if self._abandoned:
+                    return
+                self._hand_on(part, judged)
+                self._under_way = None
             self._narrator.offer(judged)
-            seq += 1
+
+    def _hand_on(self, part: Part, judged: Judged) -> None:
+        """A part has its inspection: count it, and let the writer keep and publish it."""
+        self._tally = self._tally.plus(judged.inspection, overrun=part.overrun, missed=part.frame.missed)
+        self._writer.put(judged)
+        self._seq += 1
 
     def _unless_ordered_otherwise(self, part: Part) -> Part:
         """The part, as an error where the PLC wants it not to be inspected."""

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from edge.cameras import Camera, CameraState
 from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationState
+from edge.station import service_manager
 from edge.station.deciding import Decider
 from edge.station.health import Health, Level
+from edge.station.progress import Progress
 from edge.station.tally import Tally
 
-_PERIOD_S = 0.5
+_PERIOD_S = 0.25
 
 #: After so many seconds without a further overrun the line is no longer called too fast.
 _OVERRUN_LASTS_S = 10.0
@@ -25,6 +27,9 @@ _PAUSED = "Paused: every part is an error until cmd/resume."
 
 _STORAGE = ("records", "outbox")
 
+#: What must be well for parts to get verdicts, and their own.
+_ORDERLY = ("inspector", "part_ids")
+
 #: A camera that is looked for, opened and configured may take so long before it counts as lost.
 _OPENING_S = 5.0
 _LOST = (CameraState.LOST, CameraState.BACKING_OFF)
@@ -33,13 +38,17 @@ _LINK_IS_WELL = (LinkState.CONNECTED, LinkState.CONNECTING, LinkState.DISABLED)
 
 
 class Pulse:
-    """Publishes ``state`` when it changes, ``heartbeat`` always, and an ``event`` when one happens.
+    """Publishes ``state`` when it changes, an ``event`` when one happens, ``heartbeat`` while parts are judged.
+
+    A station whose inspector hangs is at fault and its heart does not beat, neither for the PLC nor for
+    systemd's watchdog.
 
     Args:
         tally: gives the counters at any moment.
         product: the one at the start.
         bundle, engine: what sees, for ``state``.
         decider: whose language worker is watched; None where the calibrated score decides.
+        progress: the inspector's; None: there is none that could hang.
     """
 
     def __init__(
@@ -53,7 +62,9 @@ class Pulse:
         bundle: str,
         engine: str = "",
         decider: Decider | None = None,
+        progress: Progress | None = None,
     ) -> None:
+        self._progress = progress
         self._decider = decider
         self._decided_by = "calibration" if decider is None else decider.decided_by
         self._worker_restarts = 0
@@ -77,6 +88,7 @@ class Pulse:
     def run(self) -> None:
         """Watch until :meth:`finish`; for a thread of its own."""
         self._event(EventCode.STARTED, f"bundle {self._bundle}")
+        service_manager.notify(service_manager.READY)
         self._beat()
         while not self._finished.wait(_PERIOD_S):
             self._beat()
@@ -100,6 +112,8 @@ class Pulse:
     def _beat(self) -> None:
         for component, camera in self._cameras.items():
             self._watch_camera(component, camera)
+        hang = "" if self._progress is None else self._progress.hang
+        self._health.set("inspector", Level.FAULT if hang else Level.OK, hang)
         self._watch_line()
         self._watch_language()
         self._watch_link()
@@ -118,7 +132,10 @@ class Pulse:
                 decided_by=self._decided_by,
                 engine=self._engine,
             )
-        self._publisher.heartbeat()
+            service_manager.notify(service_manager.status(f"{state.name.lower()} {told[1]} {told[2]}"))
+        if not hang:
+            self._publisher.heartbeat()
+            service_manager.notify(service_manager.WATCHDOG)
 
     def _watch_camera(self, component: str, camera: Camera) -> None:
         status, now = camera.status, time.monotonic()
@@ -187,6 +204,9 @@ class Pulse:
                 self._publisher.alarm(AlarmCode.STORAGE, active=still, text=condition.detail)
                 if broken:
                     self._event(EventCode.STORAGE_FAULT, f"{component}: {condition.detail}")
+            elif component in _ORDERLY:
+                still = self._any_broken(_ORDERLY)
+                self._publisher.alarm(AlarmCode.COMPONENT, active=still, text=condition.detail)
 
     def _any_broken(self, components: Iterable[str]) -> bool:
         return any(self._levels.get(one, Level.OK) is not Level.OK for one in components)

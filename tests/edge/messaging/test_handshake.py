@@ -27,6 +27,10 @@ class Line:
         jsonschema.validate(fields, payloads.schema("handshake"))
         self.published.append(fields)
 
+    def inspected(self, acquisition: int, verdict: Verdict = Verdict.OK, part_id: str = "") -> None:
+        """An inspection of the image that an acquisition asked for."""
+        self.handshake.observe(inspection(1, verdict, part_id=part_id, acquisition=acquisition))
+
     @property
     def signals(self) -> str:
         """The last published signals that are on."""
@@ -44,7 +48,7 @@ def test_a_part_goes_from_ready_to_busy_to_valid_and_back(line: Line) -> None:
     assert line.signals == "ready"
     number = line.handshake.trigger("p-1")
     assert line.signals == "busy"
-    line.handshake.observe(inspection(1, Verdict.NG, part_id="p-1"))
+    line.inspected(number, Verdict.NG, "p-1")
     assert line.signals == "valid" and line.published[-1]["code"] == 2
     assert line.published[-1]["acquisition"] == number == 1
     line.handshake.acknowledge(number)
@@ -58,7 +62,7 @@ def test_a_trigger_at_the_wrong_time_is_a_missed_acquisition(line: Line, state: 
     else:
         line.handshake.trigger()
     if state == "valid":
-        line.handshake.observe(inspection(1))
+        line.inspected(1)
     before = line.signals
     with pytest.raises(CommandRefusedError, match="Missed acquisition"):
         line.handshake.trigger()
@@ -73,21 +77,47 @@ def test_a_result_that_does_not_come_is_an_error(line: Line) -> None:
     line.now = 5.1
     line.handshake.check_time()
     assert line.signals == "valid" and line.published[-1]["code"] == 3
-    line.handshake.observe(inspection(1, Verdict.OK))  # too late: it does not turn into an ok
+    line.inspected(1)  # too late: it does not turn into an ok
     assert line.published[-1]["code"] == 3
 
 
-def test_another_parts_inspection_is_not_the_result(line: Line) -> None:
-    line.handshake.trigger("mine")
-    line.handshake.observe(inspection(1, part_id="other"))
+@pytest.mark.parametrize("part_id", ["", "same"])
+def test_a_late_result_is_not_the_next_acquisitions(line: Line, part_id: str) -> None:
+    first = line.handshake.trigger(part_id)
+    line.now = 6
+    line.handshake.check_time()
+    line.handshake.acknowledge(first)
+    second = line.handshake.trigger(part_id)
+    line.inspected(first, Verdict.OK, part_id)
     assert line.signals == "busy"
+    line.inspected(second, Verdict.NG, part_id)
+    assert (line.signals, line.published[-1]["code"], line.published[-1]["acquisition"]) == ("valid", 2, 2)
+
+
+def test_an_inspection_that_no_acquisition_asked_for_is_not_the_result(line: Line) -> None:
+    line.handshake.trigger("mine")
+    line.inspected(0, Verdict.OK, "mine")
+    assert line.signals == "busy"
+
+
+def test_the_worst_of_several_cameras_is_the_result(line: Line) -> None:
+    line.handshake.expect_views(2)
+    number = line.handshake.trigger()
+    line.inspected(number, Verdict.NG)
+    assert line.signals == "busy"
+    line.inspected(number, Verdict.OK)
+    assert (line.signals, line.published[-1]["code"]) == ("valid", 2)
+    line.handshake.acknowledge(number)
+    number = line.handshake.trigger()
+    line.inspected(number, Verdict.ERROR)
+    assert (line.signals, line.published[-1]["code"]) == ("valid", 3), "an error waits for no other camera"
 
 
 def test_an_acknowledgment_of_another_result_is_refused(line: Line) -> None:
     number = line.handshake.trigger()
     with pytest.raises(CommandRefusedError, match="none"):
         line.handshake.acknowledge(number)
-    line.handshake.observe(inspection(1))
+    line.inspected(number)
     with pytest.raises(CommandRefusedError, match=f"acquisition {number}"):
         line.handshake.acknowledge(number + 1)
     assert line.signals == "valid"
@@ -95,7 +125,7 @@ def test_an_acknowledgment_of_another_result_is_refused(line: Line) -> None:
 
 def test_a_pause_while_a_result_waits_keeps_the_result(line: Line) -> None:
     number = line.handshake.trigger()
-    line.handshake.observe(inspection(1))
+    line.inspected(number)
     line.handshake.enable(False)
     assert line.signals == "valid"
     line.handshake.acknowledge(number)
@@ -108,34 +138,46 @@ def test_an_acquisition_that_could_not_be_made_leaves_the_station_ready(line: Li
 
 
 class HandshakeMachine(RuleBasedStateMachine):
-    """Whatever a PLC does: one signal at a time, no result twice, an OK only from an OK."""
+    """Whatever a PLC does and however late results are: a result is its own acquisition's.
+
+    Each acquisition's part has a verdict of its own, fixed when it is triggered; its inspection can
+    come at any time, also after its time was over and after any number of others, and more than once.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.line = Line()
-        self.wanted_code = 0
+        self.truth: dict[int, Verdict] = {}
+        self.part_ids: dict[int, str] = {}
+        self.timed_out: set[int] = set()
 
     @rule(on=st.booleans())
     def enable(self, on: bool) -> None:
         self.line.handshake.enable(on)
 
-    @rule()
-    def trigger(self) -> None:
+    @rule(verdict=st.sampled_from(Verdict), part_id=st.sampled_from(["", "same", "other"]))
+    def trigger(self, verdict: Verdict, part_id: str) -> None:
         before = self.line.handshake.state
         try:
-            number = self.line.handshake.trigger()
+            number = self.line.handshake.trigger(part_id)
         except CommandRefusedError:
             assert not before.ready
             assert self.line.handshake.state.missed == before.missed + 1
         else:
             assert before.ready and number == before.acquisition + 1
-            self.wanted_code = 0
+            self.truth[number], self.part_ids[number] = verdict, part_id
 
-    @precondition(lambda self: self.line.handshake.state.busy)
-    @rule(verdict=st.sampled_from(Verdict))
-    def inspect(self, verdict: Verdict) -> None:
-        self.line.handshake.observe(inspection(1, verdict))
-        self.wanted_code = verdict.code
+    @precondition(lambda self: self.truth)
+    @rule(data=st.data())
+    def inspect(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.truth)[-4:]))
+        self.line.inspected(number, self.truth[number], self.part_ids[number])
+
+    @rule(verdict=st.sampled_from(Verdict), part_id=st.sampled_from(["", "same"]))
+    def inspect_a_stray(self, verdict: Verdict, part_id: str) -> None:
+        before = self.line.handshake.state
+        self.line.inspected(0, verdict, part_id)
+        assert self.line.handshake.state == before
 
     @rule(seconds=st.sampled_from([1.0, 10.0]))
     def wait(self, seconds: float) -> None:
@@ -143,7 +185,7 @@ class HandshakeMachine(RuleBasedStateMachine):
         self.line.now += seconds
         self.line.handshake.check_time()
         if busy and self.line.handshake.state.valid:
-            self.wanted_code = 3
+            self.timed_out.add(self.line.handshake.state.acquisition)
 
     @rule(offset=st.integers(-1, 1))
     def acknowledge(self, offset: int) -> None:
@@ -154,17 +196,24 @@ class HandshakeMachine(RuleBasedStateMachine):
             assert self.line.handshake.state == before
         else:
             assert before.valid and offset == 0
-            self.wanted_code = 0
+
+    @precondition(lambda self: self.line.handshake.state.busy)
+    @rule()
+    def abandon(self) -> None:
+        self.line.handshake.abandon(self.line.handshake.state.acquisition)
+        assert not self.line.handshake.state.valid
 
     @invariant()
     def signals_agree(self) -> None:
         state = self.line.handshake.state
         assert state.ready + state.busy + state.valid <= 1
-        if state.valid:
-            assert state.code == self.wanted_code > 0
-        else:
+        if not state.valid:
             assert state.code == 0
+        elif state.acquisition in self.timed_out:
+            assert state.code == 3
+        else:
+            assert state.code == self.truth[state.acquisition].code
 
 
 TestHandshakeMachine = HandshakeMachine.TestCase
-TestHandshakeMachine.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestHandshakeMachine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

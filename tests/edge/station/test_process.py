@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.config import load_station
+from edge.inspection import Verdict
 from edge.records import History
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, wait_until
 from tests.edge.parts import write_parts
@@ -68,6 +69,12 @@ def looping(make_station: MakeStation, tmp_path: Path, broker: Mosquitto) -> Pat
 def recorded_seqs(station: Path) -> list[int]:
     found = History(load_station(station).data_dir).query(limit=1_000_000)
     return sorted(record.inspection.seq for record in found)
+
+
+def recorded_verdicts(station: Path) -> list[Verdict]:
+    """In the order of their numbers."""
+    found = History(load_station(station).data_dir).query(limit=1_000_000)
+    return [one.verdict for one in sorted((r.inspection for r in found), key=lambda one: one.seq)]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

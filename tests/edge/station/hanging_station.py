@@ -1,0 +1,46 @@
+"""``python -m tests.edge.station.hanging_station KIND STATION.yaml``: a station that hangs, in its third part.
+
+The hang is real: ``native`` waits for ever in a C library, ``python`` in Python, ``frozen`` in a C
+library without giving the interpreter's lock away, so that no other thread gets on
+(after 60 parts).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.cli import main
+from edge.vision.inspector import Finding, Inspector
+
+
+def hang(kind: str) -> None:
+    if kind == "python":
+        threading.Event().wait()
+    mutex = ctypes.create_string_buffer(64)
+    library = ctypes.PyDLL(None) if kind == "frozen" else ctypes.CDLL(None)
+    for _ in range(2):  # the second time it waits for itself
+        library.pthread_mutex_lock(mutex)
+
+
+def install(kind: str, parts: int = 2) -> None:
+    """So many parts are judged, behind the warm-up; the next one hangs."""
+    inspect, seen = Inspector.inspect, [0]
+
+    def hanging(self: Inspector, image: npt.NDArray[np.uint8]) -> Finding:
+        seen[0] += 1
+        if seen[0] > parts + 1:
+            hang(kind)
+        return inspect(self, image)
+
+    Inspector.inspect = hanging  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    # A frozen program publishes nothing: what it judged before must have had its time.
+    install(sys.argv[1], 60 if sys.argv[1] == "frozen" else 2)
+    sys.exit(main(["run", "--plain", *sys.argv[2:]]))
