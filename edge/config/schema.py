@@ -84,17 +84,18 @@ class VerdictSettings(_Section):
         description="language: the language model's Yes or No. calibration: the map's score on the product's "
         "own scale. either: ng where one of the two says so.",
     )
-    on_language_error: Literal["error", "calibration"] = Field(
-        default="error",
+    on_language_error: Literal["calibration", "error"] = Field(
+        default="calibration",
         title="When the language model gives no verdict",
-        description="error: the part is an error. calibration: the calibrated verdict, up for review.",
+        description="calibration: the calibrated verdict, up for review. error: the part is an error.",
     )
     timeout_s: float = Field(
         default=5.0,
         gt=0,
         le=60,
         title="Time for a verdict, seconds",
-        description="The language model must have answered within it, a restart of its process included.",
+        description="The language model must have answered within it, a restart of its process included. "
+        "While it is known to be down, no part waits.",
     )
 
 

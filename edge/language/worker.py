@@ -72,6 +72,7 @@ class LanguageWorker:
     Attributes:
         restarts: how often the process ended and another one was, or is to be, started.
         failures: how many of them in a row made no verdict, the last ones.
+        loads: how often a process came to take requests.
     """
 
     def __init__(self, model: LanguageModel, limits: Limits | None = None, most_waiting: int = 32) -> None:
@@ -89,6 +90,7 @@ class LanguageWorker:
         self._supervisor = threading.Thread(target=self._supervise, name="language-worker", daemon=True)
         self.restarts = 0
         self.failures = 0
+        self.loads = 0
 
     @property
     def trouble(self) -> str:
@@ -274,6 +276,7 @@ class LanguageWorker:
         """Lets requests through to a worker that is ready, those first that wait for it."""
         with self._lock:
             self._child = child
+            self.loads += 1
             for pending in self._pending.values():
                 pending.tries += 1
                 child.send(pending.request)

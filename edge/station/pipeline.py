@@ -227,7 +227,11 @@ class Station:
         image, orders = part.frame.image, self._rooms.orders
         if image is None:
             return part
-        error = orders.pause.error or orders.enrollment.take(image)
+        try:
+            error = orders.pause.error or orders.enrollment.take(image)
+        except Exception as failure:
+            log.exception("part %s: it cannot be enrolled", part.frame.part_id)
+            error = f"Not enrolled: {type(failure).__name__}: {failure}. The log has the details."
         if not error:
             return part
         return dataclasses.replace(part, frame=dataclasses.replace(part.frame, image=None, error=error))

@@ -57,7 +57,7 @@ def test_three_lines_make_a_station(load: Load, tmp_path: Path, monkeypatch: pyt
     assert config.data_dir == tmp_path / "data"
     assert config.bundle is None
     assert (config.queue.size, config.queue.policy) == (4, "wait")
-    assert (config.verdict.decided_by, config.verdict.on_language_error) == ("language", "error")
+    assert (config.verdict.decided_by, config.verdict.on_language_error) == ("language", "calibration")
     assert config.language.words == "ng"
     assert config.engine.precision == "auto"
     assert config.records.keep_images == "ng"
