@@ -21,6 +21,8 @@ def opened_engine(
 ) -> Iterator[tuple[Bundle, Engine]]:
     """The checked bundle and its compiled engine, closed at the end.
 
+    The language model's file is left to whoever reads it: seeing needs none of it.
+
     Raises:
         BundleError: the bundle is missing (the remedy is how to build it) or damaged, or the precision has
             not passed its parity gate.
@@ -29,7 +31,7 @@ def opened_engine(
     from edge.bundle import Bundle
     from edge.vision.opening import open_engine
 
-    bundle = Bundle.resolve(bundle_name)
+    bundle = Bundle.resolve(bundle_name, language_later=True)
     engine = open_engine(
         bundle,
         runtime,  # type: ignore[arg-type]  # click has checked the choices

@@ -44,10 +44,11 @@ class QueueSettings(_Section):
 
     size: int = Field(
         default=4,
-        ge=1,
+        ge=0,
         le=1000,
         title="Size, parts",
-        description="Captured parts that may wait for inspection; their images are held in memory.",
+        description="Captured parts that may wait for inspection; their images are held in memory. 0 (with "
+        "wait): none does, the camera is asked for a part when the one before is judged.",
     )
     policy: Literal["wait", "skip", "latest"] = Field(
         default="wait",
@@ -55,6 +56,14 @@ class QueueSettings(_Section):
         description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun). "
         "latest: the part that waits longest becomes one.",
     )
+
+    @model_validator(mode="after")
+    def _only_a_camera_that_waits_needs_no_room(self) -> QueueSettings:
+        if self.size == 0 and self.policy != "wait":
+            raise ValueError(
+                f"size 0 is for policy: wait; with policy: {self.policy} every part would be an error"
+            )
+        return self
 
 
 class PartIdSettings(_Section):

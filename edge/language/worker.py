@@ -37,7 +37,6 @@ _PAUSES_S = (0.0, 0.5, 2.0, 5.0, 15.0, 30.0, 60.0)
 """Before the first restart, the second in a row, …; a verdict that was made begins it anew."""
 
 _LOADING_S = 60.0
-_PATIENCE_S = 20.0  # For the first process, of somebody who can do without it.
 _HUNG_S = 5.0  # A worker answers every request about at its deadline, if only with an error.
 _ENDING_S = 2.0
 _POLL_S = 0.2
@@ -108,19 +107,20 @@ class LanguageWorker:
         child = self._child
         return child.process.pid if child is not None else None
 
-    def start(self, *, required: bool = True) -> None:
+    def start(self, patience_s: float | None = None) -> None:
         """Starts the process and waits until its model is loaded and has read a prompt.
 
         Args:
-            required: a process that does not come to that is an error, and nothing is left of it. Else it
-                is started again and again beside whoever works on; :attr:`trouble` says why it is not there.
+            patience_s: of whoever can do without it, and goes on then: the process is started again and
+                again meanwhile, and :attr:`trouble` says why it is not there. None: one that does not come
+                to that is an error, and nothing is left of it.
 
         Raises:
             LanguageError: llama.cpp is missing or crashes, or the file is not what the bundle says.
         """
         self._supervisor.start()
-        self._started.wait(None if required else _PATIENCE_S)
-        if required and self._child is None:
+        self._started.wait(patience_s)
+        if patience_s is None and self._child is None:
             self.close()
             raise self._trouble
 

@@ -161,13 +161,14 @@ def opened_decider(
     limits: Limits | None = None,
     calibration_stands_in: bool = False,
     timeout_s: float = TIMEOUT_S,
-    required: bool = True,
+    patience_s: float | None = None,
 ) -> Iterator[Decider | None]:
     """A decider with the bundle's language model in its worker; None where the calibrated score decides.
 
     Args:
-        required: a language model that cannot be loaded is an error. Else its worker is started again and
-            again in the background, and :attr:`Decider.trouble` says why it is not there.
+        patience_s: for the language model to be loaded; without it, parts are decided as
+            ``calibration_stands_in`` says, and it is tried again in the background. None: a language model
+            that cannot be loaded is an error.
 
     Raises:
         BundleError: the bundle has no language half.
@@ -177,7 +178,7 @@ def opened_decider(
         yield None
         return
     with closing(LanguageWorker(bundled_model(bundle), limits)) as worker:
-        worker.start(required=required)
+        worker.start(patience_s)
         yield Decider(
             worker,
             decided_by=decided_by,

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from edge.config import StationConfig
     from edge.vision.engine import Engine
 
+#: For a language model that loads slowly; the line is then judged without it until it is there.
+_LOADING_PATIENCE_S = 20.0
+
 
 @contextmanager
 def opened_station(
@@ -104,7 +107,7 @@ def _decider(
         limits=Limits(threads=language.threads, wait_policy=language.wait_policy),
         calibration_stands_in=verdict.on_language_error == "calibration",
         timeout_s=verdict.timeout_s,
-        required=False,
+        patience_s=_LOADING_PATIENCE_S,
     )
 
 

@@ -187,6 +187,8 @@ class Station:
             camera.open()
         triggers = self._rooms.orders.triggers.get(camera.name)
         while not self._stopping:
+            if not self._queue.wait_for_room(camera.name, _POLL_S):
+                continue
             try:
                 frame = camera.read(timeout_s=_POLL_S)
             except EndOfStream:

@@ -258,7 +258,7 @@ def test_a_model_that_cannot_be_loaded_is_tried_again_beside_whoever_can_do_with
     gguf = tmp_path / "model.gguf"
     gguf.write_bytes(b"GGUF, and then nothing that it should be")
     worker = LanguageWorker(dataclasses.replace(model, gguf=gguf), LIMITS)
-    worker.start(required=False)
+    worker.start(patience_s=ENOUGH_S)
     try:
         assert worker.pid is None
         assert "has sha256" in worker.trouble

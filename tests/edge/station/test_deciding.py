@@ -161,7 +161,7 @@ def test_a_worker_that_cannot_be_started_is_a_fault_only_where_parts_are_errors(
         patch.setattr(sys, "executable", str(tmp_path / "no-python"))
         with pytest.raises(LanguageError, match="no-python"), opened_decider(speaking_bundle):
             pass
-        with opened_decider(speaking_bundle, calibration_stands_in=True, required=False) as decider:
+        with opened_decider(speaking_bundle, calibration_stands_in=True, patience_s=ENOUGH_S) as decider:
             assert decider is not None
             decision = decider.decide(good)
             assert (decision.verdict, decision.p_anomaly) == (good.verdict, good.p_anomaly)
@@ -169,7 +169,7 @@ def test_a_worker_that_cannot_be_started_is_a_fault_only_where_parts_are_errors(
             assert decider.condition.level is Level.DEGRADED
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", str(tmp_path / "no-python"))
-        with opened_decider(speaking_bundle, required=False) as decider:
+        with opened_decider(speaking_bundle, patience_s=ENOUGH_S) as decider:
             assert decider is not None
             assert decider.decide(good).verdict is Verdict.ERROR
             assert decider.condition.level is Level.FAULT
