@@ -202,20 +202,29 @@ class Bundle:
         self.manifest = manifest
 
     @classmethod
-    def load(cls, path: Path) -> Bundle:
+    def load(cls, path: Path, *, language_later: bool = False) -> Bundle:
         """Reads the manifest and checks every file's size and hash.
+
+        Args:
+            language_later: all but the language model's file, which its runner checks before it reads it: a
+                station sees without it.
 
         Raises:
             BundleError: a file is missing or differs, the manifest among them, or it cannot be understood.
         """
         manifest = _read_manifest(path)
+        later = manifest.language.gguf if language_later and manifest.language is not None else None
         for name, expected in manifest.files.items():
-            _check_file(path / name, expected, manifest.name)
+            if name != later:
+                _check_file(path / name, expected, manifest.name)
         return cls(path, manifest)
 
     @classmethod
-    def resolve(cls, name_or_path: str | None = None) -> Bundle:
+    def resolve(cls, name_or_path: str | None = None, *, language_later: bool = False) -> Bundle:
         """The bundle of that name in the cache, or in that folder; by default the default bundle.
+
+        Args:
+            language_later: as for :meth:`load`.
 
         Raises:
             BundleError: there is none, or it is damaged.
@@ -224,7 +233,7 @@ class Bundle:
         in_cache = bundles_dir() / wanted
         path = in_cache if Path(wanted).name == wanted and in_cache.is_dir() else absolute(Path(wanted))
         if (path / MANIFEST_NAME).is_file():
-            return cls.load(path)
+            return cls.load(path, language_later=language_later)
         build = (
             f"Build it: python -m build_engines build {wanted if wanted == in_cache.name else DEFAULT_BUNDLE}"
         )

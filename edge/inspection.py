@@ -96,6 +96,17 @@ class Inspection:
         """The verdict as a PLC's number: 1 ok, 2 ng, 3 error."""
         return self.verdict.code
 
+    @property
+    def waited_ms(self) -> float:
+        """How long the part waited for the inspector, after the camera had seen it."""
+        return self.latency_ms.get("queue", 0.0)
+
+    @property
+    def took_ms(self) -> float | None:
+        """What the verdict took, vision and language, without the waiting; None where there is none."""
+        total_ms = self.latency_ms.get("total")
+        return None if total_ms is None else total_ms - self.waited_ms
+
     def to_dict(self) -> dict[str, Any]:
         """The inspection as plain JSON types, in a fixed order."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}

@@ -21,6 +21,8 @@ def opened_engine(
 ) -> Iterator[tuple[Bundle, Engine]]:
     """The checked bundle and its compiled engine, closed at the end; a terminal is told of the wait.
 
+    The language model's file is left to whoever reads it: seeing needs none of it.
+
     Raises:
         BundleError: the bundle is missing (the remedy is how to build it) or damaged, or the precision has
             not passed its parity gate.
@@ -31,7 +33,7 @@ def opened_engine(
     with waiting("checking the model bundle"):
         from edge.bundle import Bundle
 
-        bundle = Bundle.resolve(bundle_name)
+        bundle = Bundle.resolve(bundle_name, language_later=True)
     with waiting(f"preparing the vision graph of {bundle.name}"):
         from edge.vision.opening import open_engine
 

@@ -109,6 +109,7 @@ class PartsView:
         table.add_column("score", justify="right", no_wrap=True, width=7)
         table.add_column("where", ratio=3, no_wrap=True)
         table.add_column("ms", justify="right", no_wrap=True, width=6)
+        table.add_column("wait", justify="right", no_wrap=True, width=5)
         for inspection in tuple(self._last):
             table.add_row(
                 str(inspection.seq),
@@ -118,16 +119,16 @@ class PartsView:
                 *map(Text, _figures(inspection)),
             )
         for _ in range(_ROWS - len(self._last)):
-            table.add_row("", "", "", "", "", "")
+            table.add_row()
         return table
 
 
 def print_part(console: Console, inspection: Inspection) -> None:
     """One line of plain text, aligned with its neighbours."""
-    score, where, ms = _figures(inspection)
+    score, where, ms, waited = _figures(inspection)
     console.print(
         f"{inspection.seq:>5}  {inspection.part_id:<20}  {verdict_text(inspection):<7}  "
-        f"{score:>6}  {ms:>6} ms  {where}".rstrip(),
+        f"{score:>6}  {ms:>6} ms  waited {waited:>4} ms  {where}".rstrip(),
         markup=False,
         highlight=False,
         soft_wrap=True,
@@ -151,27 +152,28 @@ def counters_markup(tally: Tally, total: int | None) -> str:
         return f"[{style}]{count} {name}[/]" if count else f"[dim]0 {name}[/]"
 
     of = "" if total is None else f" of {total}"
-    times = f"[dim]min / mean / max[/] {tally.min_ms:.0f} / {tally.mean_ms:.0f} / {tally.max_ms:.0f} ms"
-    return "   ".join(
+    counters = "   ".join(
         [
             f" [bold]{tally.total}[/]{of} parts",
             part(tally.ok, "OK", "green"),
             part(tally.ng, "NG", "bold red"),
             part(tally.error, "errors", "bold yellow"),
             part(tally.overrun, "overruns", "bold yellow"),
-            times,
         ]
     )
+    return f"{counters}\n [dim]{tally.times}[/]"
 
 
-def _figures(inspection: Inspection) -> tuple[str, str, str]:
-    """Score, place and words (or what went wrong), milliseconds; as text, empty where there is none.
+def _figures(inspection: Inspection) -> tuple[str, str, str, str]:
+    """Score, place and words (or what went wrong), milliseconds that the verdict took, and that the part
+    waited for it before; as text, empty where there is none.
 
     The place comes first: where a line is cut, it is what must be read.
     """
-    total_ms = inspection.latency_ms.get("total")
+    took_ms = inspection.took_ms
     return (
         "" if inspection.score is None else score_text(inspection.score),
         inspection.error or "  ".join(filter(None, (inspection.location, inspection.words))),
-        "" if total_ms is None else f"{total_ms:.0f}",
+        "" if took_ms is None else f"{took_ms:.0f}",
+        "" if took_ms is None else f"{inspection.waited_ms:.0f}",
     )

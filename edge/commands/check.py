@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from edge.config import VerdictSettings
+    from edge.config import QueueSettings, VerdictSettings
 
 
 @click.command(name="check")
@@ -41,11 +41,17 @@ def command(station: Path) -> None:
         f"  station   {config.station.site}/{config.station.line}/{config.station.name}\n"
         f"  product   {config.product}{f' ({description})' if description else ''}\n"
         f"  camera    {cameras}\n"
-        f"  queue     {config.queue.size} images, then {config.queue.policy}\n"
+        f"  queue     {_queue(config.queue)}\n"
         f"  verdict   {_verdict(config.verdict)}\n"
         f"  data      {config.data_dir}\n"
         f"  broker    {brokers}"
     )
+
+
+def _queue(queue: QueueSettings) -> str:
+    if queue.size == 0:
+        return "none: the camera is asked for a part when the one before is judged"
+    return f"{queue.size} images, then {queue.policy}"
 
 
 def _verdict(verdict: VerdictSettings) -> str:

@@ -70,7 +70,8 @@ def command(
 
     Nothing is recorded or published. An IMAGE is a file or a folder of files. What cannot be
     inspected is an inspection with the verdict `error`, and the others go on. Where the language model
-    decides, a part that is NG comes with its sentence.
+    decides, a part that is NG comes with its sentence; where it gives no verdict, the calibrated score
+    decides with `review` true, and a warning says why.
 
     \b
     Exit codes:
@@ -92,7 +93,7 @@ def command(
         raise click.UsageError("Name a --product, or say --zero-shot.")
     found = None if product is None else Products(paths.data_dir(data_dir)).get(product)
     files = image_files(images)
-    errors = 0
+    errors = stood_in = 0
     description = found.description if found else ""
     with (
         opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity) as (
@@ -101,7 +102,14 @@ def command(
         ),
         opened_visibly(
             "starting the language model",
-            opened_decider(opened, decided_by, description=description, timeout_s=_PATIENCE_S),
+            opened_decider(
+                opened,
+                decided_by,
+                description=description,
+                calibration_stands_in=True,
+                timeout_s=_PATIENCE_S,
+                patience_s=_PATIENCE_S,
+            ),
         ) as decider,
     ):
         judge = _judge(engine, opened, found, decider)
@@ -109,7 +117,10 @@ def command(
             judged = judge.judge(frame)
             inspection = judged.inspection if decider is None else _with_words(judged, decider)
             errors += inspection.verdict is Verdict.ERROR
-            click.echo(inspection.to_json() if as_json else _row(inspection))
+            if judged.language_error and not stood_in:
+                click.echo(f"warning: the calibrated score decides: {judged.language_error}", err=True)
+            stood_in += bool(judged.language_error)
+            click.echo(inspection.to_json() if as_json else _row(inspection, judged.language_error))
             if overlay is not None and judged.image is not None:
                 _write_overlay(overlay, judged)
     if errors:
@@ -149,7 +160,7 @@ def _judge(engine: Engine, bundle: Bundle, product: Product | None, decider: Dec
     return Judge(inspector, station="", product="", bundle=bundle.id, decider=decider)
 
 
-def _row(inspection: Inspection) -> str:
+def _row(inspection: Inspection, language_error: str) -> str:
     from edge.commands._live import score_text
 
     if inspection.error:
@@ -159,7 +170,8 @@ def _row(inspection: Inspection) -> str:
     row = f"{verdict:5}  {inspection.part_id}  score {score}  p {inspection.p_value:.3f}  {total_ms:.0f} ms"
     row = f"{row}  {inspection.location}".rstrip()
     if inspection.review:
-        row += "  (look at it: the language model and the score disagree)"
+        no_verdict, other = "the language model gave no verdict", "the language model and the score disagree"
+        row += f"  (look at it: {no_verdict if language_error else other})"
     return f"{row}\n       {inspection.words}" if inspection.words else row
 
 

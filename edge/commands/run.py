@@ -49,7 +49,7 @@ def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> No
     config = load_station(station)
     console = Console()
     live = console.is_terminal and not plain
-    view = PartsView(console, f"{config.station.name} · {config.product}")
+    view = PartsView(console, f"{config.station.name} · {config.product}", footer=lambda: f" {opened.health}")
     listeners = ([view.add] if live else []) + ([_log_part] if verbose else [])
     hearers = ([view.hear] if live else []) + ([_log_words] if verbose else [])
     with ExitStack() as stack:

@@ -44,10 +44,11 @@ class QueueSettings(_Section):
 
     size: int = Field(
         default=4,
-        ge=1,
+        ge=0,
         le=1000,
         title="Size, parts",
-        description="Captured parts that may wait for inspection; their images are held in memory.",
+        description="Captured parts that may wait for inspection; their images are held in memory. 0 (with "
+        "wait): none does, the camera is asked for a part when the one before is judged.",
     )
     policy: Literal["wait", "skip", "latest"] = Field(
         default="wait",
@@ -55,6 +56,14 @@ class QueueSettings(_Section):
         description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun). "
         "latest: the part that waits longest becomes one.",
     )
+
+    @model_validator(mode="after")
+    def _only_a_camera_that_waits_needs_no_room(self) -> QueueSettings:
+        if self.size == 0 and self.policy != "wait":
+            raise ValueError(
+                f"size 0 is for policy: wait; with policy: {self.policy} every part would be an error"
+            )
+        return self
 
 
 class PartIdSettings(_Section):
@@ -85,17 +94,18 @@ class VerdictSettings(_Section):
         description="language: the language model's Yes or No. calibration: the map's score on the product's "
         "own scale. either: ng where one of the two says so.",
     )
-    on_language_error: Literal["error", "calibration"] = Field(
-        default="error",
+    on_language_error: Literal["calibration", "error"] = Field(
+        default="calibration",
         title="When the language model gives no verdict",
-        description="error: the part is an error. calibration: the calibrated verdict, up for review.",
+        description="calibration: the calibrated verdict, up for review. error: the part is an error.",
     )
     timeout_s: float = Field(
         default=5.0,
         gt=0,
         le=60,
         title="Time for a verdict, seconds",
-        description="The language model must have answered within it, a restart of its process included.",
+        description="The language model must have answered within it, a restart of its process included. "
+        "While it is known to be down, no part waits.",
     )
     hang_s: float = Field(
         default=2.0,

@@ -19,7 +19,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The worker has loaded its model."""
+    """The worker has loaded its model and has read a prompt with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 
 from edge.errors import EdgeError, LanguageError
-from edge.language.model import Reading
+from edge.language.model import LanguageModel, Reading
 from edge.language.requests import Answer, Ask, Failed, Judge, Ready, Release, Reply, Request, Setup
 from edge.language.runner import Runner
+from edge.language.words import prompt_for
 
 
 class _Desk:
@@ -126,6 +127,12 @@ def _check_deadline(request: Request) -> None:
         raise LanguageError("The language model was not done in time.")
 
 
+def _read_a_prompt(runner: Runner, model: LanguageModel) -> None:
+    """Once before any part: what crashes over its first computation shall cost none its verdict."""
+    if model.base_rows is not None:
+        runner.release(runner.judge(prompt_for(), model.base_rows).dialogue)
+
+
 def main(descriptor: int) -> None:
     """Serves the connection behind an inherited file descriptor."""
     # Ctrl-C goes to the whole group of processes; the station decides when the worker ends.
@@ -134,6 +141,7 @@ def main(descriptor: int) -> None:
     setup: Setup = connection.recv()
     try:
         runner = Runner(setup.model, setup.limits)
+        _read_a_prompt(runner, setup.model)
     except EdgeError as error:
         connection.send(Failed(error))
         return

@@ -1,14 +1,18 @@
 """The language model in a process of its own: a station survives whatever happens in there.
 
-A worker that dies or hangs is killed and started again, at once and then with growing pauses. A
-verdict that was under way is asked for again, within its deadline; words and dialogues of before
-are gone, and whoever waits for them gets a LanguageError at once.
+A worker that dies or hangs is killed and started again, at once and then with growing pauses, for
+as long as it takes. A verdict that was under way is asked for once more, where the next process can
+be there within its deadline. While there is none, or while the one there is is late with a part, whoever
+asks gets a LanguageError at once: nobody waits for what is known not to come. Words and dialogues of
+before are gone.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import copy
 import itertools
+import logging
 import queue
 import socket
 import subprocess
@@ -21,12 +25,15 @@ from types import TracebackType
 
 from edge.errors import EdgeError, LanguageError
 from edge.language.context import Rows
+from edge.language.ending import ended, not_started
 from edge.language.model import LanguageModel, Limits, Prompt, Reading
 from edge.language.requests import Answer, Ask, Failed, Judge, Ready, Release, Reply, Request, Setup
 
 Result = Reading | str | EdgeError | None
 
-_PAUSES_S = (0.0, 0.5, 2.0, 5.0, 15.0, 30.0)
+log = logging.getLogger(__name__)
+
+_PAUSES_S = (0.0, 0.5, 2.0, 5.0, 15.0, 30.0, 60.0)
 """Before the first restart, the second in a row, …; a verdict that was made begins it anew."""
 
 _LOADING_S = 60.0
@@ -34,6 +41,8 @@ _HUNG_S = 5.0  # A worker answers every request about at its deadline, if only w
 _ENDING_S = 2.0
 _POLL_S = 0.2
 _TRIES = 2  # A verdict that kills two workers would kill the third.
+
+_LATE = "The language model was not done in time with an earlier part, and is at it still."
 
 
 @dataclass(slots=True)
@@ -61,6 +70,8 @@ class LanguageWorker:
 
     Attributes:
         restarts: how often the process ended and another one was, or is to be, started.
+        failures: how many of them in a row made no verdict, the last ones.
+        loads: how often a process came to take requests.
     """
 
     def __init__(self, model: LanguageModel, limits: Limits | None = None, most_waiting: int = 32) -> None:
@@ -71,20 +82,24 @@ class LanguageWorker:
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._child: _Child | None = None  # Only while it takes requests.
-        self._trouble: EdgeError | None = None
-        self._last_status: int | None = None
+        self._trouble = LanguageError("The language worker is being started.")
+        self._loading_s = 0.0  # what it took last time
         self._started = threading.Event()
         self._closing = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, name="language-worker", daemon=True)
         self.restarts = 0
+        self.failures = 0
+        self.loads = 0
 
     @property
     def trouble(self) -> str:
-        """Why there is no process that takes requests; empty where there is one."""
-        if self._child is not None or self._closing.is_set():
+        """Why no verdict can be had now, and what to do; empty where one can."""
+        child = self._child
+        if self._closing.is_set():
             return ""
-        status = "" if self._last_status is None else f" with status {self._last_status}"
-        return str(self._trouble or f"The language worker ended{status} and is being started again.")
+        if child is None:
+            return str(self._trouble)
+        return _LATE if child.is_late() else ""
 
     @property
     def pid(self) -> int | None:
@@ -92,15 +107,20 @@ class LanguageWorker:
         child = self._child
         return child.process.pid if child is not None else None
 
-    def start(self) -> None:
-        """Starts the process and waits until its model is loaded.
+    def start(self, patience_s: float | None = None) -> None:
+        """Starts the process and waits until its model is loaded and has read a prompt.
+
+        Args:
+            patience_s: of whoever can do without it, and goes on then: the process is started again and
+                again meanwhile, and :attr:`trouble` says why it is not there. None: one that does not come
+                to that is an error, and nothing is left of it.
 
         Raises:
-            LanguageError: llama.cpp is missing, or the file is not what the bundle says.
+            LanguageError: llama.cpp is missing or crashes, or the file is not what the bundle says.
         """
         self._supervisor.start()
-        self._started.wait()
-        if self._child is None and self._trouble is not None:
+        self._started.wait(patience_s)
+        if patience_s is None and self._child is None:
             self.close()
             raise self._trouble
 
@@ -108,7 +128,8 @@ class LanguageWorker:
         """A verdict on a part; comes before all words. See :meth:`Runner.judge`.
 
         Raises:
-            LanguageError: the runner refuses the rows, or there is no verdict in time.
+            LanguageError: the runner refuses the rows, or there is no verdict in time; at once where there
+                is no process, or where it is late with an earlier part.
         """
         reading = self._call(Judge(prompt, rows), timeout_s)
         assert isinstance(reading, Reading)
@@ -157,77 +178,105 @@ class LanguageWorker:
         request = Request(next(self._numbers), time.monotonic() + timeout_s, work)
         pending = _Pending(request)
         with self._lock:
-            self._require_service(work)
+            child = self._serving_child(work)
             self._pending[request.number] = pending
-            if self._child is not None:
-                pending.tries += 1
-                self._child.send(request)
+            pending.tries += 1
+            child.send(request)
         try:
             result = pending.result.result(timeout_s)
         except concurrent.futures.TimeoutError:
-            reason = f" It does not start: {self._trouble}" if self._trouble is not None else ""
-            raise LanguageError(
-                f"The language model did not answer within {timeout_s:g} s.{reason}"
-            ) from None
+            raise LanguageError(f"The language model did not answer within {timeout_s:g} s.") from None
         finally:
             with self._lock:
                 del self._pending[request.number]
         if isinstance(result, EdgeError):
-            raise result
+            raise copy.copy(result)
         return result
 
-    def _require_service(self, work: Judge | Answer | Ask) -> None:
-        if self._closing.is_set() or not self._started.is_set():
+    def _serving_child(self, work: Judge | Answer | Ask) -> _Child:
+        """The process that takes this request.
+
+        Raises:
+            LanguageError: there is none, or it has more to do than it can.
+        """
+        if self._closing.is_set() or not self._supervisor.is_alive():
             raise LanguageError("The language worker is not running.")
         if len(self._pending) >= self._most_waiting:
             raise LanguageError(f"{len(self._pending)} requests wait for the language model already.")
-        if self._child is None and not isinstance(work, Judge):
+        child = self._child
+        if child is None and not isinstance(work, Judge):
             raise _lost()
+        if child is None:
+            # A copy: an error that is raised again and again keeps every frame that it went through.
+            raise copy.copy(self._trouble)
+        if child.is_late() and isinstance(work, Judge):
+            raise LanguageError(_LATE)
+        return child
 
     def _supervise(self) -> None:
-        failures = 0
-        while not self._closing.wait(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)]):
-            child = _Child(self._setup)
-            made_verdicts = self._serve(child)
+        """Keeps a process there until :meth:`close`; nothing that becomes of one ends this thread."""
+        while not self._closing.wait(self._pause_s):
+            child = self._new_child()
+            made_verdicts = child is not None and self._serve(child)
             with self._lock:
                 self._child = None
-            child.end(patience_s=_ENDING_S if self._closing.is_set() else 0.0)
+            if child is not None:
+                child.end(patience_s=_ENDING_S if self._closing.is_set() else 0.0)
             if not self._closing.is_set():
-                failures = 0 if made_verdicts else failures + 1
-                self._last_status = child.process.returncode
+                self.failures = 0 if made_verdicts else self.failures + 1
                 self.restarts += 1
             self._drop_lost()
             self._started.set()
 
+    def _new_child(self) -> _Child | None:
+        """A process that loads its model; None where the machine does not give one."""
+        try:
+            return _Child(self._setup)
+        except Exception as error:
+            log.debug("the language worker cannot be started", exc_info=True)
+            self._trouble = not_started(error)
+            return None
+
+    @property
+    def _pause_s(self) -> float:
+        """Before the next process is started."""
+        return _PAUSES_S[min(self.failures, len(_PAUSES_S) - 1)]
+
     def _serve(self, child: _Child) -> bool:
-        """Hands replies to those who wait until the worker ends; whether it made a verdict."""
+        """Hands replies to those who wait until the worker ends or is given up; whether it made a verdict."""
         made_verdicts = ready = False
+        began_s = time.monotonic()
         try:
             greeting = child.receive(_LOADING_S, self._closing)
-            ready = isinstance(greeting, Ready)
-            if not ready:
-                self._note_trouble(greeting)
+            if not isinstance(greeting, Ready):
+                late = LanguageError(f"The language worker has not loaded its model within {_LOADING_S:g} s.")
+                self._trouble = greeting.error if isinstance(greeting, Failed) else late
                 return False
+            ready = True
+            self._loading_s = time.monotonic() - began_s
             self._open(child)
-            while not self._closing.is_set() and not child.is_hung():
+            while not self._closing.is_set():
+                if child.is_hung():
+                    self._trouble = LanguageError("The language worker hung, and was killed.")
+                    break
                 reply = child.receive(_POLL_S, self._closing)
                 if isinstance(reply, Reply):
                     made_verdicts |= isinstance(reply.result, Reading)
                     self._deliver(reply)
         except (EOFError, OSError):
-            if not ready:
-                self._note_trouble(None)
+            with self._lock:
+                self._child = None
+            self._trouble = ended(child.wait(_ENDING_S), loading=not ready)
+        except Exception as error:
+            log.exception("the language worker sent what cannot be read")
+            self._trouble = LanguageError(f"The language worker was given up: {error!r}.")
         return made_verdicts
-
-    def _note_trouble(self, greeting: object) -> None:
-        loading = LanguageError("The language worker ended while it was loading; its log says why.")
-        self._trouble = greeting.error if isinstance(greeting, Failed) else loading
 
     def _open(self, child: _Child) -> None:
         """Lets requests through to a worker that is ready, those first that wait for it."""
         with self._lock:
-            self._trouble = None
             self._child = child
+            self.loads += 1
             for pending in self._pending.values():
                 pending.tries += 1
                 child.send(pending.request)
@@ -240,7 +289,8 @@ class LanguageWorker:
             pending.result.set_result(reply.result)
 
     def _drop_lost(self) -> None:
-        """Tells those who wait for what no later worker can give."""
+        """Tells those who wait for what the next worker cannot give, or not in time."""
+        back_s = time.monotonic() + self._pause_s + self._loading_s
         with self._lock:
             for pending in self._pending.values():
                 if pending.result.done():
@@ -251,8 +301,12 @@ class LanguageWorker:
                     pending.result.set_result(_lost())
                 elif pending.tries >= _TRIES:
                     pending.result.set_result(
-                        LanguageError(f"The language worker died {pending.tries} times over this part.")
+                        LanguageError(
+                            f"The language worker died {pending.tries} times over this part. {self._trouble}"
+                        )
                     )
+                elif pending.request.deadline < back_s:
+                    pending.result.set_result(self._trouble)
 
 
 class _Child:
@@ -260,7 +314,7 @@ class _Child:
 
     def __init__(self, setup: Setup) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
+        with ours, theirs:
             # -I and a handed-over path: the worker imports exactly what this process imports.
             start = (
                 "import sys; _, number, *sys.path = sys.argv;"
@@ -273,16 +327,22 @@ class _Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
-        self._connection = Connection(ours.detach())
+            self._connection = Connection(ours.detach())
         self._outbox: queue.SimpleQueue[Setup | Request | None] = queue.SimpleQueue()
-        self._deadlines: dict[int, float] = {}
+        self._unanswered: dict[int, Request] = {}
         self._sender = threading.Thread(target=self._send_all, name="language-sender", daemon=True)
-        self._sender.start()
+        try:
+            self._sender.start()
+        except RuntimeError:
+            self._connection.close()
+            self.process.kill()
+            self.process.wait()
+            raise
         self._outbox.put(setup)
 
     def send(self, request: Request) -> None:
         """Queues a request; never waits."""
-        self._deadlines[request.number] = request.deadline
+        self._unanswered[request.number] = request
         self._outbox.put(request)
 
     def receive(self, timeout_s: float, stop: threading.Event) -> object:
@@ -297,12 +357,30 @@ class _Child:
                 return None
         message: object = self._connection.recv()
         if isinstance(message, Reply):
-            self._deadlines.pop(message.number, None)
+            self._unanswered.pop(message.number, None)
         return message
+
+    def is_late(self) -> bool:
+        """Whether it is at a part still whose verdict nobody waits for any more."""
+        now = time.monotonic()
+        return any(
+            now > request.deadline
+            for request in list(self._unanswered.values())
+            if isinstance(request.work, Judge)
+        )
 
     def is_hung(self) -> bool:
         """Whether a request was not answered well after its deadline."""
-        return any(time.monotonic() > deadline + _HUNG_S for deadline in list(self._deadlines.values()))
+        now = time.monotonic()
+        return any(now > request.deadline + _HUNG_S for request in list(self._unanswered.values()))
+
+    def wait(self, patience_s: float) -> int:
+        """The status of a process that has closed its connection; it is killed after the patience."""
+        try:
+            return self.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
     def end(self, patience_s: float) -> None:
         """Closes the connection, upon which a healthy worker ends; kills it after the patience."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from edge.errors import LanguageError
 from edge.inspection import Verdict
 from edge.language import LanguageWorker, Limits, bundled_model, prompt_for
+from edge.station.health import Condition, Level
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
@@ -31,10 +32,10 @@ class Decision:
     Attributes:
         verdict: ``error`` where the language model should have decided and could not.
         p_anomaly: from whoever decided, 0 to 1; None for an error.
-        review: language model and calibrated score disagree, or the one stands in for the other.
+        review: language model and calibrated score disagree, or the score stands in for the model.
         dialogue: under which the language worker can be asked about the part; None where it cannot, or
             where its own verdict is another.
-        error: why the language model gave no verdict; empty where it did.
+        error: why the language model gave no verdict, also where the score stands in; empty where it did.
     """
 
     verdict: Verdict
@@ -72,30 +73,46 @@ class Decider:
         self._timeout_s = timeout_s
         self._prompt: Prompt = prompt_for(description)
         self._last_error = ""
+        self._erred_in = 0  # the worker's processes, counted
+
+    @property
+    def condition(self) -> Condition:
+        """How the language half is, and what is said instead of its verdicts.
+
+        Degraded where it gives none now, or gave none for the last part. A fault where every part is an
+        error until its worker, which was lost before it made a verdict, can be started.
+        """
+        trouble = self.trouble
+        if not trouble:
+            return Condition()
+        if self._calibration_stands_in:
+            return Condition(Level.DEGRADED, f"the calibrated score decides: {trouble}")
+        lost = bool(self.worker.trouble) and self.worker.failures > 0
+        return Condition(Level.FAULT if lost else Level.DEGRADED, f"parts are errors: {trouble}")
 
     @property
     def trouble(self) -> str:
         """Why the language model gives no verdict now, or gave none for the last part; empty: it is well."""
-        return self.worker.trouble or self._last_error
+        of_this_process = self.worker.loads == self._erred_in
+        return self.worker.trouble or (self._last_error if of_this_process else "")
 
     def use(self, description: str) -> None:
         """The parts that follow are of another product."""
         self._prompt = prompt_for(description)
 
     def warm_up(self, finding: Finding) -> None:
-        """Read the prompt and one part, so that the first real part does not wait for it.
-
-        Raises:
-            LanguageError: the language model cannot judge at all.
-        """
-        self.worker.release(self._read(finding, _WARM_UP_S).dialogue)
+        """Read the prompt and one part, so that the first real part does not wait; else note why not."""
+        try:
+            self.worker.release(self._read(finding, _WARM_UP_S).dialogue)
+        except LanguageError as error:
+            self._note(error)
 
     def decide(self, finding: Finding) -> Decision:
         """The verdict on a part; what goes wrong is in the decision, never an exception."""
         try:
             reading = self._read(finding, self._timeout_s)
         except LanguageError as error:
-            self._last_error = str(error)
+            self._note(error)
             if self._calibration_stands_in:
                 return Decision(finding.verdict, finding.p_anomaly, review=True, error=str(error))
             return Decision(Verdict.ERROR, None, error=str(error))
@@ -124,6 +141,9 @@ class Decider:
         """Nothing more will be asked about a part; waits for nothing."""
         self.worker.release(dialogue)
 
+    def _note(self, error: LanguageError) -> None:
+        self._last_error, self._erred_in = str(error), self.worker.loads
+
     def _read(self, finding: Finding, timeout_s: float) -> Reading:
         if finding.rows is None:
             raise LanguageError(
@@ -141,8 +161,14 @@ def opened_decider(
     limits: Limits | None = None,
     calibration_stands_in: bool = False,
     timeout_s: float = TIMEOUT_S,
+    patience_s: float | None = None,
 ) -> Iterator[Decider | None]:
     """A decider with the bundle's language model in its worker; None where the calibrated score decides.
+
+    Args:
+        patience_s: for the language model to be loaded; without it, parts are decided as
+            ``calibration_stands_in`` says, and it is tried again in the background. None: a language model
+            that cannot be loaded is an error.
 
     Raises:
         BundleError: the bundle has no language half.
@@ -151,7 +177,8 @@ def opened_decider(
     if decided_by == "calibration":
         yield None
         return
-    with LanguageWorker(bundled_model(bundle), limits) as worker:
+    with closing(LanguageWorker(bundled_model(bundle), limits)) as worker:
+        worker.start(patience_s)
         yield Decider(
             worker,
             decided_by=decided_by,

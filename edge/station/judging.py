@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_INTERNAL_ERRORS = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
-
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -40,6 +38,7 @@ class Judged:
         image: as captured, uint8 (H, W) or (H, W, 3); None where there is none.
         anomaly_map: float32 (h, w), 0 good and 1 simulated defect; None for an error.
         engine_error: what is wrong with the engine, where that is why the verdict is an error.
+        language_error: why the language model gave no verdict, where it should have.
         dialogue: under which the decider can put the part into words; None where it cannot.
     """
 
@@ -47,6 +46,7 @@ class Judged:
     image: Image | None = None
     anomaly_map: npt.NDArray[np.float32] | None = None
     engine_error: str = ""
+    language_error: str = ""
     dialogue: int | None = None
 
 
@@ -102,7 +102,6 @@ class Judge:
 
         Raises:
             EngineError: the engine cannot judge at all.
-            LanguageError: the language model cannot.
         """
         finding = self._inspector.inspect(np.zeros(self._inspector.memory.shape, np.uint8))
         if self.decider is not None:
@@ -116,23 +115,32 @@ class Judge:
             arrived_s: when the frame left the camera, on the monotonic clock; default: now. The
                 latency ``queue`` counts from there to here, ``total`` from there to the verdict.
         """
-        started_s = time.monotonic()
-        arrived_s = started_s if arrived_s is None else arrived_s
+        arrived_s = time.monotonic() if arrived_s is None else arrived_s
         if frame.image is None:
             return Judged(self._error(frame, seq, frame.error))
         try:
-            finding = self._inspector.inspect(frame.image)
-            latency_ms = {"queue": (started_s - arrived_s) * 1e3, **finding.latency_ms}
-            decision = self._decide(finding, latency_ms)
+            return self._judged(frame, frame.image, seq, arrived_s)
         except EngineError as error:
             return Judged(self._error(frame, seq, str(error)), frame.image, engine_error=str(error))
         except EdgeError as error:
             return Judged(self._error(frame, seq, str(error)), frame.image)
-        except _INTERNAL_ERRORS as error:
-            # A station that dies of one part inspects no other: the trace to the log, the part to reject.
+        except Exception as error:
+            # Whatever it is: a station that dies of one part inspects no other. The part is rejected.
             log.exception("part %s: the inspection failed", frame.part_id)
             text = f"The inspection failed: {type(error).__name__}: {error}. The log has the details."
             return Judged(self._error(frame, seq, text), frame.image, engine_error=text)
+
+    def _judged(self, frame: Frame, image: Image, seq: int, arrived_s: float) -> Judged:
+        """A frame's verdict; ``arrived_s`` on the monotonic clock.
+
+        Raises:
+            EdgeError: the image, the engine or the language model makes none; anything else is a mistake of
+                this program or a lack of memory.
+        """
+        started_s = time.monotonic()
+        finding = self._inspector.inspect(image)
+        latency_ms = {"queue": (started_s - arrived_s) * 1e3, **finding.latency_ms}
+        decision = self._decide(finding, latency_ms)
         latency_ms["total"] = (time.monotonic() - arrived_s) * 1e3
         is_ng = decision.verdict is Verdict.NG
         inspection = dataclasses.replace(
@@ -146,7 +154,9 @@ class Judge:
             regions=finding.regions if is_ng else (),
             latency_ms={name: round(ms, 3) for name, ms in latency_ms.items()},
         )
-        return Judged(inspection, frame.image, finding.map, dialogue=decision.dialogue)
+        return Judged(
+            inspection, image, finding.map, language_error=decision.error, dialogue=decision.dialogue
+        )
 
     def _decide(self, finding: Finding, latency_ms: dict[str, float]) -> Decision:
         """The verdict on what was found; adds the time of the language model where it was asked."""

@@ -72,6 +72,9 @@ class Narrator:
                 words = self._decider.sentence(dialogue)
             except LanguageError as error:
                 log.debug("part %s has no words: %s", inspection.part_id, error)
+            except Exception:
+                # Whatever it is: a part without words is no reason to inspect no other.
+                log.exception("part %s has no words", inspection.part_id)
             else:
                 self._tell(dataclasses.replace(inspection, words=words))
             self._decider.release(dialogue)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from edge.config import StationConfig
     from edge.vision.engine import Engine
 
+#: For a language model that loads slowly; the line is then judged without it until it is there.
+_LOADING_PATIENCE_S = 20.0
+
 
 @contextmanager
 def opened_station(
@@ -41,15 +44,15 @@ def opened_station(
         hearers: told of every sentence.
 
     Raises:
-        EdgeError: the bundle, the product, the records, the language model or the outbox cannot be
-            used. A broker that is not there is no error.
+        EdgeError: the bundle, the product, the records or the outbox cannot be used. A broker that is not
+            there is no error, nor is a language model that cannot be loaded: the station is degraded then.
     """
     from edge.bundle import Bundle
     from edge.vision.opening import described, open_engine
 
     products = Products(config.data_dir)
     product = products.get(config.product)
-    bundle = Bundle.resolve(None if config.bundle is None else str(config.bundle))
+    bundle = Bundle.resolve(None if config.bundle is None else str(config.bundle), language_later=True)
     check_learned_by(bundle.id, product)
     cameras = [create_camera(settings) for settings in config.all_cameras]
     with ExitStack() as rooms:
@@ -92,6 +95,9 @@ def opened_station(
         )
         if doubt := bundle.doubt(engine.precision):
             station.health.set("parity", Level.DEGRADED, doubt)
+        if decider is not None:
+            # Now, not with the first beat: who starts a station reads the log then.
+            station.health.set("language", decider.condition.level, decider.condition.detail)
         yield station
 
 
@@ -106,6 +112,7 @@ def _decider(
         limits=Limits(threads=language.threads, wait_policy=language.wait_policy),
         calibration_stands_in=verdict.on_language_error == "calibration",
         timeout_s=verdict.timeout_s,
+        patience_s=_LOADING_PATIENCE_S,
     )
 
 

@@ -12,8 +12,9 @@ from typing import Literal
 from edge.cameras import Frame
 
 Policy = Literal["wait", "skip", "latest"]
-"""``wait``: the camera waits for room. ``skip``: the newest part is not inspected and becomes an error.
-``latest``: the oldest part that waits gives way to the newest and becomes an error."""
+"""``wait``: the camera is asked for a part when there is room for it. ``skip``: the newest part is not
+inspected and becomes an error. ``latest``: the oldest part that waits gives way to the newest and becomes
+an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class PartQueue:
     skipped part keeps its place in the order but not its image, so it takes no room.
 
     Args:
-        capacity: images that may wait, for each camera.
+        capacity: images that may wait, for each camera; 0 (with ``wait``): none does, the camera is asked for
+            a part when the one who takes is idle.
         policy: what happens to a part that finds no room.
     """
 
@@ -55,7 +57,16 @@ class PartQueue:
         self._policy = policy
         self._lanes: dict[str, _Lane] = {}  # by camera, whose turn it is first
         self._ended = False
+        self._idle = False  # whoever takes has nothing to do
         self._changed = threading.Condition()
+
+    def wait_for_room(self, camera: str, timeout_s: float) -> bool:
+        """Whether the camera should be asked for a part: at once but for ``wait``, there in time."""
+        with self._changed:
+            lane = self._lanes.setdefault(camera, _Lane())
+            return self._policy != "wait" or self._changed.wait_for(
+                lambda: self._has_room(lane) or self._ended, timeout_s
+            )
 
     def put(self, frame: Frame) -> None:
         """Add a frame; with the policy ``wait`` this waits for room. Nothing is added after the end."""
@@ -63,11 +74,11 @@ class PartQueue:
         with self._changed:
             lane = self._lanes.setdefault(frame.camera, _Lane())
             if frame.image is not None and self._policy == "wait":
-                self._changed.wait_for(lambda: lane.images < self._capacity or self._ended)
+                self._changed.wait_for(lambda: self._has_room(lane) or self._ended)
             if self._ended:
                 return
             part = Part(frame, arrived_s)
-            if frame.image is not None and lane.images >= self._capacity:
+            if frame.image is not None and self._policy != "wait" and lane.images >= self._capacity:
                 if self._policy == "latest":
                     self._skip_oldest(lane)
                 else:
@@ -79,7 +90,10 @@ class PartQueue:
     def take(self, timeout_s: float) -> Part | None:
         """The next part, or None where none came in time; look at :attr:`drained` then."""
         with self._changed:
+            self._idle = True
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._empty or self._ended, timeout_s)
+            self._idle = False
             for camera, lane in self._lanes.items():
                 if lane.parts:
                     part = lane.parts.popleft()
@@ -101,6 +115,9 @@ class PartQueue:
         """Whether the end has come and every part was taken."""
         with self._changed:
             return self._ended and self._empty
+
+    def _has_room(self, lane: _Lane) -> bool:
+        return lane.images < self._capacity or (self._capacity == 0 and self._idle and self._empty)
 
     @property
     def _empty(self) -> bool:

@@ -238,6 +238,8 @@ class Station:
             camera.open()
         triggers = self._rooms.orders.triggers.get(camera.name)
         while not self._stopping:
+            if not self._queue.wait_for_room(camera.name, _POLL_S):
+                continue
             try:
                 frame = camera.read(timeout_s=_POLL_S)
             except EndOfStream:
@@ -290,7 +292,11 @@ class Station:
         image, orders = part.frame.image, self._rooms.orders
         if image is None:
             return part
-        error = orders.pause.error or orders.enrollment.take(image)
+        try:
+            error = orders.pause.error or orders.enrollment.take(image)
+        except Exception as failure:
+            log.exception("part %s: it cannot be enrolled", part.frame.part_id)
+            error = f"Not enrolled: {type(failure).__name__}: {failure}. The log has the details."
         if not error:
             return part
         return dataclasses.replace(part, frame=dataclasses.replace(part.frame, image=None, error=error))

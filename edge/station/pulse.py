@@ -161,14 +161,13 @@ class Pulse:
         """The worker's process, also where it ended and came back between two beats; and its verdicts."""
         if self._decider is None:
             return
-        restarts, trouble = self._decider.worker.restarts, self._decider.trouble
-        if restarts > self._worker_restarts:
-            text = "The language worker ended and is started again."
-            self._health.set("language", Level.DEGRADED, trouble or text)
-            if not trouble:
-                self._worker_restarts = restarts
-                self._event(EventCode.COMPONENT_RESTARTED, "language worker")
-        self._health.set("language", Level.DEGRADED if trouble else Level.OK, trouble)
+        restarts, now = self._decider.worker.restarts, self._decider.condition
+        if restarts > self._worker_restarts and now.level is Level.OK:
+            if self._levels.get("language", Level.OK) is Level.OK:
+                self._health.set("language", Level.DEGRADED, "The worker ended and was started again.")
+            self._worker_restarts = restarts
+            self._event(EventCode.COMPONENT_RESTARTED, "language worker")
+        self._health.set("language", now.level, now.detail)
 
     def _watch_link(self) -> None:
         status = self._publisher.status()

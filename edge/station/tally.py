@@ -17,7 +17,8 @@ class Tally:
         overrun: of the errors, parts that came while too many were waiting.
         missed: parts that the camera counted and never delivered; they are not in ``total``.
         timed: inspections that reached a verdict ok or ng, over which the times are taken.
-        min_ms, sum_ms, max_ms: from the camera to the verdict.
+        min_ms, sum_ms, max_ms: what a verdict took, without the part's waiting for it.
+        waited_sum_ms, waited_max_ms: that waiting, between the camera and the inspector.
     """
 
     total: int = 0
@@ -30,15 +31,30 @@ class Tally:
     min_ms: float = 0.0
     sum_ms: float = 0.0
     max_ms: float = 0.0
+    waited_sum_ms: float = 0.0
+    waited_max_ms: float = 0.0
 
     @property
     def mean_ms(self) -> float:
-        """The mean time of a part, 0 before the first."""
+        """What a verdict took on the average, 0 before the first."""
         return self.sum_ms / self.timed if self.timed else 0.0
+
+    @property
+    def waited_mean_ms(self) -> float:
+        """How long a part waited on the average, 0 before the first."""
+        return self.waited_sum_ms / self.timed if self.timed else 0.0
+
+    @property
+    def times(self) -> str:
+        """What a part took and how long it waited, in words."""
+        return (
+            f"{self.min_ms:.0f} / {self.mean_ms:.0f} / {self.max_ms:.0f} ms a part (min / mean / max), "
+            f"waited {self.waited_mean_ms:.0f} / {self.waited_max_ms:.0f} ms (mean / max)"
+        )
 
     def plus(self, inspection: Inspection, *, overrun: bool = False, missed: int = 0) -> Tally:
         """The counters with one more inspection."""
-        verdict, ms = inspection.verdict, inspection.latency_ms.get("total", 0.0)
+        verdict, ms, waited_ms = inspection.verdict, inspection.took_ms or 0.0, inspection.waited_ms
         counted = dataclasses.replace(
             self,
             total=self.total + 1,
@@ -56,6 +72,8 @@ class Tally:
             min_ms=min(self.min_ms, ms) if self.timed else ms,
             sum_ms=self.sum_ms + ms,
             max_ms=max(self.max_ms, ms),
+            waited_sum_ms=self.waited_sum_ms + waited_ms,
+            waited_max_ms=max(self.waited_max_ms, waited_ms),
         )
 
     def __str__(self) -> str:
@@ -65,5 +83,5 @@ class Tally:
         if self.missed:
             text += f", {self.missed} missed"
         if self.timed:
-            text += f"; {self.min_ms:.0f} / {self.mean_ms:.0f} / {self.max_ms:.0f} ms (min / mean / max)"
+            text += f"; {self.times}"
         return text

@@ -24,7 +24,8 @@ from edge.commands._options import bundle_option
     "--rate",
     type=click.FloatRange(min=0, min_open=True, max=1000),
     metavar="HZ",
-    help="Parts per second.  [default: what this machine keeps up with, at most 4]",
+    help="At most so many parts per second; one comes when the one before has its verdict, never "
+    "earlier.  [default: 4]",
 )
 @click.option(
     "--camera",
@@ -58,7 +59,7 @@ def command(
     Learns a product from a handful of good parts, runs a station on the others, publishes each verdict
     over MQTT and hears it come back, and compares the verdicts with what is known of the parts. Where
     the bundle has a language model it decides, says one sentence about each alarm, and answers three
-    questions about the worst part at the end.
+    questions about the worst part at the end; where it does not run here, the calibrated score decides.
 
     Fetches the model and the images on the first run (180 MB). The solar cells of elpv-dataset are
     licensed CC BY-NC-SA 4.0: not for commercial use. Ctrl-C ends it cleanly at any point.

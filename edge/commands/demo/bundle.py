@@ -20,7 +20,7 @@ def bundle_at_hand(name: str | None) -> Bundle:
     """
     if name in (None, DEFAULT_BUNDLE) and not (bundles_dir() / DEFAULT_BUNDLE).is_dir():
         _build()
-    return Bundle.resolve(name)
+    return Bundle.resolve(name, language_later=True)
 
 
 def _build() -> None:

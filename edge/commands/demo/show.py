@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ import yaml
 from rich.console import Console
 
 from edge.bundle import Bundle
-from edge.cameras import Frame, Image, read_image
+from edge.cameras import Image, read_image
 from edge.commands._image_files import images_in
 from edge.commands._live import PartsView
 from edge.commands._logging import logging_to
@@ -29,14 +28,11 @@ from edge.commands.demo.images import Source, folder_images, lay_out, solar_cell
 from edge.commands.demo.proof import Subscriber
 from edge.commands.demo.summary import SHEET_PARTS, Gathered, against_labels
 from edge.config import load_station
-from edge.errors import EdgeError, LanguageError
+from edge.errors import LanguageError
 from edge.evaluation.progress import progress_bar
-from edge.language import bundled_model
-from edge.language.library import load
 from edge.messaging import EmbeddedBroker
-from edge.station.deciding import DecidedBy, opened_decider
-from edge.station.judging import Judge
-from edge.station.opening import open_judge, opened_station
+from edge.station.deciding import DecidedBy
+from edge.station.opening import opened_station
 from edge.station.products import Products
 from edge.station.tally import Tally
 from edge.vision.enrollment import enroll
@@ -47,13 +43,10 @@ if TYPE_CHECKING:
     from edge.inspection import Inspection
     from edge.vision.memory import Memory
 
-_LEAST_HZ, _MOST_HZ = 0.1, 4.0
-
-#: The share of this machine that the default rate uses: capture, records and terminal need some too.
-_LOAD = 0.7
+#: So that a person can follow. A part comes when the one before has its verdict, never earlier.
+_MOST_HZ = 4.0
 _ARRIVAL_S = 10.0
 _STATION = "demo-cell"
-_PATIENCE_S = 60.0
 
 
 class Show:
@@ -88,8 +81,8 @@ class Show:
             if self._gige:
                 stack.enter_context(SimulatedCamera(self._folder / "parts"))
             decided_by = self._who_decides(bundle)
-            speed_hz = self._enroll(bundle, source, decided_by)
-            rate_hz = rate_hz or _steady_rate_hz(speed_hz)
+            self._enroll(bundle, source)
+            rate_hz = rate_hz or _MOST_HZ
             config = self._write_station(source, bundle, rate_hz, decided_by)
             broker = stack.enter_context(EmbeddedBroker())
             messaging = config.messaging.model_copy(update={"brokers": (broker.settings(),)})
@@ -108,18 +101,15 @@ class Show:
         return wish.interrupted
 
     def _who_decides(self, bundle: Bundle) -> DecidedBy:
-        """The language model, where the bundle has one and llama.cpp is installed."""
-        try:
-            bundled_model(bundle)
-            load()
-        except EdgeError as error:
-            self._say(f"verdict     by the calibrated score alone: {error}")
+        """The language model, where the bundle has one."""
+        if bundle.manifest.language is None:
+            self._say(f"verdict     by the calibrated score alone: {bundle.name} has no language half")
             return "calibration"
         self._say("verdict     by the language model: its Yes or its No, and no threshold")
         return "language"
 
-    def _enroll(self, bundle: Bundle, source: Source, decided_by: DecidedBy) -> float:
-        """Learn the product; how many parts a second this machine can judge."""
+    def _enroll(self, bundle: Bundle, source: Source) -> None:
+        """Learn the product."""
         products = Products(self._folder)
         started_s = time.monotonic()
         engine = open_engine(bundle)
@@ -138,10 +128,6 @@ class Show:
                 f"product     {product.name}: learned from {len(references)} good parts in {took_s:.1f} s "
                 f"({bundle.name}, {described(engine)})"
             )
-            with opened_decider(
-                bundle, decided_by, description=product.description, timeout_s=_PATIENCE_S
-            ) as decider:
-                return _speed_hz(open_judge(engine, bundle, product, decider=decider), references)
         finally:
             engine.close()
 
@@ -158,6 +144,7 @@ class Show:
             "camera": camera_section(read_image(source.references[0]))
             if self._gige
             else {"kind": "folder", "path": "parts", "rate_hz": rate_hz},
+            "queue": {"size": 0},
             "verdict": {"decided_by": decided_by},
             "records": {"keep_images": "all"},
         }
@@ -166,7 +153,10 @@ class Show:
             + yaml.safe_dump(content, sort_keys=False)
         )
         what = f"GigE Vision on {ADDRESS}: triggered over MQTT for" if self._gige else "replays"
-        self._say(f"camera      {what} {len(source.parts)} parts at {rate_hz:g} a second")
+        self._say(
+            f"camera      {what} {len(source.parts)} parts, each when the one before is judged, "
+            f"at most {rate_hz:g} a second"
+        )
         return load_station(path)
 
     def _run(
@@ -202,6 +192,11 @@ class Show:
     ) -> None:
         count = len(gathered.inspections)
         self._say(f"\n{tally}")
+        if gathered.stood_in:
+            self._say(
+                f"language: it gave no verdict on {gathered.stood_in} of {count} parts; there the calibrated "
+                f"score decided, up for review: {gathered.language_error}"
+            )
         if missing:
             self._say(
                 f"MQTT: {len(missing)} of {count} verdicts did not arrive on {topic}: seq {sorted(missing)}"
@@ -252,20 +247,6 @@ class Show:
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
-
-
-def _speed_hz(judge: Judge, images: Sequence[Image]) -> float:
-    """Parts a second that get a verdict, after a first one that warms everything up."""
-    judge.warm_up()
-    started_s = time.monotonic()
-    for number, image in enumerate(images, start=1):
-        judge.judge(Frame(image, str(number), "file", datetime.now(timezone.utc), number))
-    return len(images) / (time.monotonic() - started_s)
-
-
-def _steady_rate_hz(speed_hz: float) -> float:
-    """A rate that a machine of this speed keeps up with, parts a second."""
-    return min(_MOST_HZ, max(_LEAST_HZ, round(_LOAD * speed_hz, 1)))
 
 
 def _short(path: Path) -> str:

@@ -21,6 +21,8 @@ class Gathered:
     Attributes:
         inspections: as they came.
         sentences: how many of them were put into words.
+        stood_in: of how many the calibrated score decided in place of the language model.
+        language_error: why, of the last of them.
 
     Args:
         defective: part id to the truth; parts that it does not name have none.
@@ -28,7 +30,8 @@ class Gathered:
 
     def __init__(self, defective: dict[str, bool]) -> None:
         self.inspections: list[Inspection] = []
-        self.sentences = 0
+        self.sentences = self.stood_in = 0
+        self.language_error = ""
         self._defective = defective
         self._items: list[SheetItem] = []
 
@@ -36,6 +39,9 @@ class Gathered:
         """Keep one part."""
         inspection = judged.inspection
         self.inspections.append(inspection)
+        if judged.language_error:
+            self.stood_in += 1
+            self.language_error = judged.language_error
         if len(self._items) < SHEET_PARTS:
             self._items.append(
                 SheetItem(inspection, judged.image, judged.anomaly_map, self._note(inspection))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,14 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
         return Done(ended.value.code, written.out, written.err)
 
     return run
+
+
+@pytest.fixture
+def no_llama_cpp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every language worker finds an environment without llama.cpp."""
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "llama_cpp.py").write_text("raise ImportError('no llama.cpp here')")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "path"), *sys.path])
 
 
 @pytest.fixture

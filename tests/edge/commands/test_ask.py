@@ -119,6 +119,16 @@ def test_what_cannot_be_asked_about_is_one_line(
     assert empty.code == 1 and "empty" in empty.err
 
 
+@pytest.mark.usefixtures("no_llama_cpp")
+def test_without_the_language_model_nothing_can_be_asked(
+    command: Command, on_speaking_plate: list[object], stained: Path
+) -> None:
+    done = command("ask", stained, *on_speaking_plate, "--question", "Where is it?")
+    assert (done.code, done.out) == (1, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("error: llama-cpp-python is not installed") and "make setup" in line
+
+
 @pytest.fixture
 def on_plate_without_words(enrolled: Path, tiny_bundle: Bundle) -> list[object]:
     return ["--product", "plate", "--data-dir", enrolled, "--bundle", tiny_bundle.path]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,40 @@ def test_the_language_model_decides_speaks_and_answers(
     assert dialogue.count("  you ") == 3
     assert dialogue.count("  station  ") == 4
     assert "decided_by: language" in (data / "station.yaml").read_text()
+
+
+def test_parts_come_as_fast_as_they_are_judged_and_none_waits(
+    command: Command, tmp_path: Path, speaking_bundle: Bundle
+) -> None:
+    images, data = mvtec(tmp_path / "plates"), tmp_path / "demo"
+    options = ["--data-dir", data, "--bundle", speaking_bundle.path, "--rate", 1000]  # far beyond any machine
+    done = command("demo", "--images", images, *options)
+    assert done.code == 0, done.err
+    assert "6 parts, each when the one before is judged" in done.out
+    inspections = [record.inspection for record in History(data).query()]
+    assert len(inspections) == 6
+    took = statistics.median(one.took_ms or 0 for one in inspections)
+    waited = statistics.median(one.waited_ms for one in inspections)
+    assert waited < took / 4
+    # What a part took and how long it waited stand side by side, and add up.
+    rows = re.findall(r"^ +\d  \S+ +(?:OK|NG)\S* +\S+ +(\d+) ms  waited +(\d+) ms", done.out, re.MULTILINE)
+    shown = sorted((int(took_ms), int(waited_ms)) for took_ms, waited_ms in rows)
+    assert shown == sorted((round(one.took_ms or 0), round(one.waited_ms)) for one in inspections)
+    assert re.search(r"6 parts: .* ms a part \(min / mean / max\), waited \d+ / \d+ ms", done.out)
+
+
+@pytest.mark.usefixtures("no_llama_cpp")
+def test_it_goes_on_without_the_language_model_and_says_why(
+    command: Command, tmp_path: Path, speaking_bundle: Bundle
+) -> None:
+    images, data = mvtec(tmp_path / "plates"), tmp_path / "demo"
+    done = command("demo", "--images", images, "--data-dir", data, "--bundle", speaking_bundle.path)
+    assert done.code == 0, done.err
+    assert re.search(r"labelled defective +0 +3", done.out)
+    assert "all 6 verdicts arrived" in done.out
+    assert "it gave no verdict on 6 of 6 parts; there the calibrated score decided" in done.out
+    assert "llama-cpp-python is not installed" in done.out and "make setup" in done.out
+    assert all(record.inspection.review for record in History(data).query())
 
 
 def test_a_plain_folder_has_no_labels_to_compare_with(

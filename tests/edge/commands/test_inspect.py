@@ -48,6 +48,26 @@ def test_the_language_model_decides_and_says_what_it_sees(
     assert done.out.splitlines()[-1].strip() == stained["words"], "the same words each time"
 
 
+@pytest.mark.usefixtures("no_llama_cpp")
+def test_without_its_language_model_the_score_decides_and_one_warning_says_why(
+    command: Command, on_speaking_plate: list[object], tmp_path: Path
+) -> None:
+    parts = write_parts(tmp_path / "parts", good=1, stained=2)
+    done = command("inspect", *on_speaking_plate, "--json", *parts)
+    inspections = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 0
+    assert [(one["verdict"], one["review"], one["words"]) for one in inspections] == [
+        ("ok", True, ""),
+        ("ng", True, ""),
+        ("ng", True, ""),
+    ]
+    (warning,) = done.err.splitlines()
+    assert warning.startswith("warning: the calibrated score decides: llama-cpp-python is not installed")
+    assert "make setup" in warning
+    rows = command("inspect", *on_speaking_plate, *parts).out.splitlines()
+    assert all(row.endswith("(look at it: the language model gave no verdict)") for row in rows)
+
+
 def test_a_bundle_that_only_sees_says_how_to_inspect_with_it(
     command: Command, on_plate: list[object], tmp_path: Path
 ) -> None:

@@ -42,6 +42,8 @@ def test_the_last_parts_and_the_counters_are_on_the_screen() -> None:
         "top left",
         "15 of 50 parts",
         "heard 15",
+        "1 / 10 / 20 ms a part",
+        "wait",
     ):
         assert word in text
     assert "part-4" in text and "part-3 " not in text, "only the last ones have room"
@@ -73,12 +75,12 @@ def test_without_a_terminal_each_part_is_a_line() -> None:
     console = Console(file=io.StringIO(), width=40)
     view = PartsView(console, "plate")
     view.print_line(judged(3, Verdict.ERROR, "[part]", error="overrun: " + "long " * 20))
-    view.print_line(judged(4, Verdict.OK, "part-4", score=-0.001, latency_ms={"total": 12.3}))
+    view.print_line(judged(4, Verdict.OK, "part-4", score=-0.001, latency_ms={"queue": 400, "total": 412.3}))
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 2
     assert lines[0].split()[:3] == ["3", "[part]", "ERROR"]
-    assert lines[1].split() == ["4", "part-4", "OK", "0.00", "12", "ms"]
+    assert lines[1].split() == ["4", "part-4", "OK", "0.00", "12", "ms", "waited", "400", "ms"]
 
 
 def test_a_score_of_nothing_has_no_sign() -> None:

@@ -51,13 +51,20 @@ def test_there_are_examples_for_a_replay_and_for_a_broker() -> None:
     assert load_station(EXAMPLES[1]).messaging.enabled
 
 
+@pytest.mark.parametrize("policy", ["skip", "latest"])
+def test_a_queue_without_room_is_for_a_camera_that_waits(load: Load, policy: str) -> None:
+    assert load(HEAD + "queue: {size: 0}\n").queue.size == 0
+    with pytest.raises(StationFileError, match=r"queue.*size 0 is for policy: wait"):
+        load(HEAD + f"queue: {{size: 0, policy: {policy}}}\n")
+
+
 def test_three_lines_make_a_station(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANOMALYGPT_EDGE_DATA", str(tmp_path / "data"))
     config = load(HEAD)
     assert config.data_dir == tmp_path / "data"
     assert config.bundle is None
     assert (config.queue.size, config.queue.policy) == (4, "wait")
-    assert (config.verdict.decided_by, config.verdict.on_language_error) == ("language", "error")
+    assert (config.verdict.decided_by, config.verdict.on_language_error) == ("language", "calibration")
     assert config.language.words == "ng"
     assert config.engine.precision == "auto"
     assert config.records.keep_images == "ng"
@@ -103,7 +110,7 @@ def test_the_stations_names_are_the_topics_names(load: Load) -> None:
             "one of wait, skip, latest; did you mean skip?",
         ),
         ("queue:\n  size: four\n", 5, 9, "queue.size", "four", "must be a valid integer"),
-        ("queue:\n  size: 0\n", 5, 9, "queue.size", "0", "greater than or equal to 1"),
+        ("queue:\n  size: -1\n", 5, 9, "queue.size", "-1", "greater than or equal to 0"),
         ("queue:\n", 4, 7, "queue", "", "a section with the keys size, policy"),
         ("engine: 3\n", 4, 9, "engine", "3", "a section with the keys runtime, precision, threads"),
         ("queue: {}\nqueue: {}\n", 5, 1, "queue", "", "a second time, after line 4"),
@@ -202,7 +209,7 @@ def test_the_problems_of_several_cameras_are_told_at_theirs(
 
 def test_all_problems_are_told_at_once_in_the_files_order(load: Load) -> None:
     problems = problems_of(
-        load, "product: 12\nproduct: x\nqueue: {size: 0, policy: x}\nstation: {name: a/b}\n"
+        load, "product: 12\nproduct: x\nqueue: {size: -1, policy: x}\nstation: {name: a/b}\n"
     )
     assert [(problem.line, problem.key) for problem in problems] == [
         (1, "camera"),

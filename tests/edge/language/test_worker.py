@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -155,10 +156,11 @@ def test_a_part_that_kills_two_workers_is_given_up(
             os.kill(pid_of(worker), signal.SIGKILL)
             with pytest.raises(LanguageError, match="died 2 times"):
                 part.result()
+        until(lambda: worker.pid is not None)
         assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=1e-3)
 
 
-def test_a_worker_that_hangs_is_given_up_at_the_deadline_and_replaced(
+def test_a_worker_that_hangs_costs_one_part_its_time_and_is_replaced(
     worker: LanguageWorker, rows: Rows, p_anomaly: float
 ) -> None:
     worker.judge(CHATML, rows, ENOUGH_S)
@@ -166,9 +168,60 @@ def test_a_worker_that_hangs_is_given_up_at_the_deadline_and_replaced(
     os.kill(victim, signal.SIGSTOP)
     with pytest.raises(LanguageError, match="did not answer within"):
         worker.judge(CHATML, rows, timeout_s=0.1)
+    for _ in range(3):  # Those that follow ask in vain, and learn it at once.
+        asked_s = time.monotonic()
+        with pytest.raises(LanguageError, match="not done in time with an earlier part"):
+            worker.judge(CHATML, rows, ENOUGH_S)
+        assert time.monotonic() - asked_s < ENOUGH_S / 4
+    assert "in time" in worker.trouble
+    until(lambda: worker.pid not in (None, victim))
     assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=1e-3)
-    assert pid_of(worker) != victim
+    assert not worker.trouble
     assert not is_alive(victim)
+
+
+def test_a_worker_that_was_only_late_is_asked_again_as_soon_as_it_answers(
+    worker: LanguageWorker, rows: Rows, p_anomaly: float
+) -> None:
+    pid, restarts = pid_of(worker), worker.restarts
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(LanguageError, match="did not answer within"):
+        worker.judge(CHATML, rows, timeout_s=0.1)
+    os.kill(pid, signal.SIGCONT)
+    until(lambda: not worker.trouble)
+    assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=1e-3)
+    assert (worker.pid, worker.restarts) == (pid, restarts)
+
+
+ENDS = [
+    # (signal, what is said of it, what to do)
+    (signal.SIGKILL, "SIGKILL", "memory ran out"),
+    (signal.SIGILL, "SIGILL (Illegal instruction)", "llama_wheel"),
+    (signal.SIGSEGV, "SIGSEGV", "llama_wheel"),
+    (signal.SIGTERM, "SIGTERM", "error output"),
+]
+
+
+@pytest.mark.parametrize(("number", "said", "remedy"), ENDS)
+def test_a_part_does_not_wait_for_a_worker_that_is_not_back_in_time_and_hears_how_it_ended(
+    worker: LanguageWorker, rows: Rows, number: signal.Signals, said: str, remedy: str, p_anomaly: float
+) -> None:
+    worker.judge(CHATML, rows, ENOUGH_S)
+    worker._loading_s = 10 * ENOUGH_S  # as on a machine that loads slowly
+    victim = pid_of(worker)
+    os.kill(victim, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        part = pool.submit(worker.judge, CHATML, rows, ENOUGH_S)
+        until(lambda: len(worker._pending) == 1)
+        ended_s = time.monotonic()
+        os.kill(victim, number)
+        os.kill(victim, signal.SIGCONT)
+        with pytest.raises(LanguageError, match=re.escape(said)) as caught:
+            part.result()
+    assert time.monotonic() - ended_s < ENOUGH_S / 2
+    assert remedy in caught.value.remedy
+    until(lambda: worker.pid is not None)
+    assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=1e-3)
 
 
 def test_a_full_queue_refuses_at_once(model: LanguageModel, rows: Rows, p_anomaly: float) -> None:
@@ -207,6 +260,85 @@ def test_a_model_that_cannot_be_loaded_is_said_at_the_start(model: LanguageModel
     assert caught.value.remedy
 
 
+def test_a_model_that_cannot_be_loaded_is_tried_again_beside_whoever_can_do_without(
+    model: LanguageModel, rows: Rows, tmp_path: Path, p_anomaly: float
+) -> None:
+    gguf = tmp_path / "model.gguf"
+    gguf.write_bytes(b"GGUF, and then nothing that it should be")
+    worker = LanguageWorker(dataclasses.replace(model, gguf=gguf), LIMITS)
+    worker.start(patience_s=ENOUGH_S)
+    try:
+        assert worker.pid is None
+        assert "has sha256" in worker.trouble
+        with pytest.raises(LanguageError, match="has sha256"):
+            worker.judge(CHATML, rows, ENOUGH_S)
+        gguf.unlink()
+        gguf.symlink_to(model.gguf)
+        until(lambda: worker.pid is not None)
+        assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=1e-3)
+        assert not worker.trouble
+    finally:
+        worker.close()
+
+
+def test_a_machine_that_starts_no_process_is_asked_again_until_it_does(
+    model: LanguageModel, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, p_anomaly: float
+) -> None:
+    with LanguageWorker(model, LIMITS) as worker:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", str(tmp_path / "no-python"))
+            os.kill(pid_of(worker), signal.SIGKILL)
+            until(lambda: worker.failures >= 2)
+            assert "no-python: No such file or directory" in worker.trouble
+            with pytest.raises(LanguageError, match="cannot be started"):
+                worker.judge(CHATML, rows, ENOUGH_S)
+        until(lambda: worker.pid is not None)
+        assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=1e-3)
+
+
+SHORT_OF_DESCRIPTORS = """
+import os, resource, signal, sys, time
+from pathlib import Path
+from edge.language import LanguageModel, LanguageWorker, Limits
+
+def until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, worker.trouble
+        time.sleep(0.02)
+
+gguf, sha256 = sys.argv[1:]
+model = LanguageModel(Path(gguf), sha256, "llama", 576)
+with LanguageWorker(model, Limits(threads=1, context_tokens=256)) as worker:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    os.kill(worker.pid, signal.SIGKILL)
+    until(lambda: worker.failures >= 2)
+    print(worker.trouble)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    until(lambda: worker.pid is not None)
+    print("back")
+"""
+
+
+def test_a_machine_without_descriptors_is_asked_again_until_it_has_some(
+    model: LanguageModel, tmp_path: Path
+) -> None:
+    station = tmp_path / "station.py"  # A process of its own, whose limit is really that low.
+    station.write_text(SHORT_OF_DESCRIPTORS)
+    done = subprocess.run(
+        [sys.executable, str(station), str(model.gguf), model.sha256],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    trouble, back = done.stdout.splitlines()
+    assert "cannot be started: Too many open files" in trouble and "ulimit" in trouble
+    assert back == "back"
+
+
 def test_a_restart_that_fails_is_the_reason_that_a_part_hears(
     model: LanguageModel, rows: Rows, p_anomaly: float, tmp_path: Path
 ) -> None:
@@ -219,6 +351,7 @@ def test_a_restart_that_fails_is_the_reason_that_a_part_hears(
         with pytest.raises(LanguageError, match="Cannot read"):
             worker.judge(CHATML, rows, timeout_s=0.2)
         gguf.symlink_to(model.gguf)
+        until(lambda: worker.pid is not None)
         assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=1e-3)
 
 

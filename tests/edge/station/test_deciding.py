@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,13 +20,17 @@ from edge.errors import BundleError, LanguageError
 from edge.inspection import Verdict
 from edge.language import LanguageWorker, Limits, bundled_model
 from edge.station.deciding import Decider, opened_decider
+from edge.station.health import Condition, Level
 from edge.station.judging import Judge
 from edge.station.products import Products
 from edge.vision.inspector import Finding, Inspector
 from edge.vision.openvino import OpenVinoEngine
+from tests.edge.messaging.brokers import wait_until
 from tests.edge.parts import good_part, stained_part
 
 ENOUGH_S = 60.0  # A machine under load; no test waits that long where all is well.
+
+IN_VAIN = r"in time|within 0\.001 s"  # whoever notices it first
 
 MakeDecider = Callable[..., Decider]
 
@@ -130,18 +135,48 @@ def test_a_model_that_is_late_is_an_error_or_the_score_stands_in(
     late = Decider(worker, timeout_s=0.001)
     decision = late.decide(good)
     assert (decision.verdict, decision.p_anomaly) == (Verdict.ERROR, None)
-    assert re.search(r"in time|within 0\.001 s", decision.error)  # whoever notices it first
-    assert late.trouble == decision.error
+    assert re.search(IN_VAIN, decision.error)
+    assert late.condition.level is Level.DEGRADED and late.condition.detail.startswith("parts are errors: ")
     part = Judge(inspector, station="s", product="plate", bundle="b", decider=late).judge(frame(good_part(9)))
     assert part.inspection.verdict is Verdict.ERROR
-    assert part.inspection.error == late.trouble
+    assert re.search(IN_VAIN, part.inspection.error)
+    assert part.language_error == part.inspection.error
     assert not part.engine_error
+    assert wait_until(lambda: not worker.trouble)
 
     standing_in = Decider(worker, timeout_s=0.001, calibration_stands_in=True)
     decision = standing_in.decide(good)
     assert (decision.verdict, decision.p_anomaly) == (good.verdict, good.p_anomaly)
     assert decision.review
-    assert standing_in.trouble
+    assert standing_in.condition.level is Level.DEGRADED
+    assert standing_in.condition.detail.startswith("the calibrated score decides: ")
+    assert wait_until(lambda: not worker.trouble)
+    assert standing_in.trouble, "no part has had its verdict since"
+
+
+def test_a_worker_that_cannot_be_started_is_a_fault_only_where_parts_are_errors(
+    speaking_bundle: Bundle, good: Finding, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(tmp_path / "no-python"))
+        with pytest.raises(LanguageError, match="no-python"), opened_decider(speaking_bundle):
+            pass
+        with opened_decider(speaking_bundle, calibration_stands_in=True, patience_s=ENOUGH_S) as decider:
+            assert decider is not None
+            decision = decider.decide(good)
+            assert (decision.verdict, decision.p_anomaly) == (good.verdict, good.p_anomaly)
+            assert decision.review and "no-python" in decision.error
+            assert decider.condition.level is Level.DEGRADED
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(tmp_path / "no-python"))
+        with opened_decider(speaking_bundle, patience_s=ENOUGH_S) as decider:
+            assert decider is not None
+            assert decider.decide(good).verdict is Verdict.ERROR
+            assert decider.condition.level is Level.FAULT
+            patch.undo()
+            assert wait_until(lambda: not decider.trouble, ENOUGH_S)
+            assert decider.decide(good).verdict is Verdict.OK
+            assert decider.condition == Condition()
 
 
 def test_rows_that_the_model_refuses_are_an_error(decider: Decider, good: Finding) -> None:

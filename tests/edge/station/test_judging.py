@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -80,6 +81,54 @@ def test_an_image_that_the_engine_refuses_is_the_parts_own_error(judge: Judge, i
     assert judged.inspection.verdict is Verdict.ERROR
     assert judged.inspection.error
     assert judged.engine_error == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        cv2.error("OpenCV: an assertion failed"),
+        OSError(28, "No space left on device"),
+        AttributeError("'NoneType' object has no attribute 'shape'"),
+        MemoryError(),
+        KeyError("bank"),
+        AssertionError(),
+        type("SomethingNew", (Exception,), {})("nobody has thought of it"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_goes_wrong_over_a_part_is_that_parts_error_with_its_trace_in_the_log(
+    judge: Judge,
+    inspector: Inspector,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    def fail(_: np.ndarray) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inspector, "inspect", fail)
+        judged = judge.judge(frame(good_part(9)), seq=4)
+    inspection = judged.inspection
+    assert (inspection.verdict, inspection.seq, inspection.part_id) == (Verdict.ERROR, 4, "part-1")
+    assert type(error).__name__ in inspection.error
+    assert judged.image is not None, "it is kept for whoever looks for the cause"
+    assert judged.engine_error == inspection.error
+    (told,) = caplog.records
+    assert told.exc_info is not None and told.exc_info[1] is error and "part-1" in told.message
+    assert judge.judge(frame(good_part(9))).inspection.verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("order", [KeyboardInterrupt, SystemExit])
+def test_an_order_to_end_is_no_parts_error(
+    judge: Judge, inspector: Inspector, monkeypatch: pytest.MonkeyPatch, order: type[BaseException]
+) -> None:
+    def end(_: np.ndarray) -> None:
+        raise order
+
+    monkeypatch.setattr(inspector, "inspect", end)
+    with pytest.raises(order):
+        judge.judge(frame(good_part(9)))
 
 
 def test_an_engine_that_fails_is_an_error_and_is_well_again_afterwards(

@@ -72,6 +72,42 @@ def test_wait_holds_the_camera_until_there_is_room() -> None:
     assert [part.frame.frame_id for part in drain(queue)] == [1]
 
 
+def test_wait_asks_the_camera_when_there_is_room_and_the_others_always() -> None:
+    for policy in ("skip", "latest"):
+        queue = PartQueue(1, policy)
+        queue.put(frame(0))
+        assert queue.wait_for_room("camera", 0)
+    queue = PartQueue(1, "wait")
+    assert queue.wait_for_room("camera", 0)
+    queue.put(frame(0))
+    assert not queue.wait_for_room("camera", 0)
+    assert queue.wait_for_room("another", 0), "each camera has its own room"
+    queue.take(0)
+    assert queue.wait_for_room("camera", 0)
+
+
+def test_without_room_a_part_comes_only_to_an_inspector_that_is_idle() -> None:
+    queue = PartQueue(0, "wait")
+    assert not queue.wait_for_room("camera", 0), "nobody takes yet"
+    taken: list[Part | None] = []
+    inspector = threading.Thread(target=lambda: taken.append(queue.take(10)))
+    inspector.start()
+    assert queue.wait_for_room("camera", 10)
+    queue.put(frame(0))
+    inspector.join(10)
+    assert [(part.frame.frame_id, part.overrun) for part in taken if part is not None] == [(0, False)]
+    assert not queue.wait_for_room("camera", 0), "it is at work"
+    waiting = threading.Thread(target=queue.put, args=(frame(1),))  # as of a second camera
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    part = queue.take(10)
+    assert part is not None and (part.frame.frame_id, part.overrun) == (1, False)
+    waiting.join(10)
+    queue.end()
+    assert queue.wait_for_room("camera", 0), "at the end nobody is held"
+
+
 def test_a_frame_with_an_error_takes_no_room() -> None:
     queue = PartQueue(1, "skip")
     queue.put(frame(0, "damaged"))

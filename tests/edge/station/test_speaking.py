@@ -95,7 +95,8 @@ def test_a_model_that_is_never_in_time_makes_every_part_an_error_or_leaves_it_to
     speaking_station: MakeConfig, tmp_path: Path
 ) -> None:
     write_parts(tmp_path / "parts", good=1, stained=1)
-    config = speaking_station(tmp_path / "parts", verdict={"timeout_s": 0.001})
+    verdict = {"timeout_s": 0.001, "on_language_error": "error"}
+    config = speaking_station(tmp_path / "parts", verdict=verdict)
     with opened_station(config) as opened:
         assert opened.run().error == 2
         assert opened.health.conditions()["language"].detail
@@ -103,7 +104,7 @@ def test_a_model_that_is_never_in_time_makes_every_part_an_error_or_leaves_it_to
     assert all("time" in inspection.error or "within" in inspection.error for inspection in late)
     assert all(inspection.score is not None and inspection.p_anomaly is None for inspection in late)
 
-    verdict = {"timeout_s": 0.001, "on_language_error": "calibration"}
+    verdict = {"timeout_s": 0.001}  # the default: the score stands in
     config = config.model_copy(
         update={"verdict": type(config.verdict).model_validate(verdict), "data_dir": tmp_path / "other"}
     )

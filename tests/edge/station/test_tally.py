@@ -6,25 +6,26 @@ from edge.inspection import Inspection, Verdict
 from edge.station.tally import Tally
 
 
-def inspection(verdict: Verdict, ms: float | None = None) -> Inspection:
-    latency_ms = {} if ms is None else {"total": ms}
+def inspection(verdict: Verdict, ms: float | None = None, waited_ms: float = 0) -> Inspection:
+    latency_ms = {} if ms is None else {"queue": waited_ms, "total": waited_ms + ms}
     return Inspection(
         "id", 1, "s", "p", "part", "c", "2026-01-01T00:00:00.000Z", verdict, latency_ms=latency_ms
     )
 
 
-def test_every_verdict_is_counted_and_errors_have_no_time() -> None:
+def test_every_verdict_is_counted_and_waiting_is_no_part_of_what_it_took() -> None:
     tally = Tally()
     tally = tally.plus(inspection(Verdict.OK, 30.0))
     tally = tally.plus(inspection(Verdict.NG, 10.0))
     tally = tally.plus(inspection(Verdict.ERROR), overrun=True)
-    tally = tally.plus(inspection(Verdict.OK, 20.0), missed=3)
+    tally = tally.plus(inspection(Verdict.OK, 20.0, waited_ms=600.0), missed=3)
     assert (tally.total, tally.ok, tally.ng, tally.error) == (4, 2, 1, 1)
     assert (tally.overrun, tally.missed) == (1, 3)
     assert (tally.min_ms, tally.mean_ms, tally.max_ms) == (10.0, 20.0, 30.0)
-    assert (
-        str(tally)
-        == "4 parts: 2 OK, 1 NG, 1 errors (1 overruns), 3 missed; 10 / 20 / 30 ms (min / mean / max)"
+    assert (tally.waited_mean_ms, tally.waited_max_ms) == (200.0, 600.0)
+    assert str(tally) == (
+        "4 parts: 2 OK, 1 NG, 1 errors (1 overruns), 3 missed; "
+        "10 / 20 / 30 ms a part (min / mean / max), waited 200 / 600 ms (mean / max)"
     )
 
 
