@@ -204,30 +204,28 @@ class Station:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""
         judge, orders = self._rooms.judge, self._rooms.orders
         while not self._queue.drained:
-            if product := orders.switch.apply(judge):
-                self._pulse.product_changed(product)
+            if switched := orders.switch.apply(judge):
+                self._pulse.product_changed(*switched)
             if orders.pause.apply():
                 self._pulse.paused(bool(orders.pause.error))
             part = self._queue.take(timeout_s=_POLL_S)
             if part is None:
                 continue
-            part = self._unless_ordered_otherwise(part)
+            part = self._unless_paused(part)
             judged = judge.judge(part.frame, seq, part.arrived_s)
             if judged.inspection.score is not None or judged.engine_error:
                 self.health.set(
                     "engine", Level.DEGRADED if judged.engine_error else Level.OK, judged.engine_error
                 )
+            judged = orders.enrollment.take(judged)
             self._tally = self._tally.plus(judged.inspection, overrun=part.overrun, missed=part.frame.missed)
             self._writer.put(judged)
             self._narrator.offer(judged)
             seq += 1
 
-    def _unless_ordered_otherwise(self, part: Part) -> Part:
-        """The part, as an error where the PLC wants it not to be inspected."""
-        image, orders = part.frame.image, self._rooms.orders
-        if image is None:
-            return part
-        error = orders.pause.error or orders.enrollment.take(image)
-        if not error:
+    def _unless_paused(self, part: Part) -> Part:
+        """The part, as an error where the PLC wants none to be inspected."""
+        error = self._rooms.orders.pause.error
+        if part.frame.image is None or not error:
             return part
         return dataclasses.replace(part, frame=dataclasses.replace(part.frame, image=None, error=error))
