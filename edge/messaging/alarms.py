@@ -1,7 +1,8 @@
 """Alarms latch: one that came stands until somebody acknowledged it, also after a restart.
 
 An alarm is *active* while its cause lasts or nobody has acknowledged it. ``NG_SERIES`` and
-``INSPECTION_ERROR`` come from verdicts and have no lasting cause: they stand until acknowledged.
+``INSPECTION_ERROR`` come from verdicts, ``PRODUCT`` from a command, and have no lasting cause: they
+stand until acknowledged.
 """
 
 from __future__ import annotations
@@ -64,10 +65,10 @@ class AlarmBook:
         count = self._settings.ng_count
         if count and sum(self._recent) >= count:
             text = f"{sum(self._recent)} of the last {len(self._recent)} parts are ng."
-            changes += self._latch(AlarmCode.NG_SERIES, text)
+            changes += self._latch_once(AlarmCode.NG_SERIES, text)
             self._recent.clear()  # the next alarm needs a new series
         if inspection.verdict is Verdict.ERROR and self._settings.on_error:
-            changes += self._latch(AlarmCode.INSPECTION_ERROR, inspection.error)
+            changes += self._latch_once(AlarmCode.INSPECTION_ERROR, inspection.error)
         return changes
 
     def set(self, code: AlarmCode, active: bool, text: str = "") -> list[AlarmChange]:
@@ -83,6 +84,11 @@ class AlarmBook:
         self._caused.discard(code)
         return [self._change(code, text)]
 
+    def latch(self, code: AlarmCode, text: str) -> AlarmChange:
+        """Something happened that somebody has to see: said also where the alarm stands already."""
+        self._unacked.add(code)
+        return self._change(code, text)
+
     def forget_causes(self, text: str) -> list[AlarmChange]:
         """The station starts: what caused alarms before is raised again if it still lasts."""
         return [change for code in sorted(self._caused) for change in self.set(code, False, text)]
@@ -96,11 +102,8 @@ class AlarmBook:
                 changes.append(self._change(code, "acknowledged"))
         return changes
 
-    def _latch(self, code: AlarmCode, text: str) -> list[AlarmChange]:
-        if code in self._unacked:
-            return []
-        self._unacked.add(code)
-        return [self._change(code, text)]
+    def _latch_once(self, code: AlarmCode, text: str) -> list[AlarmChange]:
+        return [] if code in self._unacked else [self.latch(code, text)]
 
     def _change(self, code: AlarmCode, text: str) -> AlarmChange:
         active = code in self._caused or code in self._unacked

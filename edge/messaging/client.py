@@ -37,6 +37,8 @@ STABLE_S = 5.0
 _SUSPICIOUS = 3
 _LOOP_S = 0.2
 _GOODBYE_S = 1.0
+#: Of the messages that a broker lets be under way, so many are not for the outbox.
+_LIVE_ROOM = 8
 #: What paho lets through when the system is out of sockets or a broker sends nonsense.
 _LOOP_ERRORS = (OSError, ValueError, LookupError, struct.error)
 
@@ -69,13 +71,21 @@ class Session:
 
     Attributes:
         birth: its birth number.
-        window: messages that may be under way at one time.
+        window: messages of the outbox that may be under way at one time.
+        limit: messages of any kind.
+        given_up: nobody wants it any more; the network thread ends it.
     """
 
-    def __init__(self, client: PahoClient, birth: int, window: int) -> None:
+    def __init__(self, client: PahoClient, birth: int, window: int, limit: int) -> None:
         self._client = client
         self.birth = birth
         self.window = window
+        self.limit = limit
+        self.given_up = False
+
+    def give_up(self) -> None:
+        """The broker acknowledges nothing: end the connection, and try the next broker."""
+        self.given_up = True
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int | None:
         """Hand a message to the network thread.
@@ -176,7 +186,7 @@ class Client:
         return pause * random.uniform(0.5, 1.0)
 
     def _connect_and_serve(self, broker: BrokerSettings) -> float:
-        """One attempt from TCP to its end; returns for how many seconds it was accepted."""
+        """One attempt from TCP to its end; returns for how many seconds it was good."""
         try:
             attempt = _Attempt(self._prepare(), broker)
             client = self._make_paho(attempt)
@@ -198,8 +208,9 @@ class Client:
         attempt.tell_listener()
         if attempt.session is not None:
             self._listener.link_down(attempt.session)
-            lasted_s = time.monotonic() - began
-            self._short_lived = self._short_lived + 1 if lasted_s < STABLE_S else 0
+            if not attempt.session.given_up:
+                lasted_s = time.monotonic() - began
+                self._short_lived = self._short_lived + 1 if lasted_s < STABLE_S else 0
             if self._short_lived >= _SUSPICIOUS:
                 attempt.fault = faults.thrown_out(broker, self._client_id)
         if not self._stop.is_set():
@@ -214,6 +225,9 @@ class Client:
             now = time.monotonic()
             if attempt.session is None and attempt.fault is None and now > answer_by:
                 attempt.fault = faults.unanswered(attempt.broker, self._settings.connect_timeout_s)
+                break
+            if attempt.session is not None and attempt.session.given_up:
+                attempt.fault = faults.unacknowledged(attempt.broker, self._settings.ack_timeout_s)
                 break
             if self._stop.is_set() and leave_by == float("inf"):
                 leave_by = now + _GOODBYE_S
@@ -277,15 +291,25 @@ class Client:
         if reason.is_failure:
             attempt.fault = faults.refused(reason.value, str(reason), attempt.broker)
             return
-        window = min(self._settings.outbox.window, getattr(properties, "ReceiveMaximum", 65535))
-        attempt.session = Session(client, attempt.birth.number, window)
+        limit = getattr(properties, "ReceiveMaximum", 65535)
+        window = min(self._settings.outbox.window, limit - min(_LIVE_ROOM, limit // 2))
+        attempt.session = Session(client, attempt.birth.number, window, limit)
         self._show(LinkState.CONNECTED, str(attempt.broker), birth=attempt.birth.number)
         self._tell(logging.INFO, f"connected to {attempt.broker}")
         if self._subscriptions:
-            _, mid = client.subscribe([(name, 1) for name in self._subscriptions])
+            _, mid = client.subscribe(self._filters())
             if mid is not None:
                 attempt.subscriptions[mid] = self._subscriptions
         attempt.untold.append(partial(self._listener.link_up, attempt.session))
+
+    def _filters(self) -> list[tuple[str, Any]]:
+        """The subscriptions: with MQTT 5 a message that its sender wants kept says so also to those it meets."""
+        if self._settings.protocol != "5":
+            return [(name, 1) for name in self._subscriptions]
+        from paho.mqtt.subscribeoptions import SubscribeOptions
+
+        options = SubscribeOptions(qos=1, retainAsPublished=True)
+        return [(name, options) for name in self._subscriptions]
 
     def _on_disconnect(
         self, client: PahoClient, attempt: _Attempt, flags: Any, reason: Any, properties: Any

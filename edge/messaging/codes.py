@@ -33,6 +33,9 @@ class EventCode(IntEnum):
     MISSED_TRIGGER = 14
     COMPONENT_RESTARTED = 15
     WORDS = 16
+    ENROLLMENT_HELD = 17
+    RECORDS_RESET = 18
+    EXPIRED = 19
 
 
 class AlarmCode(IntEnum):
@@ -43,6 +46,7 @@ class AlarmCode(IntEnum):
     CAMERA = 3
     STORAGE = 4
     COMPONENT = 5
+    PRODUCT = 6
 
 
 class ReplyCode(IntEnum):

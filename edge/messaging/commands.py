@@ -2,21 +2,23 @@
 
 A command is a small JSON object on ``cmd/<name>`` with an ``id`` that its sender makes up. The
 router answers on ``cmd/reply``. A repeat of an id gets the answer of the first and is not done
-again, also after a restart of the station. A command is not done after its ``expires``, nor when
-the broker had kept it (retained), nor, where the broker keeps a session for an absent station,
+again, also after a restart of the station; an id that comes again with another command is refused.
+A command is not done where the station's file does not allow it, nor after its ``expires``, nor when
+it was published to be kept (retained), nor, where the broker keeps a session for an absent station,
 without an ``expires``: nothing stale is ever replayed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Annotated, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -43,19 +45,23 @@ MAX_WAITING = 100
 #: A PLC's payload is small; what is longer is not even parsed.
 MAX_BYTES = 511
 
+#: Every number of a command: what a double still counts one by one, as in any JSON.
+_Number = Annotated[int, Field(ge=0, le=2**53)]
+
 
 class _Payload(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Annotated[str, Field(min_length=1, max_length=64)]
-    expires: Annotated[int, Field(ge=1)] = 0  # left out: none; 0 is a PLC's variable that nobody set
+    expires: Annotated[_Number, Field(ge=1)] = 0  # left out: none; 0 is a PLC's variable that nobody set
     product: Annotated[str, Field(max_length=64)] = ""
     part_id: Annotated[str, Field(max_length=64)] = ""
-    count: Annotated[int, Field(ge=0)] = 0
+    count: _Number = 0
     code: Annotated[int, Field(ge=0, le=31)] = 0
-    acquisition: Annotated[int, Field(ge=0)] = 0
+    acquisition: _Number = 0
+    by: Annotated[str, Field(max_length=64)] = ""
 
-    @field_validator("id", "product", "part_id")
+    @field_validator("id", "product", "part_id", "by")
     @classmethod
     def _one_line(cls, value: str) -> str:
         if value and not value.isprintable():
@@ -71,8 +77,9 @@ class Command:
         name: ``trigger``, ``product`` …
         id: the sender's.
         expires: Unix time in seconds after which it must not be done; infinite where none was given.
-        product, part_id, count, code, acquisition: as in the schema ``cmd``; empty or 0 where not given.
+        product, part_id, count, code, acquisition, by: as in the schema ``cmd``; empty or 0 where not given.
             The ``acquisition`` of a ``trigger`` is the handshake's own number; 0 without a handshake.
+        deadline_s: ``expires`` on this computer's monotonic clock, set when the command comes in.
     """
 
     name: str
@@ -83,10 +90,24 @@ class Command:
     count: int = 0
     code: int = 0
     acquisition: int = 0
+    by: str = ""
+    deadline_s: float = field(default=float("inf"), compare=False)
 
-    def expired(self, now: float | None = None) -> bool:
+    def expired(self) -> bool:
         """Whether it is too late; to be asked again right before it takes effect."""
-        return (time.time() if now is None else now) > self.expires
+        return time.monotonic() > self.deadline_s
+
+    @property
+    def asked(self) -> str:
+        """What it asks for, in a few characters: the same for each repeat, which may have a new ``expires``."""
+        fields = (self.name, self.product, self.part_id, self.count, self.code, self.acquisition, self.by)
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:16]
+
+    @property
+    def sender(self) -> str:
+        """Who asked, as far as the command tells: MQTT does not say who published a message."""
+        said = f"{self.by!r}" if self.by else "somebody who gives no name"
+        return f"{said} (cmd/{self.name}, id {self.id!r})"
 
 
 #: Does a command. Returns the sentence of the reply, or a future of it where the command takes
@@ -100,11 +121,18 @@ class CommandRefusedError(MessagingError):
     code = "refused"
 
 
+class Answered(NamedTuple):
+    """A command that came before: what it asked for (empty: not known any more), and its answer."""
+
+    asked: str
+    answer: bytes
+
+
 class Memory(Protocol):
     """Answers by command id, on disk."""
 
-    def recall(self, command_id: str) -> bytes | None: ...
-    def remember(self, command_id: str, answer: bytes) -> None: ...
+    def recall(self, command_id: str) -> Answered | None: ...
+    def remember(self, command_id: str, answered: Answered) -> None: ...
 
 
 @dataclass
@@ -129,6 +157,7 @@ class CommandRouter:
         handlers: by command name; a name without one is answered ``unknown``.
         reply: sends an answer; called from the router's and the handlers' threads.
         memory: remembers answers across restarts.
+        allowed: the commands that this station takes.
         needs_expiry: whether a command without ``expires`` may be an old one.
         clock: Unix time in seconds.
     """
@@ -139,19 +168,21 @@ class CommandRouter:
         *,
         reply: Callable[[bytes], None],
         memory: Memory,
+        allowed: Collection[str] = tuple(COMMANDS),
         needs_expiry: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._handlers = dict(handlers)
         self._reply = reply
         self._memory = memory
+        self._allowed = frozenset(allowed)
         self._needs_expiry = needs_expiry
         self._clock = clock
         self._room = threading.BoundedSemaphore(MAX_WAITING)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="mqtt-commands")
         # A second thread, because a future catches whatever a handler raises, also its own mistakes.
         self._doer = ThreadPoolExecutor(1, thread_name_prefix="mqtt-handlers")
-        self._pending: set[str] = set()  # accepted, not finished
+        self._pending: dict[str, str] = {}  # accepted, not finished: id to what was asked
         self.counts = CommandCounts()
 
     def offer(self, name: str, payload: bytes, *, retained: bool = False) -> None:
@@ -160,39 +191,43 @@ class CommandRouter:
             self.counts.overflowed += 1
             return
         work = self._worker.submit(self._process, name, payload, retained)
-        work.add_done_callback(self._processed)
+        work.add_done_callback(lambda done: self._processed(name, payload, done))
 
     def close(self) -> None:
         """Finish the command in hand; those that wait are not done."""
         self._worker.shutdown(wait=True, cancel_futures=True)
         self._doer.shutdown(wait=True)
 
-    def _processed(self, work: Future[None]) -> None:
+    def _processed(self, name: str, payload: bytes, work: Future[None]) -> None:
         self._room.release()
-        if not work.cancelled() and (error := work.exception()) is not None:
-            log.error("MQTT: a command could not be processed: %s", error)
+        if work.cancelled() or (error := work.exception()) is None:
+            return
+        log.error("MQTT: a command could not be processed: %s", error)
+        self._answer_by_id(name, payload, ReplyCode.FAILED, str(error))
 
     def _process(self, name: str, payload: bytes, retained: bool) -> None:
         try:
             command = parse(name, payload)
         except MessagingError as error:
-            self._answer_unreadable(name, payload, error)
+            self._answer_by_id(name, payload, ReplyCode.MALFORMED, str(error))
             return
-        if command.id in self._pending:
-            self._send(payloads.reply(command.id, name, ReplyCode.ACCEPTED, "It is being done."))
+        if self._is_known(command):
             return
-        known = self._memory.recall(command.id)
-        if known is not None:
-            self._send(known)
-            return
-        refusal = self._refusal(command, retained)
+        now = self._clock()
+        refusal = self._refusal(command, retained, now)
         if refusal is not None:
             self._send(payloads.reply(command.id, name, *refusal))
             return
+        # From here on no step of the clock makes it early or late.
+        command = replace(command, deadline_s=time.monotonic() + command.expires - now)
         # Durable before it is done: after a crash in between it is not done a second time.
         unsure = "The station stopped while it did this; send a new id if it is still wanted."
-        self._memory.remember(command.id, payloads.reply(command.id, name, ReplyCode.FAILED, unsure))
-        self._pending.add(command.id)
+        try:
+            self._remember(command, payloads.reply(command.id, name, ReplyCode.FAILED, unsure))
+        except MessagingError as error:
+            self._send(payloads.reply(command.id, name, ReplyCode.REFUSED, f"Not done: {error}"))
+            return
+        self._pending[command.id] = command.asked
         handled = self._doer.submit(self._handlers[name], command)
         outcome = None if handled.exception() is not None else handled.result()
         if isinstance(outcome, Future):
@@ -200,6 +235,24 @@ class CommandRouter:
             outcome.add_done_callback(lambda done: self._finish(command, done))
         else:
             self._finish(command, handled)
+
+    def _is_known(self, command: Command) -> bool:
+        """Answer a command whose id came before: a repeat as the first, another command with a refusal."""
+        known = self._memory.recall(command.id)
+        asked = self._pending.get(command.id, "" if known is None else known.asked)
+        if asked and asked != command.asked:
+            text = "This id belongs to another command; give each command an id of its own."
+            self._send(payloads.reply(command.id, command.name, ReplyCode.REFUSED, text))
+        elif command.id in self._pending:
+            self._send(payloads.reply(command.id, command.name, ReplyCode.ACCEPTED, "It is being done."))
+        elif known is not None:
+            self._send(known.answer)
+        else:
+            return False
+        return True
+
+    def _remember(self, command: Command, answer: bytes) -> None:
+        self._memory.remember(command.id, Answered(command.asked, answer))
 
     def _finish(self, command: Command, done: Future[str] | Future[str | Future[str]]) -> None:
         error = None if done.cancelled() else done.exception()
@@ -214,28 +267,34 @@ class CommandRouter:
             code, text = ReplyCode.DONE, str(done.result())
         answer = payloads.reply(command.id, command.name, code, text)
         try:
-            self._memory.remember(command.id, answer)
+            self._remember(command, answer)
         except MessagingError as fault:
             log.error("MQTT: %s", fault)  # the answer is sent all the same
-        self._pending.discard(command.id)
+        self._pending.pop(command.id, None)
         self._send(answer)
 
-    def _refusal(self, command: Command, retained: bool) -> tuple[ReplyCode, str] | None:
+    def _refusal(self, command: Command, retained: bool, now: float) -> tuple[ReplyCode, str] | None:
         if command.name not in self._handlers:
-            names = ", ".join(sorted(self._handlers)) or "none"
+            names = ", ".join(sorted(self._allowed & self._handlers.keys())) or "none"
             return ReplyCode.UNKNOWN, f"This station knows the commands: {names}."
+        if command.name not in self._allowed:
+            return (
+                ReplyCode.REFUSED,
+                "This station does not take it: 'messaging.commands' in its file says which.",
+            )
         if retained:
             return ReplyCode.REFUSED, "A retained command is never done; publish it without retain."
-        if command.expired(self._clock()):
+        if now > command.expires:
             return ReplyCode.EXPIRED, "It came after its 'expires'; compare the clocks."
         if self._needs_expiry and command.expires == float("inf"):
             return ReplyCode.REFUSED, "This broker keeps commands: give 'expires'."
         return None
 
-    def _answer_unreadable(self, name: str, payload: bytes, error: MessagingError) -> None:
+    def _answer_by_id(self, name: str, payload: bytes, code: ReplyCode, text: str) -> None:
+        """Answer what is no command, where at least its id can be read."""
         command_id = _readable_id(payload)
         if command_id:
-            self._send(payloads.reply(command_id, name, ReplyCode.MALFORMED, str(error)))
+            self._send(payloads.reply(command_id, name, code, text))
         else:
             self.counts.unanswerable += 1
 
@@ -269,6 +328,7 @@ def parse(name: str, payload: bytes) -> Command:
         fields.count,
         fields.code,
         fields.acquisition,
+        fields.by,
     )
 
 

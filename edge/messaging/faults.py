@@ -137,6 +137,15 @@ def unanswered(broker: BrokerSettings, timeout_s: float) -> Fault:
     return Fault(LinkState.UNREACHABLE, f"{broker} did not answer the login within {timeout_s:g} s.", remedy)
 
 
+def unacknowledged(broker: BrokerSettings, timeout_s: float) -> Fault:
+    """The broker answers pings, and acknowledges no message."""
+    return Fault(
+        LinkState.CLOSED,
+        f"{broker} has acknowledged no message for {timeout_s:g} s.",
+        "Look at the broker's log and at its disk; where it is that slow, raise 'ack_timeout_s'.",
+    )
+
+
 _REFUSALS = {
     132: ("it does not speak this MQTT version", "Set 'protocol' to the other version."),
     133: ("it does not take the client id", "Set 'client_id'."),

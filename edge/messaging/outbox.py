@@ -6,19 +6,30 @@ One thread owns an :class:`Outbox` (see :mod:`edge.messaging.pump`). SQLite in W
 Bounded in rows and bytes. What has to go, goes in this order: the oldest results, then the oldest
 events. Alarms are given up last, and only when the disk itself is full. Everything given up is
 counted, and the counter is on disk too.
+
+Numbers never go back. An outbox that begins anew, because its file was damaged or is gone, goes on
+above what :mod:`edge.messaging.ledger` says was given; without a ledger, from Unix time.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from edge.errors import MessagingError
-from edge.messaging.outbox_file import OutboxFile
+from edge.messaging.commands import Answered
+from edge.messaging.ledger import Ledger
+from edge.messaging.outbox_file import OutboxFile, OutboxMemory
 from edge.messaging.payloads import encode
 from edge.messaging.streams import Counts, Entry, Row, Stream
+
+log = logging.getLogger(__name__)
 
 #: Bytes that a row takes beside its topic and payload; measured on full tables.
 ROW_OVERHEAD = 48
@@ -29,6 +40,11 @@ _GIVE_UP_ROWS = 500
 #: Answers to so many commands are kept, so that a repeat is not done again.
 REMEMBERED_COMMANDS = 2000
 
+#: Rows that an outbox in memory takes over from one whose disk died.
+_ADOPTED_ROWS = 10_000
+
+_BIRTH = "birth"
+
 
 class Outbox:
     """The queue. Not thread-safe: it belongs to the thread that opens it.
@@ -36,7 +52,9 @@ class Outbox:
     Args:
         path: the database file; made when absent, with its folder.
         max_rows, max_bytes: bounds over all streams.
-        clock: Unix time in seconds.
+        clock: seconds on a clock that goes on steadily, also across restarts: times to live count on it.
+        wall: Unix time in seconds.
+        in_memory: stand in for the file, which the disk does not take.
 
     Raises:
         MessagingError: the file cannot be written, or another process has it.
@@ -49,19 +67,58 @@ class Outbox:
         max_rows: int = 200_000,
         max_bytes: int = 256_000_000,
         clock: Callable[[], float] = time.time,
+        wall: Callable[[], float] = time.time,
+        in_memory: bool = False,
     ) -> None:
         self._max_rows = max_rows
         self._max_bytes = max_bytes
         self._clock = clock
+        self._wall = wall
         self._taken = dict.fromkeys(Stream, 0)  # highest id handed out, per stream
-        self._file = OutboxFile(path)
+        self._adopted: list[int] = []  # rows that another outbox holds too
+        self._file = OutboxMemory(path) if in_memory else OutboxFile(path)
         self._db = self._file.db
-        self._counts = self._load_counts()
+        try:
+            self._ledger = Ledger(path.with_name(path.name + ".ledger"))
+            self._counts = self._load_counts()
+            self._last = {stream: self._counter(f"seq:{stream.name}") for stream in Stream}
+            self._retained: dict[str, bytes] = dict(self._db.execute("SELECT topic, payload FROM retained"))
+            self._answers = {
+                str(command_id): Answered(asked, answer)
+                for command_id, asked, answer in self._db.execute(
+                    "SELECT id, asked, answer FROM command ORDER BY number"
+                )
+            }
+            self._birth = self._counter(_BIRTH)
+            self._restore()
+        except sqlite3.Error as error:
+            self._file.close()
+            raise self._file.unusable(error) from error
 
     @property
     def was_reset(self) -> bool:
-        """The file was damaged and this one is new; the damaged one lies beside it."""
-        return self._file.was_reset
+        """The file was damaged, or was gone, and this one is new; a damaged one lies beside it."""
+        return self._file.was_reset or (self._file.is_new and bool(self._ledger.marks))
+
+    @property
+    def durable(self) -> bool:
+        """Whether what is taken in is on the disk."""
+        return self._file.durable
+
+    def _restore(self) -> None:
+        """Go on above every number that may have been given, with what the broker keeps."""
+        if self.was_reset:
+            floor = 0 if self._ledger.marks else int(self._wall())
+            for stream in Stream:
+                self._last[stream] = max(self._last[stream], self._ledger.marks.get(stream.name, floor))
+                self._set_counter(f"seq:{stream.name}", self._last[stream])
+            self._birth = max(self._birth, self._ledger.marks.get(_BIRTH, 0))
+            self._set_counter(_BIRTH, self._birth)
+            for topic, payload in self._ledger.retained.items():
+                self._retain(topic, payload.encode())
+        for stream, last in self._last.items():
+            if last:
+                self._ledger.cover(stream.name, last)
 
     # -- taking in ---------------------------------------------------------------------------
 
@@ -73,54 +130,78 @@ class Outbox:
             entry is counted as dropped.
 
         Raises:
-            MessagingError: nothing could be written. The entries are counted as dropped, and the
-                acknowledged rows are still there.
+            MessagingError: the disk took nothing, and all is as it was before.
         """
         try:
-            return self._commit(entries, acked)
-        except sqlite3.Error as error:
-            if "full" in str(error):
+            try:
+                return self._commit(entries, acked)
+            except sqlite3.Error as error:
+                if "full" not in str(error):
+                    raise
                 return self._commit_on_full_disk(entries, acked)
-            for entry in entries:
-                self._counts.dropped[entry.stream] += 1
+        except sqlite3.Error as error:
             raise self._file.unusable(error) from error
 
     def _commit(self, entries: Sequence[Entry], acked: Collection[int]) -> list[int]:
-        db = self._db
-        db.execute("BEGIN IMMEDIATE")
-        before = self._snapshot()
-        try:
+        with self._transaction():
             if acked:
                 self._delete(acked)
             seqs = [self._insert(entry) for entry in entries]
             self._make_room()
             self._save_counts()
-            db.execute("COMMIT")
-        except (sqlite3.Error, MessagingError):
-            self._counts = before
+        return seqs
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of the block's changes, to the file and to what is held in memory, or none."""
+        before = self._snapshot(), dict(self._last), dict(self._retained)
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._counts, self._last, self._retained = before
             self._file.rollback()
             raise
-        return seqs
 
     def _insert(self, entry: Entry) -> int:
         seq = entry.fields.get("seq")
         if seq is None:
-            seq = self.last_seq(entry.stream) + 1
+            seq = self._last[entry.stream] + 1
             payload = encode({"seq": seq, **entry.fields})
         else:
             payload = encode(entry.fields)
-        self._set_counter(f"seq:{entry.stream.name}", max(seq, self.last_seq(entry.stream)))
+        self._ledger.cover(entry.stream.name, seq)
+        self._last[entry.stream] = max(seq, self._last[entry.stream])
+        self._set_counter(f"seq:{entry.stream.name}", self._last[entry.stream])
         size = len(payload) + len(entry.topic) + ROW_OVERHEAD
         expires = None if entry.ttl_s is None else self._clock() + entry.ttl_s
+        self._store(entry.stream, seq, entry.topic, payload, entry.retain, size, expires)
+        if entry.retain:
+            self._ledger.keep(entry.topic, payload)
+            self._retain(entry.topic, payload)
+        return int(seq)
+
+    def _store(
+        self,
+        stream: int,
+        seq: int,
+        topic: str,
+        payload: bytes,
+        retain: bool,
+        size: int,
+        expires: float | None,
+    ) -> None:
         self._db.execute(
             "INSERT INTO message(stream, seq, topic, payload, retain, bytes, expires) VALUES (?,?,?,?,?,?,?)",
-            (entry.stream, seq, entry.topic, payload, entry.retain, size, expires),
+            (stream, seq, topic, payload, retain, size, expires),
         )
-        if entry.retain:
-            self._db.execute("INSERT OR REPLACE INTO retained VALUES (?,?)", (entry.topic, payload))
-        self._counts.rows[entry.stream] += 1
-        self._counts.bytes[entry.stream] += size
-        return int(seq)
+        self._counts.rows[Stream(stream)] += 1
+        self._counts.bytes[Stream(stream)] += size
+
+    def _retain(self, topic: str, payload: bytes) -> None:
+        self._db.execute("INSERT OR REPLACE INTO retained VALUES (?,?)", (topic, payload))
+        self._retained[topic] = payload
 
     def _make_room(self) -> None:
         for stream in (Stream.RESULT, Stream.EVENT):
@@ -160,10 +241,7 @@ class Outbox:
         """Give up stored and new results, then events, then alarms, until the rest fits."""
         self._file.hold_size()
         if not entries:
-            try:
-                return self._commit([], acked)
-            except sqlite3.OperationalError as error:
-                raise self._file.unusable(error) from error
+            return self._commit([], acked)
         kept = list(entries)
         seqs: dict[int, int] = {}
         for stream in reversed(Stream):
@@ -184,14 +262,10 @@ class Outbox:
         rows = self._counts.rows[stream]
         if rows == 0:
             return False
-        before = self._snapshot()
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._sacrifice(stream, min(rows, _GIVE_UP_ROWS), 0)
-            self._db.execute("COMMIT")
+            with self._transaction():
+                self._sacrifice(stream, min(rows, _GIVE_UP_ROWS), 0)
         except sqlite3.OperationalError:
-            self._counts = before
-            self._file.rollback()
             return False
         self._file.start_log_anew()
         return True
@@ -233,68 +307,130 @@ class Outbox:
 
     def retained(self) -> list[tuple[str, bytes]]:
         """The latest payload of every retained topic."""
-        return self._db.execute("SELECT topic, payload FROM retained ORDER BY topic").fetchall()
+        return sorted(self._retained.items())
 
-    def expire(self) -> int:
-        """Drop what is stale; returns how many."""
-        stale = self._db.execute("SELECT id FROM message WHERE expires<=?", (self._clock(),)).fetchall()
-        if not stale:
-            return 0
-        before = self._snapshot()
+    def expire(self) -> dict[Stream, int]:
+        """Drop what is stale; returns how many of which stream.
+
+        Raises:
+            MessagingError: the disk took nothing, and all is as it was before.
+        """
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._delete(row_id for (row_id,) in stale)
-            self._counts.expired += len(stale)
-            self._save_counts()
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            self._counts = before
-            self._file.rollback()
+            stale = self._db.execute(
+                "SELECT id, stream FROM message WHERE expires<=?", (self._clock(),)
+            ).fetchall()
+            if stale:
+                with self._transaction():
+                    self._delete(row_id for row_id, _ in stale)
+                    self._counts.expired += len(stale)
+                    self._save_counts()
+        except sqlite3.Error as error:
             raise self._file.unusable(error) from error
-        return len(stale)
+        return dict(Counter(Stream(stream) for _, stream in stale))
+
+    # -- another outbox ------------------------------------------------------------------------
+
+    def adopt(self, other: Outbox, acked: Collection[int] = ()) -> None:
+        """Go on where another outbox stands: its numbers, its answers, and the rows that wait in it.
+
+        An outbox in memory takes over from a file, of which it may not be able to read a row any
+        more; a file then takes back from it.
+
+        Args:
+            acked: rows of the other one that the broker has.
+
+        Raises:
+            MessagingError: the disk took nothing, and this outbox is as it was before.
+        """
+        rows = other._waiting_rows(acked)
+        try:
+            with self._transaction():
+                self._delete(other._adopted)
+                for _, *columns in rows:
+                    self._store(*columns)
+                for stream in Stream:
+                    self._last[stream] = max(self._last[stream], other._last[stream])
+                    self._set_counter(f"seq:{stream.name}", self._last[stream])
+                    self._counts.dropped[stream] = other._counts.dropped[stream]
+                self._counts.expired = other._counts.expired
+                self._birth = max(self._birth, other._birth)
+                self._set_counter(_BIRTH, self._birth)
+                for topic, payload in other._retained.items():
+                    self._retain(topic, payload)
+                for command_id, answered in other._answers.items():
+                    self._write_answer(command_id, answered)
+                self._save_counts()
+        except sqlite3.Error as error:
+            raise self._file.unusable(error) from error
+        self._answers = dict(other._answers)
+        self._ledger.take_over(other._ledger)
+        self._adopted = [row_id for row_id, *_ in rows] + list(acked)
+
+    def _waiting_rows(self, acked: Collection[int]) -> list[tuple[Any, ...]]:
+        """The rows that wait, in their order; of very many the newest, and none where none can be read."""
+        try:
+            newest = self._db.execute(
+                "SELECT id, stream, seq, topic, payload, retain, bytes, expires FROM message"
+                " ORDER BY stream, id DESC LIMIT ?",
+                (_ADOPTED_ROWS,),
+            ).fetchall()
+        except sqlite3.Error as error:
+            log.error("MQTT outbox: what waits in it cannot be read: %s", error)
+            return []
+        done = set(acked)
+        return sorted(row for row in newest if row[0] not in done)
 
     # -- commands ----------------------------------------------------------------------------
 
-    def command_answer(self, command_id: str) -> bytes | None:
+    def command_answer(self, command_id: str) -> Answered | None:
         """What was answered to a command; None for one never seen."""
-        found = self._db.execute("SELECT answer FROM command WHERE id=?", (command_id,)).fetchone()
-        return None if found is None else bytes(found[0])
+        return self._answers.get(command_id)
 
-    def remember_command(self, command_id: str, answer: bytes) -> None:
+    def remember_command(self, command_id: str, answered: Answered) -> None:
         """Keep a command's answer, durably; the oldest of many are forgotten.
 
         Raises:
             MessagingError: it cannot be written, and so the command must not be done.
         """
-        before = self._snapshot()
+        if not self.durable:
+            raise MessagingError("The disk does not take that it was done.", "Look at the station's disk.")
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            number = self._counter("command") + 1
-            self._set_counter("command", number)
-            self._db.execute("INSERT OR REPLACE INTO command VALUES (?,?,?)", (command_id, number, answer))
-            self._db.execute("DELETE FROM command WHERE number<=?", (number - REMEMBERED_COMMANDS,))
-            self._db.execute("COMMIT")
+            with self._transaction():
+                self._write_answer(command_id, answered)
         except sqlite3.Error as error:
-            self._counts = before
-            self._file.rollback()
             raise self._file.unusable(error) from error
+        self._answers.pop(command_id, None)
+        self._answers[command_id] = answered
+        while len(self._answers) > REMEMBERED_COMMANDS:
+            del self._answers[next(iter(self._answers))]
+
+    def _write_answer(self, command_id: str, answered: Answered) -> None:
+        number = self._counter("command") + 1
+        self._set_counter("command", number)
+        self._db.execute(
+            "INSERT OR REPLACE INTO command(id, number, answer, asked) VALUES (?,?,?,?)",
+            (command_id, number, answered.answer, answered.asked),
+        )
+        self._db.execute("DELETE FROM command WHERE number<=?", (number - REMEMBERED_COMMANDS,))
 
     # -- numbers -----------------------------------------------------------------------------
 
     def next_birth(self) -> int:
         """A number above every one before; at least Unix time, so above those of a lost outbox too."""
-        birth = max(self._counter("birth") + 1, int(self._clock()))
-        try:
-            self._set_counter("birth", birth)
-        except sqlite3.OperationalError as error:
-            if "full" not in str(error):
-                raise self._file.unusable(error) from error
-            # On a full disk the clock alone keeps births rising.
-        return birth
+        self._birth = max(self._birth + 1, int(self._wall()))
+        self._ledger.cover(_BIRTH, self._birth)
+        with suppress(sqlite3.Error):  # where the disk does not take it, the clock keeps births rising
+            self._set_counter(_BIRTH, self._birth)
+        return self._birth
 
     def last_seq(self, stream: Stream) -> int:
         """The highest sequence number ever taken in; 0 before the first."""
-        return self._counter(f"seq:{stream.name}")
+        return self._last[stream]
+
+    def begin_after(self, stream: Stream, seq: int) -> None:
+        """Where this outbox has never heard of a stream: its numbers up to ``seq`` are no business of its own."""
+        self._db.execute("INSERT OR IGNORE INTO counter VALUES (?,?)", (f"seq:{stream.name}", seq))
+        self._last[stream] = self._counter(f"seq:{stream.name}")
 
     def counts(self) -> Counts:
         """A copy of the counters."""

@@ -6,6 +6,7 @@ import logging
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from edge.errors import MessagingError
@@ -25,7 +26,7 @@ SPARE_BYTES = 1 << 20
 
 _MAX_PAGES = 0xFFFFFFFE
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE message(
     id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
@@ -34,9 +35,15 @@ CREATE TABLE message(
 CREATE INDEX message_stream ON message(stream, id);
 CREATE INDEX message_expires ON message(expires) WHERE expires IS NOT NULL;
 CREATE TABLE retained(topic TEXT PRIMARY KEY, payload BLOB NOT NULL);
-CREATE TABLE command(id TEXT PRIMARY KEY, number INTEGER NOT NULL, answer BLOB NOT NULL);
+CREATE TABLE command(id TEXT PRIMARY KEY, number INTEGER NOT NULL, answer BLOB NOT NULL,
+    asked TEXT NOT NULL DEFAULT '');
 CREATE TABLE counter(name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
+#: What brings a file of an earlier version to the next one.
+_MIGRATIONS = {1: "ALTER TABLE command ADD COLUMN asked TEXT NOT NULL DEFAULT ''"}
+
+#: What SQLite says of a file that is sound and not this program's.
+_NOT_OURS = ("already exists", "no such")
 
 
 class OutboxFile:
@@ -44,31 +51,38 @@ class OutboxFile:
 
     Attributes:
         db: the connection, without implicit transactions.
+        is_new: there was none, or it was damaged.
         was_reset: the file was damaged; it is kept aside and this one is new.
 
     Raises:
         MessagingError: the file cannot be written, or another process has it.
     """
 
+    durable = True
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._reserve = path.with_name(path.name + ".reserve")
+        self.is_new = False
         self.was_reset = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.db = self._open()
-        except (sqlite3.OperationalError, OSError) as error:
+            try:
+                self.db = self._open()
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
+                # A station that cannot publish at all is worse than one that lost its queue: the
+                # damaged file is kept for a look.
+                path.rename(path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
+                for suffix in ("-wal", "-shm"):
+                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+                self.db = self._open()
+                self.was_reset = True
+            self._keep_spare_pages()
+            self.keep_reserve()
+        except (sqlite3.Error, OSError) as error:
             raise self.unusable(error) from error
-        except sqlite3.DatabaseError:
-            # A station that cannot publish at all is worse than one that lost its queue: the
-            # damaged file is kept for a look.
-            path.rename(path.with_name(f"{path.name}.damaged-{time.time_ns()}"))
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            self.db = self._open()
-            self.was_reset = True
-        self._keep_spare_pages()
-        self.keep_reserve()
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None, timeout=0.2)
@@ -80,16 +94,20 @@ class OutboxFile:
             db.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             db.execute("BEGIN IMMEDIATE")
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
-            elif version != _SCHEMA_VERSION:
+            if version > _SCHEMA_VERSION:
                 raise MessagingError(
                     f"The outbox {self._path} was written by a newer version of this program.",
                     "Update the program, or move the file away to begin with an empty outbox.",
                 )
+            if version == 0:
+                create_tables(db)
+                self.is_new = True
+            for step in range(version or _SCHEMA_VERSION, _SCHEMA_VERSION):
+                db.execute(_MIGRATIONS[step])
+            if version != _SCHEMA_VERSION:
+                db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
             db.execute("COMMIT")
+            db.execute("SELECT 1 FROM message, retained, command, counter LIMIT 0")
             if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("quick_check failed")
         except (sqlite3.Error, MessagingError):
@@ -99,19 +117,11 @@ class OutboxFile:
 
     def unusable(self, error: Exception) -> MessagingError:
         """What to tell about an error of the file."""
-        if "locked" in str(error):
-            return MessagingError(
-                f"The outbox {self._path} belongs to a station that is running.",
-                "Stop the other station, or give this one its own data_dir.",
-            )
-        return MessagingError(
-            f"The outbox {self._path} cannot be used: {error}.", "Make its folder writable and the disk free."
-        )
+        return unusable(self._path, error)
 
     def rollback(self) -> None:
         """End a transaction that failed."""
-        if self.db.in_transaction:
-            self.db.execute("ROLLBACK")
+        rollback(self.db)
 
     def close(self) -> None:
         """Close the file; what is in it stays."""
@@ -137,7 +147,8 @@ class OutboxFile:
 
         From here on new rows take the pages of those given up, and the log can always be copied.
         """
-        self._reserve.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._reserve.unlink(missing_ok=True)
         self.start_log_anew()
         pages = self.db.execute("PRAGMA page_count").fetchone()[0]
         self.db.execute(f"PRAGMA max_page_count={pages}")
@@ -159,6 +170,71 @@ class OutboxFile:
                 os.fsync(file.fileno())
         except OSError:
             # The disk is still full: the blocks taken so far are worth more to the database.
-            self._reserve.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._reserve.unlink(missing_ok=True)
         else:
             self.db.execute(f"PRAGMA max_page_count={_MAX_PAGES}")
+
+
+class OutboxMemory:
+    """What stands in for the file while the disk takes nothing: the same tables, gone with the process."""
+
+    durable = False
+    is_new = False
+    was_reset = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.db = sqlite3.connect(":memory:", isolation_level=None)
+        create_tables(self.db)
+
+    def unusable(self, error: Exception) -> MessagingError:
+        """What to tell about an error."""
+        return unusable(self._path, error)
+
+    def rollback(self) -> None:
+        """End a transaction that failed."""
+        rollback(self.db)
+
+    def close(self) -> None:
+        """Let go of what is in it."""
+        self.db.close()
+
+    def hold_size(self) -> None:
+        """There is no disk to fill."""
+
+    def start_log_anew(self) -> None:
+        """There is no log."""
+
+    def keep_reserve(self) -> None:
+        """There is nothing to hold back."""
+
+
+def create_tables(db: sqlite3.Connection) -> None:
+    """Make the present schema in an empty database."""
+    for statement in _SCHEMA.split(";"):
+        db.execute(statement)
+
+
+def rollback(db: sqlite3.Connection) -> None:
+    """End a transaction that failed; SQLite has ended some by itself."""
+    if db.in_transaction:
+        db.execute("ROLLBACK")
+
+
+def unusable(path: Path, error: Exception) -> MessagingError:
+    """What to tell about an error of the outbox at ``path``."""
+    if "locked" in str(error):
+        return MessagingError(
+            f"The outbox {path} belongs to a station that is running.",
+            "Stop the other station, or give this one its own data_dir.",
+        )
+    return MessagingError(
+        f"The outbox {path} cannot be used: {error}.", "Make its folder writable and the disk free."
+    )
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file itself is at fault; an operational error is its disk's, or another process's."""
+    operational = isinstance(error, sqlite3.OperationalError)
+    return not operational or any(sign in str(error) for sign in _NOT_OURS)

@@ -13,16 +13,24 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 
+from edge.clock import StationClock
 from edge.errors import EdgeError, MessagingError
 from edge.inspection import Inspection
 from edge.messaging import payloads
 from edge.messaging.alarms import AlarmBook, AlarmChange
 from edge.messaging.client import Birth, Client, Session
 from edge.messaging.codes import AlarmCode, EventCode, StationState
-from edge.messaging.commands import COMMANDS, Command, CommandRefusedError, CommandRouter, Handler
+from edge.messaging.commands import (
+    COMMANDS,
+    Answered,
+    Command,
+    CommandRefusedError,
+    CommandRouter,
+    Handler,
+)
 from edge.messaging.handshake import Handshake
 from edge.messaging.outbox import Outbox
 from edge.messaging.pump import Pump
@@ -37,6 +45,10 @@ log = logging.getLogger(__name__)
 #: A broker gives a retained state back at once; after this time it did not take it.
 _ECHO_S = 5.0
 _POLL_S = 0.02
+#: While a broker is away messages grow stale one by one: told so often.
+_EXPIRED_PERIOD_S = 3600.0
+
+_RESET = "The outbox was damaged or gone, and is a new one: what waited in it was not sent."
 
 
 def client_id(topics: Topics) -> str:
@@ -57,17 +69,32 @@ class Publisher:
         settings: the ``messaging`` section.
         data_dir: where the outbox lies.
         station: the station's own name, used where the settings name none.
+        clock: on which messages grow old; default: that of ``data_dir``.
 
     Raises:
         MessagingError: a name that cannot be part of a topic.
     """
 
-    def __init__(self, settings: MessagingSettings, data_dir: Path, *, station: str = "station") -> None:
+    def __init__(
+        self,
+        settings: MessagingSettings,
+        data_dir: Path,
+        *,
+        station: str = "station",
+        clock: StationClock | None = None,
+    ) -> None:
         self.topics = Topics(settings.site, settings.line, settings.station or station)
         self._settings = settings
         self._path = data_dir / "outbox.db"
+        self._clock = clock or StationClock(data_dir)
         self._pump = Pump(
-            self._open_outbox, on_birth=self._on_birth, on_message=self._on_message, on_tick=self._on_tick
+            self._open_outbox,
+            ack_timeout_s=settings.ack_timeout_s,
+            on_birth=self._on_birth,
+            on_message=self._on_message,
+            on_tick=self._on_tick,
+            on_expired=self._on_expired,
+            on_reset=self._on_reset,
         )
         self._client: Client | None = None
         self._started = False
@@ -91,6 +118,8 @@ class Publisher:
         self._beats = 0
         self._next_beat = 0.0
         self._echo_by = float("inf")
+        self._expired: dict[Stream, int] = {}
+        self._expired_told_s = float("-inf")
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -110,12 +139,12 @@ class Publisher:
         self._router = CommandRouter(
             self._handlers,
             reply=self._send_reply,
-            memory=_Memory(self._pump, outbox),
+            memory=_Memory(self._pump),
+            allowed=self._settings.commands,
             needs_expiry=self._settings.session_expiry_s > 0,
         )
         if outbox.was_reset:
-            log.error("MQTT outbox: %s was damaged and is kept beside a new, empty one", self._path)
-            self.event(EventCode.OUTBOX_RESET, "The outbox was damaged; what waited in it was not sent.")
+            self._on_reset()
         own_id = self._settings.client_id or client_id(self.topics)
         if self._settings.sparkplug.enabled:
             self._sparkplug = SparkplugNode(
@@ -147,6 +176,7 @@ class Publisher:
         if self._router is not None:
             self._router.close()
         self._pump.stop()
+        self._clock.keep(at_once=True)
 
     def __enter__(self) -> Publisher:
         self.start()
@@ -159,8 +189,11 @@ class Publisher:
         """Wait until the broker has everything; False when there is no connection or the time is over."""
         deadline = time.monotonic() + timeout_s
         while self._started:
-            self._pump.submit([]).result()  # what was submitted before is in the outbox now
-            if self._pump.ask(self._pump.pending).result() == 0:
+            self._pump.submit([])  # what was submitted before is in the outbox when the question is answered
+            pending = self._pump.ask(self._pump.pending)
+            if not wait([pending], max(_POLL_S, deadline - time.monotonic())).done:
+                return False  # a disk that does not answer
+            if pending.result() == 0:
                 return True
             connected = self.status().link.state is LinkState.CONNECTED
             if time.monotonic() >= deadline or not connected:
@@ -173,8 +206,10 @@ class Publisher:
     def publish_inspections(self, inspections: Sequence[Inspection]) -> None:
         """Take in inspections; they are on the disk when this returns. For the writer thread.
 
+        Past a dead disk they go out from memory, and :meth:`status` says so.
+
         Raises:
-            MessagingError: the disk is full or broken, and results were given up.
+            MessagingError: the disk is full, and results were given up.
         """
         self.submit_inspections(inspections).result()
 
@@ -203,6 +238,13 @@ class Publisher:
         self._pump.turn_away()
         return future
 
+    def begin_results_after(self, seq: int) -> None:
+        """Results up to ``seq`` were made before there was an outbox: they are not published late."""
+        if self._started:
+            outbox = self._pump.outbox
+            self._pump.ask(lambda: outbox.begin_after(Stream.RESULT, seq)).result()
+            self._result_seq = max(self._result_seq, outbox.last_seq(Stream.RESULT))
+
     def last_result_seq(self) -> int:
         """The highest ``Inspection.seq`` that the outbox ever took; 0 for none.
 
@@ -228,6 +270,12 @@ class Publisher:
         """Say that a lasting cause came or went. The alarm itself stands until acknowledged."""
         with self._lock:
             self._enqueue(*map(self._alarm_entry, self._alarms.set(code, active, text)))
+        self._pump.turn_away()
+
+    def raise_alarm(self, code: AlarmCode, text: str) -> None:
+        """Say that something happened which a person has to see: an alarm that stands until acknowledged."""
+        with self._lock:
+            self._enqueue(self._alarm_entry(self._alarms.latch(code, text)))
         self._pump.turn_away()
 
     def acknowledge(self, *codes: AlarmCode) -> int:
@@ -301,6 +349,7 @@ class Publisher:
             commands={} if self._router is None else dataclasses.asdict(self._router.counts),
             sparkplug=LinkStatus(LinkState.DISABLED) if self._sparkplug is None else self._sparkplug.status,
             fault=pump.fault,
+            durable=pump.durable,
         )
 
     # -- in the pump's and the network's threads -------------------------------------------------
@@ -367,9 +416,34 @@ class Publisher:
     def _send_reply(self, answer: bytes) -> None:
         self._pump.ask(lambda: self._pump.send_live(self.topics.reply, answer))
 
-    def _open_outbox(self) -> Outbox:
+    def _open_outbox(self, in_memory: bool) -> Outbox:
         limits = self._settings.outbox
-        return Outbox(self._path, max_rows=limits.max_rows, max_bytes=int(limits.max_mb * 1e6))
+        return Outbox(
+            self._path,
+            max_rows=limits.max_rows,
+            max_bytes=int(limits.max_mb * 1e6),
+            clock=self._clock.now,
+            in_memory=in_memory,
+        )
+
+    def _on_reset(self) -> None:
+        log.error("MQTT outbox: %s was damaged or gone; a damaged one is kept beside the new one", self._path)
+        self.event(EventCode.OUTBOX_RESET, _RESET)
+        self.raise_alarm(AlarmCode.STORAGE, _RESET)
+
+    def _on_expired(self, expired: dict[Stream, int]) -> None:
+        for stream, count in expired.items():
+            self._expired[stream] = self._expired.get(stream, 0) + count
+        now = time.monotonic()
+        if now - self._expired_told_s < _EXPIRED_PERIOD_S:
+            return
+        counts = " and ".join(f"{count} {stream.name.lower()}s" for stream, count in self._expired.items())
+        self._expired, self._expired_told_s = {}, now
+        text = (
+            f"{counts} were not sent in time and are given up (messaging.outbox: result_ttl_s, event_ttl_s)."
+        )
+        log.warning("MQTT outbox: %s", text)
+        self.event(EventCode.EXPIRED, text)
 
     def _prepare_birth(self) -> Birth:
         birth = self._pump.next_birth()
@@ -411,6 +485,7 @@ class Publisher:
             self._send_state()
 
     def _on_tick(self) -> None:
+        self._clock.keep()
         if self.handshake is not None:
             self.handshake.check_time()
         # MQTT 3.1.1 acknowledges what its ACL throws away: only the missing echo tells.
@@ -424,13 +499,12 @@ class Publisher:
 class _Memory:
     """The router's memory, in the outbox's file and thread."""
 
-    def __init__(self, pump: Pump, outbox: Outbox) -> None:
+    def __init__(self, pump: Pump) -> None:
         self._pump = pump
-        self._outbox = outbox
 
-    def recall(self, command_id: str) -> bytes | None:
-        answer: bytes | None = self._pump.ask(lambda: self._outbox.command_answer(command_id)).result()
-        return answer
+    def recall(self, command_id: str) -> Answered | None:
+        known: Answered | None = self._pump.ask(lambda: self._pump.outbox.command_answer(command_id)).result()
+        return known
 
-    def remember(self, command_id: str, answer: bytes) -> None:
-        self._pump.ask(lambda: self._outbox.remember_command(command_id, answer)).result()
+    def remember(self, command_id: str, answered: Answered) -> None:
+        self._pump.ask(lambda: self._pump.outbox.remember_command(command_id, answered)).result()

@@ -3,6 +3,9 @@
 Everyone else (the station's writer, the network thread's callbacks) only puts a request into its
 queue. The thread takes all that waits there, makes it durable in one commit, tells those who wait
 for that, and then keeps the window of messages under way full.
+
+What is said live (state, replies, the handshake) and alarms have room beside that window, so that
+they never queue behind results. A broker that acknowledges nothing any more is given up.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import Any
 from edge.errors import EdgeError, MessagingError
 from edge.messaging.client import Session
 from edge.messaging.outbox import Outbox
+from edge.messaging.outbox_keeper import OutboxKeeper
 from edge.messaging.streams import Counts, Entry, Row, Stream
 
 log = logging.getLogger(__name__)
@@ -33,6 +37,8 @@ _HOUSEKEEPING_S = 5.0
 _REFUSED_PAUSE_S = 10.0
 _BATCH = 1000
 _MAX_LIVE = 1000
+#: A disk that does not even answer must not keep the process from ending.
+_END_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class PumpStatus:
     delivered: int
     forbidden: dict[str, str]
     fault: str
+    durable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +68,20 @@ class _Question:
     def __call__(self) -> None:
         try:
             self.future.set_result(self.ask())
-        except EdgeError as error:
-            self.future.set_exception(error)
         except sqlite3.Error as error:
             self.future.set_exception(
                 MessagingError(f"The outbox cannot be used: {error}.", "Check the disk.")
             )
+        except Exception as error:  # whoever asked is told, and the pump goes on
+            self.future.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A message under way: a row of the outbox, or the topic of one that is not of it."""
+
+    what: Row | str
+    at_s: float
 
 
 def _ended() -> MessagingError:
@@ -77,31 +92,42 @@ class Pump:
     """Owns the outbox, publishes what is in it.
 
     Args:
-        open_outbox: opens it; called in the pump's thread.
+        open_outbox: opens it, or what stands in for it in memory; called in the pump's thread.
+        ack_timeout_s: a broker that acknowledges nothing of what is under way for so long is given up.
         on_birth: called in the pump's thread when a connection is there, before anything of the
             outbox is sent: publishes what is retained.
         on_message: called in the pump's thread for every message received.
         on_tick: called in the pump's thread several times a second.
+        on_expired: told in the pump's thread how many messages of which stream grew stale.
+        on_reset: told in the pump's thread of an outbox that was damaged while the station ran.
     """
 
     def __init__(
         self,
-        open_outbox: Callable[[], Outbox],
+        open_outbox: Callable[[bool], Outbox],
         *,
+        ack_timeout_s: float,
         on_birth: Callable[[Session], None],
         on_message: Callable[[Session, str, bytes, bool], None],
         on_tick: Callable[[], None],
+        on_expired: Callable[[dict[Stream, int]], None],
+        on_reset: Callable[[], None],
     ) -> None:
         self._open_outbox = open_outbox
         self._on_birth = on_birth
         self._on_message = on_message
         self._on_tick = on_tick
+        self._on_expired = on_expired
+        self._on_reset = on_reset
+        self._ack_timeout_s = ack_timeout_s
         self._requests: queue.SimpleQueue[Callable[[], None] | _Submission | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="mqtt-outbox", daemon=True)
         self._opened: Future[Outbox] = Future()
+        self._stopping = False
         self._closed = False
         self._session: Session | None = None
-        self._in_flight: dict[int, Row | str] = {}  # a topic: a live message, not of the outbox
+        self._in_flight: dict[int, _Sent] = {}  # the oldest first
+        self._heard_s = 0.0  # when the broker last acknowledged anything
         # Bounded: who sends commands faster than a broker takes the answers asks again.
         self._live: deque[tuple[str, bytes, bool]] = deque(maxlen=_MAX_LIVE)
         self._submissions: list[_Submission] = []
@@ -113,7 +139,7 @@ class Pump:
         self._delivered = 0
         self._fault = ""
         self._next_housekeeping = 0.0
-        self.status = PumpStatus(Counts(), 0, 0, 0, {}, "")
+        self.status = PumpStatus(Counts(), 0, 0, 0, {}, "", durable=True)
 
     # -- for any thread ------------------------------------------------------------------------
 
@@ -129,7 +155,9 @@ class Pump:
     def stop(self) -> None:
         """Make durable what was submitted, and end. What was not sent stays in the outbox."""
         self._requests.put(None)
-        self._thread.join()
+        self._thread.join(_END_S)
+        if self._thread.is_alive():
+            log.error("MQTT outbox: the disk does not answer; what was not on it is lost")
 
     def submit(self, entries: Sequence[Entry]) -> Future[list[int]]:
         """Queue entries; the future holds their sequence numbers once they are on the disk."""
@@ -162,7 +190,7 @@ class Pump:
 
     def next_birth(self) -> int:
         """The next connection's number. For the network thread: the pump never waits for that one."""
-        birth: int = self.ask(lambda: self._outbox.next_birth()).result()
+        birth: int = self.ask(lambda: self.outbox.next_birth()).result()
         return birth
 
     # -- the connection's listener: called in the network thread, only enqueues ----------------
@@ -192,14 +220,19 @@ class Pump:
     # -- for the pump's thread -----------------------------------------------------------------
 
     @property
+    def outbox(self) -> Outbox:
+        """The outbox in use."""
+        return self._keeper.outbox
+
+    @property
     def session(self) -> Session | None:
         """The connection, where there is one."""
         return self._session
 
     def pending(self) -> int:
         """Messages that the broker has not acknowledged, those past the outbox included."""
-        live = len(self._live) + sum(isinstance(sent, str) for sent in self._in_flight.values())
-        return self._outbox.counts().total_rows - len(self._acked) + live
+        live = len(self._live) + sum(isinstance(sent.what, str) for sent in self._in_flight.values())
+        return self.outbox.counts().total_rows - len(self._acked) + live
 
     def note_forbidden(self, topic: str, reason: str) -> None:
         """Show that the broker keeps a topic from the station; an empty reason takes it back."""
@@ -228,10 +261,10 @@ class Pump:
         self._refused_until.clear()
         self._forbidden.clear()
         self._flush_acked()
-        self._outbox.release()
+        self.outbox.release()
         self._on_birth(session)
-        if self._outbox.counts().rows[Stream.ALARM] == 0:  # else the latest comes with them
-            for topic, payload in self._outbox.retained():
+        if self.outbox.counts().rows[Stream.ALARM] == 0:  # else the latest comes with them
+            for topic, payload in self.outbox.retained():
                 self.send_live(topic, payload, retain=True)
 
     def _end(self, session: Session) -> None:
@@ -243,7 +276,8 @@ class Pump:
     def _settle(self, session: Session, mid: int, refusal: str) -> None:
         if session is not self._session or mid not in self._in_flight:
             return
-        sent = self._in_flight.pop(mid)
+        self._heard_s = time.monotonic()
+        sent = self._in_flight.pop(mid).what
         if isinstance(sent, str):
             if refusal:
                 self.note_forbidden(sent, refusal)
@@ -251,7 +285,7 @@ class Pump:
         if refusal:
             self.note_forbidden(sent.topic, refusal)
             self._refused_until[sent.stream] = time.monotonic() + _REFUSED_PAUSE_S
-            self._outbox.release(sent)
+            self.outbox.release(sent)
             return
         self.note_forbidden(sent.topic, "")
         self._delivered += 1
@@ -261,25 +295,35 @@ class Pump:
 
     def _run(self) -> None:
         try:
-            self._outbox = self._open_outbox()
+            self._keeper = OutboxKeeper(self._open_outbox)
         except EdgeError as error:
             self._opened.set_exception(error)
             return
-        self._opened.set_result(self._outbox)
+        self._opened.set_result(self.outbox)
         try:
-            running = True
-            while running:
+            while not self._stopping:
                 try:
-                    running = self._step()
-                except sqlite3.Error as error:
-                    # A disk that cannot even be read; it may come back, and nobody may wait for ever.
-                    self._set_fault(f"The outbox cannot be read: {error}.")
-                    time.sleep(_DELETE_AFTER_S)
+                    self._step()
+                except (sqlite3.Error, OSError) as error:  # a disk that cannot even be read
+                    self._leave_disk(error)
         finally:
             self._flush_acked()
-            self._outbox.close()
+            self._keeper.close()
             self._closed = True
             self._fail_waiting()
+
+    def _leave_disk(self, error: Exception) -> None:
+        """Go on from memory, and send again what is under way: its rows are others now."""
+        if not self.outbox.durable:
+            log.error("MQTT outbox: %s", error)
+            time.sleep(_DELETE_AFTER_S)
+            return
+        self._keeper.leave_disk(error, self._acked)
+        self._outbox_changed()
+
+    def _outbox_changed(self) -> None:
+        self._acked.clear()
+        self._in_flight = {mid: sent for mid, sent in self._in_flight.items() if isinstance(sent.what, str)}
 
     def _fail_waiting(self) -> None:
         """Whoever came after the end is told so instead of waiting."""
@@ -291,9 +335,10 @@ class Pump:
             if isinstance(request, _Submission | _Question):
                 request.future.set_exception(_ended())
 
-    def _step(self) -> bool:
-        """One round: requests, one commit, the window. False when asked to stop."""
-        running = self._serve()
+    def _step(self) -> None:
+        """One round: requests, one commit, the window."""
+        self._serve()
+        self._watch_broker()
         submissions, self._submissions = self._submissions, []
         self._commit(submissions)
         self._on_tick()
@@ -302,19 +347,19 @@ class Pump:
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + _HOUSEKEEPING_S
             self._keep_house()
-        counts = self._outbox.counts()
+        counts = self.outbox.counts()
         self.status = PumpStatus(
             counts,
             counts.total_rows - len(self._acked),
             len(self._in_flight),
             self._delivered,
             dict(self._forbidden),
-            self._fault,
+            self._keeper.fault or self._fault,
+            self.outbox.durable,
         )
-        return running
 
-    def _serve(self) -> bool:
-        """Take what is queued, waiting for the first; False at the request to stop."""
+    def _serve(self) -> None:
+        """Take what is queued, waiting for the first."""
         timeout_s = _DELETE_AFTER_S
         for _ in range(_BATCH):
             try:
@@ -323,12 +368,22 @@ class Pump:
                 break
             timeout_s = 0.0
             if request is None:
-                return False
+                # Kept here, so that no error on the way loses it.
+                self._stopping = True
+                break
             if isinstance(request, _Submission):
                 self._submissions.append(request)
             else:
                 request()
-        return True
+
+    def _watch_broker(self) -> None:
+        """Give up a broker that answers pings and acknowledges nothing."""
+        if self._session is None or not self._in_flight or not self._requests.empty():
+            return
+        oldest_s = next(iter(self._in_flight.values())).at_s
+        if time.monotonic() - max(oldest_s, self._heard_s) > self._ack_timeout_s:
+            self._session.give_up()
+            self._end(self._session)
 
     def _commit(self, submissions: Sequence[_Submission]) -> None:
         entries = [entry for submission in submissions for entry in submission.entries]
@@ -338,15 +393,10 @@ class Pump:
                 submission.future.set_result([])
             return
         try:
-            seqs = self._outbox.commit(entries, self._acked)
+            seqs = self.outbox.commit(entries, self._acked)
         except MessagingError as error:
-            self._set_fault(str(error))
-            for submission in submissions:
-                if submission.entries:
-                    submission.future.set_exception(error)
-                else:
-                    submission.future.set_result([])
-            return
+            self._leave_disk(error)
+            seqs = self.outbox.commit(entries)
         self._acked.clear()
         self._set_fault("" if all(seqs) else "The disk is full: messages are being given up.")
         for submission in submissions:
@@ -364,7 +414,7 @@ class Pump:
     def _flush_acked(self) -> None:
         if self._acked:
             try:
-                self._outbox.commit([], self._acked)
+                self.outbox.commit([], self._acked)
                 self._acked.clear()
             except MessagingError as error:
                 self._set_fault(str(error))  # they will be sent again: repeats, not losses
@@ -373,28 +423,44 @@ class Pump:
         session = self._session
         if session is None:
             return
-        while self._live and len(self._in_flight) < session.window:
+        while self._live and self._room(session) > 0:
             topic, payload, retain = self._live.popleft()
-            mid = session.publish(topic, payload, qos=1, retain=retain)
-            if mid is None:  # the connection has just ended: link_down is on its way
-                self._end(session)
+            if not self._send(session, topic, topic, payload, retain):
                 return
-            self._in_flight[mid] = topic
         now = time.monotonic()
         streams = [stream for stream in Stream if self._refused_until.get(stream, 0.0) <= now]
-        for row in self._outbox.take(session.window - len(self._in_flight), streams):
-            mid = session.publish(row.topic, row.payload, qos=1, retain=row.retain)
-            if mid is None:
-                self._end(session)
+        alarms = [stream for stream in streams if stream is Stream.ALARM]
+        rows = self.outbox.take(min(self._room(session), session.window), alarms)
+        under_way = sum(isinstance(sent.what, Row) for sent in self._in_flight.values())
+        room = min(self._room(session), session.window - under_way) - len(rows)
+        rows += self.outbox.take(max(0, room), [stream for stream in streams if stream is not Stream.ALARM])
+        for row in rows:
+            if not self._send(session, row, row.topic, row.payload, row.retain):
                 return
-            self._in_flight[mid] = row
+
+    def _room(self, session: Session) -> int:
+        """Messages that the broker takes beside those under way."""
+        return session.limit - len(self._in_flight)
+
+    def _send(self, session: Session, what: Row | str, topic: str, payload: bytes, retain: bool) -> bool:
+        mid = session.publish(topic, payload, qos=1, retain=retain)
+        if mid is None:  # the connection has just ended: link_down is on its way
+            self._end(session)
+            return False
+        self._in_flight[mid] = _Sent(what, time.monotonic())
+        return True
 
     def _keep_house(self) -> None:
+        if self._keeper.return_to_disk(self._acked):
+            self._outbox_changed()
+            if self.outbox.was_reset:
+                self._on_reset()
         try:
-            self._outbox.expire()
+            if expired := self.outbox.expire():
+                self._on_expired(expired)
         except MessagingError as error:
-            self._set_fault(str(error))
-        self._outbox.keep_reserve()
+            self._leave_disk(error)
+        self.outbox.keep_reserve()
 
     def _set_fault(self, fault: str) -> None:
         if fault and not self._fault:

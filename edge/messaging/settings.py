@@ -15,6 +15,8 @@ from edge.messaging.topics import check_level
 
 DAY_S = 86_400.0
 
+CommandName = Literal["trigger", "product", "ack", "pause", "resume", "enroll", "result_ack"]
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -220,6 +222,13 @@ class MessagingSettings(_Section):
         title="Connect timeout",
         description="For TCP, TLS and the broker's answer, each.",
     )
+    ack_timeout_s: float = Field(
+        default=2.5,
+        gt=0,
+        le=600,
+        title="Acknowledgment timeout",
+        description="A broker that acknowledges nothing for so long is left for the next one, or asked again.",
+    )
     retry_min_s: float = Field(
         default=0.5,
         gt=0,
@@ -236,6 +245,12 @@ class MessagingSettings(_Section):
         title="Session expiry",
         description="How long the broker keeps commands for an absent station; 0: not at all. Commands need "
         "'expires' where this is not 0.",
+    )
+    commands: tuple[CommandName, ...] = Field(
+        default=("trigger", "product", "ack", "pause", "resume", "result_ack"),
+        title="Commands",
+        description="Those that the station takes from the broker. enroll is not among them by default: "
+        "whoever may send it decides what a good part is.",
     )
     heartbeat_s: float = Field(
         default=1.0, gt=0, title="Heartbeat", description="At most one heartbeat in this time."

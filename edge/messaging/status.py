@@ -54,6 +54,7 @@ class MessagingStatus:
         commands: what came in on ``cmd/#`` since the start: ``answered``, ``unanswerable``, ``overflowed``.
         sparkplug: the edge node's own connection; disabled where it is not used.
         fault: why the outbox cannot be written; empty when it can.
+        durable: whether messages are on the disk before they are sent; not so past a dead one.
     """
 
     link: LinkStatus
@@ -66,6 +67,7 @@ class MessagingStatus:
     commands: Mapping[str, int] = field(default_factory=dict)
     sparkplug: LinkStatus = LinkStatus(LinkState.DISABLED)
     fault: str = ""
+    durable: bool = True
 
     @property
     def healthy(self) -> bool:

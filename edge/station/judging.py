@@ -49,6 +49,21 @@ class Judged:
     language_error: str = ""
     dialogue: int | None = None
 
+    def without_verdict(self, error: str) -> Judged:
+        """The same part as an error: whatever was found of it stands no more."""
+        unjudged = dataclasses.replace(
+            self.inspection,
+            verdict=Verdict.ERROR,
+            error=error,
+            review=False,
+            p_anomaly=None,
+            score=None,
+            p_value=None,
+            location="",
+            regions=(),
+        )
+        return Judged(unjudged, self.image)
+
 
 class Judge:
     """Gives parts of one product their verdicts. One thread at a time.

@@ -1,8 +1,12 @@
 """Enrollment from the line: the next N parts are good ones to learn from.
 
-Those parts are not inspected: each is an error, so that none passes unseen. Their images go to the
+Those parts get no verdict: each is an error, so that none passes unseen. Their images go to the
 disk as they come; when the last one is there, a process of its own and of low priority learns from
 them (``anomalygpt-edge enroll``), and the inspection goes on beside it.
+
+A message must not turn defects into good parts. So references are added to the product on the line
+alone, whose version in use judges each of them first: at the first part that it does not call ok
+nothing is learned, and the images are held for a person.
 """
 
 from __future__ import annotations
@@ -18,7 +22,9 @@ from typing import TYPE_CHECKING
 
 from edge.cameras import Image
 from edge.errors import EdgeError, ProductError
+from edge.inspection import Inspection, Verdict, utc_timestamp
 from edge.messaging.commands import CommandRefusedError
+from edge.station.judging import Judged
 from edge.station.product import Product, check_name
 from edge.station.products import Products
 
@@ -33,15 +39,30 @@ MAX_PARTS = 100
 class _Batch:
     """The parts of one enrollment."""
 
-    def __init__(self, product: str, count: int) -> None:
-        self.product = product
-        self.count = count
+    def __init__(self, command: Command, known: bool) -> None:
+        self.command = command
+        self.product = command.product
+        self.count = command.count
+        self.known = known
         self.taken = 0
+        self.stopped = False
         self.done: Future[str] = Future()
 
     @property
     def collects(self) -> bool:
-        return self.taken < self.count
+        return self.taken < self.count and not self.stopped
+
+    def doubt(self, inspection: Inspection) -> str:
+        """Why this part must not be learned from without a person; empty where nothing speaks against it."""
+        if not self.known:
+            return ""  # there is no version yet that could say anything
+        if inspection.product != self.product:
+            return f"{self.product} is not the product on the line; send cmd/product first."
+        if inspection.verdict is Verdict.NG:
+            return f"Part {inspection.part_id} is ng by the version in use."
+        if inspection.review:
+            return f"Part {inspection.part_id} is up for review by the version in use."
+        return ""
 
 
 class LineEnrollment:
@@ -51,16 +72,24 @@ class LineEnrollment:
         products: where the product is made, or gets the images beside its references.
         bundle: the bundle's folder.
         engine: as the station computes, so that what is learned is what is inspected by.
-        enrolled: told of a product's new version, in the enrollment's own thread.
+        enrolled: told of a product's new version and of the command behind it, in the enrollment's own
+            thread.
+        held: told why nothing was learned, and where the images lie; in the same thread.
     """
 
     def __init__(
-        self, products: Products, bundle: Path, engine: EngineSettings, enrolled: Callable[[Product], None]
+        self,
+        products: Products,
+        bundle: Path,
+        engine: EngineSettings,
+        enrolled: Callable[[Product, Command], None],
+        held: Callable[[str, Command], None],
     ) -> None:
         self._products = products
         self._bundle = bundle
         self._engine = engine
         self._enrolled = enrolled
+        self._held = held
         self._folder = products.folder.parent / "enrolling"
         self._lock = threading.Lock()  # never held while anything is waited for
         self._batch: _Batch | None = None
@@ -75,7 +104,7 @@ class LineEnrollment:
             CommandRefusedError: another enrollment is under way, or the count is out of range.
             ProductError: a name that cannot be one.
         """
-        batch = _Batch(check_name(command.product), command.count)
+        batch = _Batch(command, check_name(command.product) in self._products.names())
         if not 1 <= batch.count <= MAX_PARTS:
             raise CommandRefusedError(f"'count' is {batch.count}.", f"Give 1 to {MAX_PARTS}.")
         with self._lock:
@@ -86,19 +115,28 @@ class LineEnrollment:
             self._batch = batch
         return batch.done
 
-    def take(self, image: Image) -> str:
-        """Give a part's image to the enrollment that collects; for the inspector's thread.
+    def take(self, judged: Judged) -> Judged:
+        """Give a part to the enrollment that collects; for the inspector's thread.
 
         Returns:
-            Why the part is not inspected; empty where no enrollment wants it.
+            The part as it was, or as an error where the enrollment uses its image.
         """
+        inspection, image = judged.inspection, judged.image
         with self._lock:
             batch = self._batch
-            if batch is None or not batch.collects or self._closed:
-                return ""
+            if batch is None or not batch.collects or self._closed or image is None:
+                return judged
+            if doubt := batch.doubt(inspection):
+                batch.stopped = True
+                self._worker.submit(self._hold, batch, image, doubt)
+                return judged
+            if batch.known and inspection.verdict is Verdict.ERROR:
+                return judged  # nothing vouches for it; the next part will do
             batch.taken += 1
             self._worker.submit(self._keep, batch, batch.taken, image)
-            return f"Not inspected: used to enroll {batch.product}, {batch.taken} of {batch.count}."
+        return judged.without_verdict(
+            f"No verdict: used to enroll {batch.product}, {batch.taken} of {batch.count}."
+        )
 
     def cancel(self, reason: str) -> None:
         """Take back an enrollment that still collects; one that learns goes on."""
@@ -144,11 +182,28 @@ class LineEnrollment:
         except EdgeError as error:
             self._end(batch, error)
 
+    def _hold(self, batch: _Batch, image: Image, doubt: str) -> None:
+        """Learn nothing: a person decides what the images show."""
+        folder = self._folder.parent / "held" / f"{batch.product}-{utc_timestamp().replace(':', '')}"
+        try:
+            if batch.taken == 0:
+                shutil.rmtree(self._folder, ignore_errors=True)  # of an enrollment that was not finished
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _write_png(self._folder / f"part-{batch.taken + 1:03d}.png", image)
+            folder.parent.mkdir(exist_ok=True)
+            self._folder.rename(folder)
+        except (OSError, EdgeError) as error:
+            self._end(batch, CommandRefusedError(f"{doubt} Nothing is learned; no image is kept: {error}"))
+            return
+        text = f"{doubt} Nothing is learned; {folder} holds the images for a person."
+        self._held(text, batch.command)
+        remedy = f"If they are good parts: anomalygpt-edge enroll --product {batch.product} --add FOLDER"
+        self._end(batch, CommandRefusedError(text, remedy))
+
     def _learn(self, batch: _Batch) -> str:
-        known = batch.product in self._products.names()
         command = [
             *("nice", "-n", "5", sys.executable, "-m", "edge", "enroll", "--product", batch.product),
-            *(("--add",) if known else ()),
+            *(("--add",) if batch.known else ()),
             *(str(self._folder), "--data-dir", str(self._products.folder.parent)),
             *("--bundle", str(self._bundle)),
             *("--runtime", self._engine.runtime, "--precision", self._engine.precision),
@@ -164,7 +219,7 @@ class LineEnrollment:
             last = (said.strip().splitlines() or ["The enrollment was ended."])[-1]
             raise ProductError(last.removeprefix("error: "))
         product = self._products.get(batch.product)
-        self._enrolled(product)
+        self._enrolled(product, batch.command)
         return new_version(product)
 
 

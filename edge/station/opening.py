@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.cameras import create_camera
 from edge.language import Limits
-from edge.messaging import EventCode, Publisher
+from edge.messaging import AlarmCode, EventCode, Publisher
 from edge.records import Records
 from edge.station.commands import Orders, obey
 from edge.station.deciding import Decider, opened_decider
@@ -27,6 +27,7 @@ from edge.station.writer import Hearer, Listener
 if TYPE_CHECKING:
     from edge.bundle import Bundle
     from edge.config import StationConfig
+    from edge.messaging.commands import Command
     from edge.vision.engine import Engine
 
 #: For a language model that loads slowly; the line is then judged without it until it is there.
@@ -119,16 +120,22 @@ def _decider(
 def _orders(config: StationConfig, products: Products, bundle: Bundle, publisher: Publisher) -> Orders:
     switch = ProductSwitch(products, bundle.id)
 
-    def enrolled(product: Product) -> None:
+    def enrolled(product: Product, command: Command) -> None:
+        text = f"{new_version(product)} Asked for by {command.sender}."
+        publisher.event(EventCode.ENROLLED, text, product=product.name)
+        publisher.raise_alarm(AlarmCode.PRODUCT, text)
         switch.renew(product)
-        publisher.event(EventCode.ENROLLED, new_version(product), product=product.name)
+
+    def held(text: str, command: Command) -> None:
+        said = f"{text} Asked for by {command.sender}."
+        publisher.event(EventCode.ENROLLMENT_HELD, said, product=command.product)
 
     part_ids = config.part_ids
     named = config.all_cameras if part_ids.source == "plc" else ()
     return Orders(
         switch=switch,
         pause=Pause(),
-        enrollment=LineEnrollment(products, bundle.path, config.engine, enrolled),
+        enrollment=LineEnrollment(products, bundle.path, config.engine, enrolled, held),
         triggers={camera.name: Triggers(camera.name, part_ids.window_s) for camera in named},
     )
 

@@ -259,8 +259,8 @@ class Station:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""
         judge, orders = self._rooms.judge, self._rooms.orders
         while not self._queue.drained:
-            if product := orders.switch.apply(judge):
-                self._pulse.product_changed(product)
+            if switched := orders.switch.apply(judge):
+                self._pulse.product_changed(*switched)
             if orders.pause.apply():
                 self._pulse.paused(bool(orders.pause.error))
             part = self._queue.take(timeout_s=_POLL_S)
@@ -268,8 +268,9 @@ class Station:
                 continue
             self._under_way = part
             with self._progress.working_on(part.frame.part_id):
-                part = self._unless_ordered_otherwise(part)
+                part = self._unless_paused(part)
                 judged = judge.judge(part.frame, self._seq, part.arrived_s)
+                judged = self._unless_enrolled(judged)
             if judged.inspection.score is not None or judged.engine_error:
                 self.health.set(
                     "engine", Level.DEGRADED if judged.engine_error else Level.OK, judged.engine_error
@@ -287,16 +288,18 @@ class Station:
         self._writer.put(judged)
         self._seq += 1
 
-    def _unless_ordered_otherwise(self, part: Part) -> Part:
-        """The part, as an error where the PLC wants it not to be inspected."""
-        image, orders = part.frame.image, self._rooms.orders
-        if image is None:
-            return part
+    def _unless_enrolled(self, judged: Judged) -> Judged:
+        """The part, as an error where an enrollment has taken its image."""
         try:
-            error = orders.pause.error or orders.enrollment.take(image)
+            return self._rooms.orders.enrollment.take(judged)
         except Exception as failure:
-            log.exception("part %s: it cannot be enrolled", part.frame.part_id)
+            log.exception("part %s: it cannot be enrolled", judged.inspection.part_id)
             error = f"Not enrolled: {type(failure).__name__}: {failure}. The log has the details."
-        if not error:
+            return judged.without_verdict(error)
+
+    def _unless_paused(self, part: Part) -> Part:
+        """The part, as an error where the PLC wants none to be inspected."""
+        error = self._rooms.orders.pause.error
+        if part.frame.image is None or not error:
             return part
         return dataclasses.replace(part, frame=dataclasses.replace(part.frame, image=None, error=error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import ProductError
 from edge.station.judging import Judge
@@ -27,6 +27,13 @@ class _Change:
     description: str
     command: Command | None
     done: Future[str]
+
+
+class Switched(NamedTuple):
+    """The product that is inspected from now on, and who asked for it."""
+
+    product: str
+    sender: str
 
 
 class ProductSwitch:
@@ -62,13 +69,13 @@ class ProductSwitch:
         check_learned_by(self._bundle_id, product)
         self._changes.put(_Change(product.name, product.memory(), product.description, None, Future()))
 
-    def apply(self, judge: Judge) -> str:
+    def apply(self, judge: Judge) -> Switched | None:
         """Do what was asked for; the inspector's thread, between two parts.
 
         Returns:
-            The product that is inspected from now on; empty where nothing changed.
+            What is inspected from now on; None where nothing changed.
         """
-        used = ""
+        used = None
         while not self._changes.empty():
             change = self._changes.get()
             if change.command is None:
@@ -85,6 +92,6 @@ class ProductSwitch:
             except ProductError as error:
                 change.done.set_exception(error)
                 continue
-            used = change.product
-            change.done.set_result(f"{used} is inspected from the next part on.")
+            used = Switched(change.product, change.command.sender)
+            change.done.set_result(f"{change.product} is inspected from the next part on.")
         return used

@@ -95,10 +95,10 @@ class Pulse:
         self._beat()
         self._event(EventCode.STOPPED, str(self._tally()))
 
-    def product_changed(self, product: str) -> None:
-        """The judge has another product from the next part on."""
+    def product_changed(self, product: str, sender: str) -> None:
+        """The judge has another product from the next part on, as this sender asked for."""
         self._product = product
-        self._event(EventCode.PRODUCT_CHANGED, product)
+        self._event(EventCode.PRODUCT_CHANGED, f"{product}, asked for by {sender}")
 
     def paused(self, paused: bool) -> None:
         """The station is paused from the next part on, or inspects again."""

@@ -2,20 +2,23 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.errors import ProductError
+from edge.errors import MessagingError, ProductError
 from edge.messaging import ReplyCode, payloads
-from edge.messaging.commands import MAX_WAITING, Command, CommandRouter, parse
+from edge.messaging.commands import COMMANDS, MAX_WAITING, Answered, Command, CommandRouter, parse
 from edge.messaging.outbox import Outbox
+from edge.messaging.settings import CommandName, MessagingSettings
 from tests.edge.messaging.brokers import MOSQUITTO, wait_until
 from tests.reliability.fuzz import fuzzed_commands
 
@@ -26,8 +29,9 @@ class Bench:
     def __init__(self, **options: Any) -> None:
         self.answers: list[dict[str, Any]] = []
         self.done: list[Command] = []
-        self.known: dict[str, bytes] = {}
+        self.known: dict[str, Answered] = {}
         self.now = 1000.0
+        self.broken_disk = False
         self.options = options
         self.outcome: Any = "done it"
         self.gate = threading.Event()
@@ -52,11 +56,13 @@ class Bench:
         jsonschema.validate(fields, payloads.schema("cmd_reply"))
         self.answers.append(fields)
 
-    def recall(self, command_id: str) -> bytes | None:
+    def recall(self, command_id: str) -> Answered | None:
         return self.known.get(command_id)
 
-    def remember(self, command_id: str, answer: bytes) -> None:
-        self.known[command_id] = answer
+    def remember(self, command_id: str, answered: Answered) -> None:
+        if self.broken_disk:
+            raise MessagingError("The disk takes nothing.")
+        self.known[command_id] = answered
 
     def send(self, name: str, fields: object, *, retained: bool = False, answers: int = 1) -> dict[str, Any]:
         """Offer a command and wait for so many more answers; returns the last."""
@@ -94,7 +100,64 @@ def test_a_repeat_is_answered_and_not_done_again_also_after_a_restart(bench: Ben
     assert len(bench.done) == 1
 
 
-def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "second",
+    [("resume", {}), ("product", {"product": "cup"}), ("ack", {"code": 3})],
+)
+def test_an_id_that_comes_again_with_another_command_is_refused_and_nothing_is_done(bench: Bench, second):
+    first = {"pause": {}, "product": {"product": "bottle"}, "ack": {}}
+    name, fields = second
+    before = name if name in first else "pause"
+    assert bench.send(before, {"id": "x", **first[before]})["code"] == ReplyCode.DONE
+    answer = bench.send(name, {"id": "x", **fields})
+    assert answer["code"] == ReplyCode.REFUSED and "another command" in answer["text"]
+    assert len(bench.done) == 1
+
+
+def test_an_id_of_a_command_that_is_still_being_done_is_not_another_ones(bench: Bench):
+    bench.outcome = Future()
+    assert bench.send("product", {"id": "x", "product": "b"})["code"] == ReplyCode.ACCEPTED
+    assert bench.send("pause", {"id": "x"})["code"] == ReplyCode.REFUSED
+    bench.outcome.set_result("now b")
+    assert wait_until(lambda: bench.answers[-1]["code"] == ReplyCode.DONE)
+
+
+def test_a_repeat_may_have_another_expiry(bench: Bench):
+    first = bench.send("trigger", {"id": "t", "expires": 1_001_000})
+    assert bench.send("trigger", {"id": "t", "expires": 1_009_000}) == first
+
+
+def test_what_the_stations_file_does_not_allow_is_refused():
+    bench = Bench(allowed=("pause", "resume"))
+    answer = bench.send("enroll", {"id": "e", "count": 5, "product": "plate"})
+    assert answer["code"] == ReplyCode.REFUSED and "messaging.commands" in answer["text"]
+    assert "enroll" not in bench.send("dance", {"id": "d"})["text"]
+    assert bench.done == []
+    bench.router.close()
+
+
+def test_by_default_nobody_can_enroll_over_the_broker():
+    assert set(COMMANDS) - set(MessagingSettings().commands) == {"enroll"}
+    assert set(get_args(CommandName)) == set(COMMANDS)
+
+
+def test_a_command_that_cannot_be_remembered_is_refused_and_not_done(bench: Bench):
+    bench.broken_disk = True
+    answer = bench.send("trigger", {"id": "t"})
+    assert answer["code"] == ReplyCode.REFUSED and "The disk takes nothing" in answer["text"]
+    assert bench.done == []
+
+
+def test_a_step_of_the_clock_makes_no_accepted_command_late(bench: Bench):
+    bench.send("trigger", {"id": "t", "expires": 1_060_000})
+    (command,) = bench.done
+    assert command.expires == 1060.0
+    assert 0 < command.deadline_s - time.monotonic() <= 60
+    assert not command.expired()
+    assert replace(command, deadline_s=time.monotonic() - 1).expired()
+
+
+def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench):
     bench.outcome = Future()
     bench.send("product", {"id": "p", "product": "bottle"})
     bench.router.close()  # the future never ends: the station died
@@ -131,6 +194,8 @@ def test_what_takes_effect_later_is_accepted_and_then_done(bench: Bench) -> None
         ("trigger", {"id": "x", "force": True}, False, ReplyCode.MALFORMED, "force"),
         ("trigger", {"id": "x", "expires": "soon"}, False, ReplyCode.MALFORMED, "expires"),
         ("trigger", {"id": "x", "expires": 0}, False, ReplyCode.MALFORMED, "expires"),  # not for ever
+        ("trigger", {"id": "x", "expires": 10**400}, False, ReplyCode.MALFORMED, "expires"),
+        ("result_ack", {"id": "x", "acquisition": 10**400}, False, ReplyCode.MALFORMED, "acquisition"),
         ("trigger", {"id": "x", "part_id": "a\x00b"}, False, ReplyCode.MALFORMED, "part_id"),
         ("ack", {"id": "x", "code": True}, False, ReplyCode.MALFORMED, "code"),  # a bool is no number here
     ],
@@ -187,9 +252,7 @@ def test_more_than_can_wait_is_counted(bench: Bench) -> None:
         lambda value: json.dumps({"id": "i", "count": value}).encode()
     )
 )
-def test_any_payload_is_a_command_or_one_clear_error(payload: bytes) -> None:
-    from edge.errors import MessagingError
-
+def test_any_payload_is_a_command_or_one_clear_error(payload: bytes):
     try:
         command = parse("pause", payload)
     except MessagingError as error:
@@ -223,8 +286,11 @@ def test_answers_are_remembered_on_disk_up_to_a_bound(
     monkeypatch.setattr("edge.messaging.outbox.REMEMBERED_COMMANDS", 3)
     outbox = Outbox(tmp_path / "outbox.db")
     for n in range(5):
-        outbox.remember_command(str(n), b"answer %d" % n)
-    outbox.remember_command("4", b"final")
-    outbox.close()
-    outbox = Outbox(tmp_path / "outbox.db")
-    assert [outbox.command_answer(str(n)) for n in range(5)] == [None, None, None, b"answer 3", b"final"]
+        outbox.remember_command(str(n), Answered("trigger", b"answer %d" % n))
+    outbox.remember_command("4", Answered("trigger", b"final"))
+    for _ in range(2):
+        answers = [outbox.command_answer(str(n)) for n in range(5)]
+        assert answers[:2] == [None, None]
+        assert answers[3:] == [Answered("trigger", b"answer 3"), Answered("trigger", b"final")]
+        outbox.close()
+        outbox = Outbox(tmp_path / "outbox.db")
