@@ -25,11 +25,11 @@ class Figures:
     """How a reader does on maps; shares from 0 to 1.
 
     Attributes:
-        balanced: of the verdicts, which are the score's.
+        balanced: of the verdicts, which are the score's; None where all parts are good or none is.
         count, place, places, size, shape: of the anomalies that stand out; None where none does.
     """
 
-    balanced: float
+    balanced: float | None
     count: float | None
     place: float | None
     places: float | None
@@ -97,7 +97,9 @@ def reader_figures(reader: Reader, maps: Maps) -> Figures:
     )
 
 
-def _balanced(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
+def _balanced(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float | None:
+    if truth.all() or not truth.any():
+        return None
     return float((said[truth].mean() + (~said[~truth]).mean()) / 2)
 
 

@@ -73,7 +73,7 @@ class Memory:
             ProductError: the file is missing, damaged or of another version.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 plain = json.loads(bytes(stored["plain"]))
                 arrays = {
                     name.removeprefix("graph."): np.ascontiguousarray(stored[name])

@@ -60,5 +60,6 @@ def test_a_reader_learns_from_them_beside_judged_maps(maps: Maps) -> None:
     before = reader_figures(reader, maps)
     losses = train_reader(reader, [JUDGED, maps], 60, seed=0, progress=silent)
     after = reader_figures(reader, maps)
+    assert before.balanced is None, "none of these maps is of a good part"
     assert np.mean(losses[-10:]) < np.mean(losses[:10])
     assert before.count is not None and after.count is not None and after.count > before.count

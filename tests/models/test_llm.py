@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +74,8 @@ def unquantized(shipped: LanguageModel, tmp_path_factory: pytest.TempPathFactory
     """The very same weights as float32, for which llama.cpp does not round what it multiplies them with."""
     path = tmp_path_factory.mktemp("unquantized") / "float32.gguf"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gguf, "_FTYPES", {**gguf._FTYPES, "F32": 0})
+        types: dict[Any, int] = dict(gguf._FTYPES)
+        patch.setattr(gguf, "_FTYPES", types | {"F32": 0})
         gguf.requantize(shipped.gguf, path, "F32")  # type: ignore[arg-type]
     with Context(LanguageModel(path, sha256_of(path), "llama", 576), LIMITS) as context:
         yield context

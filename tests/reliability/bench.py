@@ -174,6 +174,8 @@ class Bench:
             self._process.kill()
             self._process.wait()
             self._reader.join()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
 
     def wait_durable(self, seq: int, timeout_s: float = 600) -> None:
         assert wait_until(lambda: self.durable >= seq or self.station_ended, timeout_s)

@@ -164,12 +164,13 @@ def rigged(folder: Path, bundle: Bundle, rate_hz: float, **sections: Any) -> Ite
     with Bench(folder, 0, rate_hz).running() as bench, Cable() as cable, small_disk(folder / "disk") as disk:
         bench.listen_on(cable)
         station = _station_file(folder, disk / "data", bundle, bench, rate_hz, sections)
-        process = subprocess.Popen(
-            [*cable.prefix, sys.executable, "-m", "edge", "run", str(station), "--plain"],
-            stdout=subprocess.PIPE,
-            stderr=(folder / "station.log").open("w"),
-            text=True,
-        )
+        with (folder / "station.log").open("w") as log:
+            process = subprocess.Popen(
+                [*cable.prefix, sys.executable, "-m", "edge", "run", str(station), "--plain"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         try:
             assert wait_until(lambda: bench.consumer.count() >= rate_hz, 60), (
                 folder / "station.log"

@@ -61,7 +61,7 @@ class SimulatedCamera:
         assert self._process.stdout is not None
         said = self._process.stdout.readline().strip()
         if said != "ready":
-            self._process.wait()
+            self._process.communicate()
             raise CameraError(
                 said or "The simulated camera did not start.", "Run the demo without --camera gige."
             )

@@ -65,7 +65,6 @@ def test_a_product_of_unknown_shape_is_named() -> None:
 def test_int8_needs_the_same_products(tmp_path: Path) -> None:
     from tests.build_engines.tiny import tiny_bundle
 
-    pytest.importorskip("nncf")
     bundle = tiny_bundle(tmp_path, ("fp32", "int8"))
     encoder = bundle.manifest.encoder
     for side in (SIZE, 112):

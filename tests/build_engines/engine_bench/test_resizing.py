@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from build_engines.engine_bench.resizing import encoder_at
@@ -13,8 +14,6 @@ from build_engines.export import export_bundle
 from edge.bundle import Bundle, Encoder
 from edge.errors import EngineError
 from tests.build_engines.tiny import GRID, PATCH, picture, tiny_preset
-
-onnxruntime = pytest.importorskip("onnxruntime")
 
 
 def features(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:

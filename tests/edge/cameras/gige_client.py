@@ -48,12 +48,12 @@ class GigEClient:
 
     def __init__(self, **settings: Any) -> None:
         self._settings = json.dumps({"kind": "gige", **settings})
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the program
         self.start()
 
     def start(self) -> None:
         self.reports: list[Report] = []
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as the program
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, self._settings],
             cwd=Path(__file__).parents[3],
@@ -67,6 +67,7 @@ class GigEClient:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+        self._log.close()
 
     def next(self, timeout_s: float) -> Report:
         """The next frame's report; kept in ``reports``."""
@@ -87,8 +88,9 @@ class GigEClient:
     @staticmethod
     def _listen(process: subprocess.Popen[str], lines: queue.SimpleQueue[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(line)
+        with process.stdout:
+            for line in process.stdout:
+                lines.put(line)
 
 
 def _main() -> None:

@@ -67,6 +67,7 @@ class RtspServer:
     def _serve(self, connection: socket.socket) -> None:
         media = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         media.bind(("127.0.0.1", 0))
+        self._connections.append(media)
         received = b""
         try:
             while data := connection.recv(4096):

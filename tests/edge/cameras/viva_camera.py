@@ -41,8 +41,8 @@ class VivaCamera:
         return self._answer()
 
     def power_off(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        with self._process:  # closes its pipes too
+            self._process.kill()
 
     def _answer(self) -> Any:
         assert self._process.stdout is not None

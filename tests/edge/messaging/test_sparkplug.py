@@ -24,7 +24,6 @@ Make = Callable[..., Publisher]
 
 def _independent() -> Any:
     """The message class that protobuf makes from the specification's field numbers."""
-    pytest.importorskip("google.protobuf", reason="the independent decoder comes with the extra 'build'")
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     kinds = descriptor_pb2.FieldDescriptorProto

@@ -32,9 +32,13 @@ def test_boxes_are_in_the_captured_images_pixels() -> None:
 
 def test_a_box_never_leaves_the_image() -> None:
     for shape in ((90, 90), (61, 127), (1000, 333)):
-        for region in find_regions(np.ones((90, 90), np.float32), 0.4, shape):
-            assert region.x + region.width <= shape[1]
-            assert region.y + region.height <= shape[0]
+        (whole,) = find_regions(np.ones((90, 90), np.float32), 0.4, shape)
+        assert (whole.x, whole.y, whole.width, whole.height) == (0, 0, shape[1], shape[0])
+        corner = np.zeros((90, 90), np.float32)
+        corner[88:, 88:] = 1
+        (region,) = find_regions(corner, 0.4, shape)
+        assert shape[1] - 1 <= region.x + region.width <= shape[1]
+        assert shape[0] - 1 <= region.y + region.height <= shape[0]
 
 
 def test_a_part_that_is_ng_by_a_small_defect_still_has_its_place() -> None:
