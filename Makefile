@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 CACHE  := $(or $(ANOMALYGPT_EDGE_CACHE),$(CURDIR)/.cache)
 LOCKED := requirements/locked
 ARGS   ?=
+# Processes that tests run in: most of them wait more than they compute.
+WORKERS ?= 2
 # LANGUAGE=no goes on where llama.cpp cannot be compiled: the calibrated score decides, and nothing is put into words.
 LANGUAGE ?= yes
 ifeq ($(LANGUAGE),no)
@@ -48,11 +50,11 @@ lint: $(VENV)/.test$(WITHOUT) ## formatting, style and types
 
 test: lint ## every check but those of training: make test ARGS="-k station"
 	@$(BIN)/python -m build_engines build dinov2-s $(WITHOUT)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 # What needs torch, a large download, in an environment of its own.
 test-training: $(VENV)/.train$(WITHOUT) ## the tests of training: make test-training VENV=.venv-train
-	$(BIN)/pytest tests/models tests/build_engines/encoders $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/models tests/build_engines/encoders $(ARGS)
 
 lock: ## pin every package anew, with hashes, for all Pythons: needs uv (pip install uv)
 	$(LOCK) $(LOCKED)/setup.in --output-file $(LOCKED)/setup.txt

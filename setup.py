@@ -27,6 +27,7 @@ EXTRAS["test"] = [
     *EXTRAS["hub"],
     "pytest>=8",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
     "hypothesis>=6.100",
     "jsonschema>=4.20",
     "ruff>=0.6",
@@ -51,6 +52,7 @@ setup(
     include_package_data=True,
     package_data={
         "edge": ["**/*.json", "py.typed"],
+        "build_engines": ["*.cmake", "py.typed"],
         "build_engines.bundles": ["*.yaml"],
         "models": ["*.yaml", "weights/*.safetensors", "py.typed"],
     },

@@ -16,7 +16,7 @@ from tests.build_engines.tiny import WIDTH, tiny_learned_bundle
 from tests.build_engines.tiny import speaking_bundle as make_speaking_bundle
 from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 
-pytest_plugins = ["tests.skips"]
+pytest_plugins = ["tests.skips", "tests.workers"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -84,7 +84,7 @@ def pins(file: Path, python: str) -> dict[str, str]:
         "platform_machine": "x86_64",
         "extra": "",
     }
-    found = {}
+    found: dict[str, str] = {}
     for line in re.findall(r"^[A-Za-z][^\\\n]*", file.read_text(), re.MULTILINE):
         requirement = Requirement(line)
         if requirement.marker is None or requirement.marker.evaluate(environment):

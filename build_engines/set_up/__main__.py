@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("--since", type=float, metavar="S", help="when it began, by Python's monotonic clock")
     given = parser.parse_args()
     console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # What it started ends with it.
     try:
         set_up(given.target, language=not given.without_language, since_s=given.since, console=console)
     except EdgeError as error:

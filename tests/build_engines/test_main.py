@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from build_engines.__main__ import main
+from build_engines.export import content_of, preset_graph
+from build_engines.gguf import REQUANTIZED
 from build_engines.labelled import rendered_set
 from build_engines.pack import pack
-from edge.bundle import Bundle
+from build_engines.parity import PATCH_COSINE_LIMIT
+from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.errors import BundleError
-from tests.build_engines.tiny import tiny_bundle, tiny_preset, write_tiny_dinov2
+from edge.vision.openvino import cpu_precisions
+from tests.build_engines.learned_weights import random_tensors, write_learned
+from tests.build_engines.tiny import WIDTH, tiny_bundle, tiny_preset, write_tiny_dinov2
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +72,62 @@ def test_a_damaged_bundle_or_other_weights_are_built_again(
     preset = tiny_preset(tmp_path)
     write_tiny_dinov2(tmp_path / "tiny.onnx", seed=1)
     assert preset.source.sha256 in failed(monkeypatch, "build", tmp_path / "tiny.yaml")
+
+
+def fastest(*without: Precision) -> Precision:
+    """What this CPU takes first of a preset's precisions."""
+    return next(p for p in FASTEST_FIRST if p in cpu_precisions() and p not in without)
+
+
+@pytest.fixture
+def three_precisions(tmp_path: Path) -> Path:
+    """A preset with all that CPUs compute."""
+    tiny_preset(tmp_path, precisions=["fp32", "bf16", "int8"])
+    return tmp_path / "tiny.yaml"
+
+
+def test_by_default_it_holds_what_this_cpu_takes(
+    three_precisions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(monkeypatch, "build", three_precisions)
+    assert set(Bundle.resolve("tiny").manifest.graphs) == {"fp32", fastest()}
+
+    call(monkeypatch, "build", three_precisions, "--all-precisions")
+    assert set(Bundle.resolve("tiny").manifest.graphs) == {"fp32", "bf16", "int8"}
+    capsys.readouterr()
+
+    # What was asked for once is not taken away again.
+    call(monkeypatch, "build", three_precisions)
+    assert "up to date" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(fastest() == "fp32", reason="this CPU computes fp32 only")
+def test_where_the_fastest_is_not_right_the_next_is_built(
+    three_precisions: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(PATCH_COSINE_LIMIT, fastest(), 1.1)  # No patch can be so near.
+    call(monkeypatch, "build", three_precisions)
+    assert set(Bundle.resolve("tiny").manifest.graphs) == {"fp32", fastest(fastest())}
+    assert "The next precision is built instead." in capsys.readouterr().err
+
+    message = failed(monkeypatch, "build", three_precisions, "--precision", fastest())
+    assert "limit 1.1" in message  # What is asked for by name is an error.
+
+
+def test_without_the_language_half_the_graph_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was learned stays in it, so that the language half can be added later."""
+    sha256 = REQUANTIZED["Q4_0"]
+    weights = write_learned(tmp_path / "weights.safetensors", random_tensors(2, WIDTH), gguf_sha256=sha256)
+    preset = tiny_preset(tmp_path, language={"weights": str(weights), "quantization": "Q4_0"})
+    monkeypatch.setitem(sys.modules, "llama_cpp", None)  # Its import fails, as where it is not installed.
+    call(monkeypatch, "build", tmp_path / "tiny.yaml", "--without-language")
+    bundle = Bundle.resolve("tiny")
+    assert bundle.manifest.language is None
+    learned = preset_graph(preset, preset.source.fetch_all())[0]
+    assert bundle.file(bundle.graph("fp32").file).read_bytes() == content_of(learned)
+    assert "llama-cpp-python" in failed(monkeypatch, "pack", tmp_path / "tiny.yaml")
 
 
 def test_the_steps_one_by_one_make_the_same_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,11 @@ def unpacked(requirements: tuple[str, ...]) -> Path:
         for wheel in scratch.glob("*.whl"):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(whole)
-        whole.replace(target)
+        try:
+            whole.replace(target)
+        except OSError:
+            if not target.is_dir():  # Otherwise another process was faster, with the same content.
+                raise
     return target
 
 
