@@ -24,6 +24,7 @@ from edge.bundle import Bundle, Manifest, Parity, Precision
 from edge.errors import BundleError, EngineError
 from edge.vision.engine import Array, Engine, Image, fit_into
 from edge.vision.openvino import OpenVinoEngine, cpu_precisions
+from edge.vision.proved import proof
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,9 +55,9 @@ def verify(
     Returns:
         The bundle's manifest with the figures in it. What is made for GPUs is computed with its file's
         roundings by :class:`build_engines.rounding_engine.RoundingEngine`; of a way of CPUs that this
-        one lacks there are no figures.
+        one lacks, or crashes with, there are no figures.
     """
-    engines = _engines(bundle)
+    engines = _engines(bundle, step)
     tallies = {precision: Figures() for precision in engines}
     taps = _TapsParity(bundle, source)
     for product in products:
@@ -97,7 +98,7 @@ def parity_table(manifest: Manifest) -> Table:
     for precision, graph in manifest.graphs.items():
         parity = graph.parity
         if parity is None:
-            table.add_row(precision, "not measured: this CPU does not compute it")
+            table.add_row(precision, "not measured: this processor does not compute it")
             continue
         table.add_row(
             precision,
@@ -115,8 +116,11 @@ def parity_table(manifest: Manifest) -> Table:
     return table
 
 
-def _engines(bundle: Bundle) -> dict[Precision, Engine]:
-    """An engine for each precision that can be measured here, fp32 first."""
+def _engines(bundle: Bundle, step: Step) -> dict[Precision, Engine]:
+    """An engine for each precision that can be measured here, fp32 first.
+
+    One that kills the process that computes it is found in another process than this one.
+    """
     if "fp32" not in bundle.manifest.graphs:
         raise BundleError(f"Bundle {bundle.name} has no fp32 graph to compare with.", "Export it too.")
     exact = OpenVinoEngine(bundle, "fp32", accept_failed_parity=True)
@@ -126,7 +130,11 @@ def _engines(bundle: Bundle) -> dict[Precision, Engine]:
         if precision in ROUNDED:
             engines[precision] = RoundingEngine(bundle, precision, exact)
         elif precision in available and precision != "fp32":
-            engines[precision] = OpenVinoEngine(bundle, precision, accept_failed_parity=True)
+            tried = proof(bundle, precision)
+            if tried.kind in ("crashed", "hung"):
+                step(f"{precision} is left out: {tried}")
+            else:
+                engines[precision] = OpenVinoEngine(bundle, precision, accept_failed_parity=True)
     return engines
 
 

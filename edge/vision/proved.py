@@ -83,14 +83,18 @@ def proofs_file() -> Path:
 
 
 def proof(bundle: Bundle, precision: Precision) -> Outcome:
-    """How the proof of a precision that passed its parity gate ended, now or at an earlier start."""
+    """How the proof of a precision ended, now or earlier on this machine.
+
+    Args:
+        bundle: as it lies on disk, checked; it has fp32 too.
+        precision: in OpenVINO, of those that the processor claims.
+    """
     memory = Remembered(proofs_file())
     name = f"openvino {metadata.version('openvino')}, {bundle.id}, {precision}, processor {machine_id()}"
     known = memory.get(name)
     if known is not None:
         return known
     _log.info("Trying %s on this processor, once; this takes some seconds.", precision)
-    # Said in the command, so that both sides count with the same time.
     program = python_program(__name__, str(bundle.path), precision, str(LONGEST_S))
     outcome = run_proof(program, LONGEST_S)
     memory.keep(name, outcome)
@@ -109,23 +113,26 @@ def main(folder: str, precision: str, longest_s: str) -> None:
     # Its files' hashes were checked by who asks.
     manifest = Manifest.model_validate_json((Path(folder) / MANIFEST_NAME).read_bytes())
     bundle, tried = Bundle(Path(folder), manifest), cast(Precision, precision)
-    parity = bundle.graph(tried).parity
-    assert parity is not None, "only what passed its gate is a candidate"
     exact = OpenVinoEngine(bundle, "fp32", accept_failed_parity=True)
-    engine = OpenVinoEngine(bundle, tried)
+    engine = OpenVinoEngine(bundle, tried, accept_failed_parity=True)
     pictures = _pictures()
     cosines = np.concatenate(
         [np.sum(exact.encode(each).features * engine.encode(each).features, axis=1) for each in pictures]
     )
-    complaint = _off_limits(cosines, parity)
+    complaint = _off_limits(cosines, bundle.graph(tried).parity)
     told = f"mean patch cosine {cosines.mean():.5f} to fp32, worst patch {cosines.min():.4f}"
     if complaint:
         wrong(f"{told}; {complaint}")
     right(told)
 
 
-def _off_limits(cosines: np.ndarray, parity: Parity) -> str:
-    """What of the features is further from fp32 than the bundle's own figures explain; empty if nothing."""
+def _off_limits(cosines: np.ndarray, parity: Parity | None) -> str:
+    """What of the features is further from fp32 than the bundle's own figures explain; empty if nothing.
+
+    Before its gate has measured it, a precision that ends its work is right: the gate sees more than this.
+    """
+    if parity is None:
+        return ""
     mean = 1 - _MARGIN * (1 - parity.patch_cosine_mean) - _MEAN_ROUNDING
     worst = 1 - _MARGIN * (1 - parity.patch_cosine_min) - _WORST_ROUNDING
     # In this form a figure that is no number fails.

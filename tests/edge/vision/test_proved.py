@@ -15,6 +15,8 @@ import pytest
 from onnx import numpy_helper
 
 from build_engines.draft import write_manifest
+from build_engines.labelled import rendered_set
+from build_engines.parity import verify
 from edge.bundle import Bundle, BundleFile, Manifest, Parity, Precision
 from edge.errors import EngineError
 from edge.fetch import sha256_of
@@ -23,6 +25,7 @@ from edge.proofs import Outcome
 from edge.vision import proved
 from edge.vision.openvino import OpenVinoEngine, cpu_precisions
 from tests.build_engines.tiny import MEASURED, picture
+from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 from tests.edge.commands.conftest import Command, command
 from tests.edge.station.conftest import enrolled_with, station_maker
 
@@ -107,7 +110,7 @@ def faulty_runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_int8(
-    bundle: Bundle, folder: Path, change: Callable[[np.ndarray], np.ndarray], parity: Parity = MEASURED
+    bundle: Bundle, folder: Path, change: Callable[[np.ndarray], np.ndarray], parity: Parity | None = MEASURED
 ) -> Bundle:
     """A copy of a bundle of fp32 whose int8 graph is fp32's with one layer's weights changed."""
     shutil.copytree(bundle.path, folder)
@@ -123,7 +126,7 @@ def with_int8(
     manifest["graphs"]["int8"] = {
         **manifest["graphs"]["fp32"],
         "file": INT8_FILE,
-        "parity": parity.model_dump(),
+        "parity": parity,
     }
     manifest["files"][INT8_FILE] = BundleFile(sha256=sha256_of(file), bytes=file.stat().st_size).model_dump()
     write_manifest(folder, Manifest.model_validate(manifest))
@@ -253,3 +256,17 @@ def test_doctor_looks_at_what_a_station_computes_in(
     done = command("doctor", make(tmp_path / "parts", engine={"precision": chosen}))
     rows = [line.split() for line in done.out.splitlines() if not line.startswith(" ")]
     assert [row[0] for row in rows if row[1] == "precision"] == [mark]
+
+
+@needs_int8
+@pytest.mark.usefixtures("faulty_runtime")
+def test_a_bundle_is_built_where_one_precision_crashes(tmp_path: Path) -> None:
+    """Its gate leaves that one unmeasured, so nobody takes it, and is held for the others."""
+    made = with_int8(make_tiny_bundle(tmp_path), tmp_path / "made", lambda weights: weights, None)
+    steps: list[str] = []
+    products = rendered_set(products=2, parts=2)
+    manifest = verify(made, {"weights": tmp_path / "tiny.onnx"}, products, steps.append)
+    assert manifest.graphs["int8"].parity is None
+    measured = manifest.graphs["fp32"].parity
+    assert measured is not None and measured.passed
+    assert "int8 is left out: it crashed with SIGILL" in steps
