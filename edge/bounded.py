@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+SMALL_FILE_BYTES = 1_000_000
+"""The most of what a person or this program writes in words: settings, notes, descriptions, passwords."""
+
 
 @contextmanager
 def opened_regular(path: Path) -> Iterator[BinaryIO]:

@@ -136,8 +136,6 @@ def _png_room(width: int, height: int, bits: int, colour: int) -> int:
     return row * height * 102 // 100 + (1 << 16)
 
 
-
-
 def _bmp(data: bytes) -> ImageHeader:
     pixels_at, header_size = struct.unpack_from("<II", data, 10)
     if header_size == 12:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import struct
-import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from edge.cameras.image_header import parse_header
 from tests.edge.cameras.images import encoded, png_chunk, tiff
 
 _SIDE = 300
