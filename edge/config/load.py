@@ -44,11 +44,8 @@ def _parsed(path: Path) -> Document:
         with path.open("rb") as file:  # a pipe too: check <(make-station-file)
             content = read_up_to(file, SMALL_FILE_BYTES, path)
     except OSError as error:
-        if error.errno == errno.EFBIG:
-            raise _unusable(
-                path, f"{error.strerror} and cannot be a station file".removeprefix("it ")
-            ) from error
-        raise _unusable(path, f"cannot be read: {error.strerror or error}") from error
+        why = " and so cannot be a station file" if error.errno == errno.EFBIG else ""
+        raise _unusable(path, f"cannot be read: {error.strerror or error}{why}") from error
     try:
         document = parse(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
