@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+SMALL_FILE_BYTES = 1_000_000
+"""The most of what a person or this program writes in words: settings, notes, descriptions, passwords."""
+
 
 @contextmanager
 def opened_regular(path: Path) -> Iterator[BinaryIO]:
@@ -29,21 +32,27 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
     """All of a file of the disk.
 
     Raises:
-        OSError: as :func:`opened_regular`, or it is longer than ``most_bytes``.
+        OSError: as :func:`opened_regular`, it is longer than ``most_bytes``, or grows meanwhile.
     """
     with opened_regular(path) as file:
-        return read_up_to(file, most_bytes, path)
+        size = os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            raise _too_large(path, most_bytes)
+        data = file.read(size + 1)  # not as much as may be: so much would be set aside first
+    if len(data) > size:
+        raise OSError(errno.EBUSY, "it grows while it is read", str(path))
+    return data
 
 
 def read_up_to(file: BinaryIO, most_bytes: int, path: Path) -> bytes:
-    """All that an open file holds, a pipe's content too.
+    """All that an open file or pipe holds; ``most_bytes`` are set aside for it.
 
     Raises:
         OSError: it is longer than ``most_bytes``, or cannot be read.
     """
     data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
-        raise OSError(errno.EFBIG, f"it is larger than {_words(most_bytes)}", str(path))
+        raise _too_large(path, most_bytes)
     return data
 
 
@@ -54,5 +63,6 @@ def _require_regular(mode: int, path: Path) -> None:
         raise OSError(errno.EINVAL, "it is a device, a pipe or a socket and no file", str(path))
 
 
-def _words(count: int) -> str:
-    return f"{count / 1e6:g} MB" if count >= 1_000_000 else f"{count} bytes"
+def _too_large(path: Path, most_bytes: int) -> OSError:
+    words = f"{most_bytes / 1e6:g} MB" if most_bytes >= 1_000_000 else f"{most_bytes} bytes"
+    return OSError(errno.EFBIG, f"it is larger than {words}", str(path))

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
+from edge.bounded import opened_regular
 from edge.errors import SourceError
 from edge.offline import offline_by
 from edge.paths import cache_dir
@@ -72,9 +73,9 @@ ELPV_DATASET = Wheel(
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in lower-case hexadecimal."""
+    """The sha256 of a file, in lower-case hexadecimal; OSError where it is none, such as a device."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with opened_regular(path) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -92,10 +92,14 @@ def _decode(data: bytes, header: ImageHeader, source: str) -> Image:
         flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from error
         raise FrameError(
             f"{source}: the {header.format} cannot be decoded: {error.err}.", _SAVE_AGAIN
         ) from error
     if image is None:
+        # OpenCV says the same of damage and of memory that it did not get: ask for that memory.
+        np.empty(header.width * header.height * header.bytes_per_pixel, np.uint8)
         raise FrameError(
             f"{source}: the {header.format} cannot be decoded: its data is damaged.", _SAVE_AGAIN
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.cameras.camera import CameraState, EndOfStream
 from edge.cameras.frame import Image
 from edge.cameras.live import LiveCamera
@@ -68,7 +69,8 @@ def _with_login(settings: RtspSettings) -> str:
     password = ""
     if settings.password_file is not None:
         try:
-            password = settings.password_file.read_text().strip()
+            data = read_regular(settings.password_file, SMALL_FILE_BYTES)
+            password = data.decode("utf-8", "replace").strip()
         except OSError as error:
             raise CameraError(
                 f"camera.password_file {settings.password_file} cannot be read: {error.strerror}.",

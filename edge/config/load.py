@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from edge.bounded import SMALL_FILE_BYTES, read_up_to
 from edge.config.document import Document, SyntaxProblem, parse
 from edge.config.problems import Problem, StationFileError, repeated_keys, schema_problems
 from edge.config.schema import StationConfig
 from edge.config.walk import with_absolute_paths
 from edge.paths import absolute
-
-_LARGEST_BYTES = 1_000_000
 
 #: Keys of ``messaging`` that the section ``station`` decides, and their names there.
 _TOPIC_NAMES = {"site": "site", "line": "line", "station": "name"}
@@ -41,11 +41,11 @@ def load_station(path: Path) -> StationConfig:
 
 def _parsed(path: Path) -> Document:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:  # a pipe too: check <(make-station-file)
+            content = read_up_to(file, SMALL_FILE_BYTES, path)
     except OSError as error:
-        raise _unusable(path, f"cannot be read: {error.strerror or error}") from error
-    if len(content) > _LARGEST_BYTES:
-        raise _unusable(path, f"has {len(content)} bytes and cannot be a station file")
+        why = " and so cannot be a station file" if error.errno == errno.EFBIG else ""
+        raise _unusable(path, f"cannot be read: {error.strerror or error}{why}") from error
     try:
         document = parse(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.cameras import IMAGE_SUFFIXES, read_image
 from edge.errors import DatasetError, FrameError
 
@@ -178,7 +179,7 @@ def _read_description(path: Path) -> str:
     if not path.is_file():
         return ""
     try:
-        return " ".join(path.read_text(encoding="utf-8").split())
+        return " ".join(read_regular(path, SMALL_FILE_BYTES).decode("utf-8").split())
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read: {error}.", "Write it as plain text in UTF-8.") from error
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from edge.arrays import load_npy
 from edge.errors import BundleError
 from edge.language.model import LanguageModel
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
+
+_MOST_ROW_BYTES = 16_000_000
 
 
 def bundled_model(bundle: Bundle) -> LanguageModel:
@@ -41,7 +44,7 @@ def bundled_model(bundle: Bundle) -> LanguageModel:
 def _rows(bundle: Bundle, name: str) -> npt.NDArray[np.float32]:
     """Learned rows, float32 (rows, width)."""
     try:
-        rows = np.load(bundle.file(name), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        rows = load_npy(bundle.file(name), _MOST_ROW_BYTES)
+    except (OSError, ValueError) as error:
         raise BundleError(f"Bundle {bundle.name}: {name}: {error}.", "Build the bundle again.") from error
     return np.ascontiguousarray(rows, np.float32)

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 STABLE_S = 5.0
 #: So many in a row that did not hold are no accident: few brokers say that a client was replaced.
 _SUSPICIOUS = 3
+#: A command has 511 bytes and our own state comes back; nothing that a station hears is longer.
+MOST_PACKET_BYTES = 16_384
 _LOOP_S = 0.2
 _GOODBYE_S = 1.0
 #: Of the messages that a broker lets be under way, so many are not for the outbox.
@@ -107,6 +109,7 @@ class _Attempt:
         self.fault: Fault | None = None
         self.socket_error = ""
         self.subscriptions: dict[int, list[str]] = {}
+        self.ended_by_us = False  # for a packet that is too long
         self.untold: deque[Callable[[], None]] = deque()  # what the listener has yet to be told
 
     def tell_listener(self) -> None:
@@ -124,6 +127,7 @@ class Client:
         subscriptions: topic filters to receive, QoS 1.
         prepare: makes the birth of the next connection; called in the network thread.
         listener: who is told.
+        most_packet_bytes: what is longer is not read; a broker of MQTT 5 does not even send it.
     """
 
     def __init__(
@@ -134,8 +138,10 @@ class Client:
         subscriptions: list[str],
         prepare: Callable[[], Birth],
         listener: Listener,
+        most_packet_bytes: int = MOST_PACKET_BYTES,
     ) -> None:
         self._settings = settings
+        self._most_packet_bytes = most_packet_bytes
         self._client_id = client_id
         self._subscriptions = subscriptions
         self._prepare = prepare
@@ -204,6 +210,7 @@ class Client:
             self._loop(client, attempt, began + self._settings.connect_timeout_s)
         except _LOOP_ERRORS as error:
             attempt.fault = faults.broken(error, broker)
+            attempt.ended_by_us = isinstance(error, faults.PacketTooLargeError)
         lasted_s = 0.0
         attempt.tell_listener()
         if attempt.session is not None:
@@ -211,7 +218,7 @@ class Client:
             if not attempt.session.given_up:
                 lasted_s = time.monotonic() - began
                 self._short_lived = self._short_lived + 1 if lasted_s < STABLE_S else 0
-            if self._short_lived >= _SUSPICIOUS:
+            if self._short_lived >= _SUSPICIOUS and not attempt.ended_by_us:
                 attempt.fault = faults.thrown_out(broker, self._client_id)
         if not self._stop.is_set():
             self._show_fault(attempt.fault or faults.closed_unanswered(broker, attempt.socket_error), broker)
@@ -220,23 +227,25 @@ class Client:
     def _loop(self, client: PahoClient, attempt: _Attempt, answer_by: float) -> None:
         """Run paho until the connection ends, is never answered, or the station stops."""
         leave_by = float("inf")
-        while client.loop(_LOOP_S) == 0:
-            attempt.tell_listener()
-            now = time.monotonic()
-            if attempt.session is None and attempt.fault is None and now > answer_by:
-                attempt.fault = faults.unanswered(attempt.broker, self._settings.connect_timeout_s)
-                break
-            if attempt.session is not None and attempt.session.given_up:
-                attempt.fault = faults.unacknowledged(attempt.broker, self._settings.ack_timeout_s)
-                break
-            if self._stop.is_set() and leave_by == float("inf"):
-                leave_by = now + _GOODBYE_S
-                client.disconnect()
-            if now > leave_by:
-                break
-        connection = client.socket()
-        if connection is not None:
-            connection.close()
+        try:
+            while client.loop(_LOOP_S) == 0:
+                attempt.tell_listener()
+                now = time.monotonic()
+                if attempt.session is None and attempt.fault is None and now > answer_by:
+                    attempt.fault = faults.unanswered(attempt.broker, self._settings.connect_timeout_s)
+                    break
+                if attempt.session is not None and attempt.session.given_up:
+                    attempt.fault = faults.unacknowledged(attempt.broker, self._settings.ack_timeout_s)
+                    break
+                if self._stop.is_set() and leave_by == float("inf"):
+                    leave_by = now + _GOODBYE_S
+                    client.disconnect()
+                if now > leave_by:
+                    break
+        finally:
+            connection = client.socket()
+            if connection is not None:
+                connection.close()
 
     def _connect_options(self) -> dict[str, Any]:
         if self._settings.protocol != "5":
@@ -246,14 +255,17 @@ class Client:
 
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = self._settings.session_expiry_s
+        properties.MaximumPacketSize = self._most_packet_bytes
         return {"clean_start": self._settings.session_expiry_s == 0, "properties": properties}
 
     def _make_paho(self, attempt: _Attempt) -> PahoClient:
         from paho.mqtt import client as paho
         from paho.mqtt.enums import CallbackAPIVersion
 
+        from edge.messaging.packets import BoundedClient
+
         version_5 = self._settings.protocol == "5"
-        client = paho.Client(
+        client = BoundedClient(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=None if version_5 else self._settings.session_expiry_s == 0,
@@ -261,6 +273,7 @@ class Client:
             protocol=paho.MQTTv5 if version_5 else paho.MQTTv311,
             reconnect_on_failure=False,
         )
+        client.most_packet_bytes = self._most_packet_bytes
         client.connect_timeout = self._settings.connect_timeout_s
         client.max_inflight_messages_set(0)  # the pump keeps the window
         broker = attempt.broker

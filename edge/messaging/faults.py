@@ -171,8 +171,20 @@ def disconnected(reason_name: str, broker: BrokerSettings) -> Fault:
     return Fault(LinkState.CLOSED, f"The connection to {broker} ended ({why}).")
 
 
+class PacketTooLargeError(ValueError):
+    """A packet is longer than is read."""
+
+    def __init__(self, length: int, most: int) -> None:
+        super().__init__(f"a packet of {length} bytes came in, and at most {most} are read")
+
+
 def broken(error: Exception, broker: BrokerSettings) -> Fault:
-    """The connection could not be kept going: no sockets left, or a packet that makes no sense."""
+    """The connection could not be kept going: no sockets left, a packet that is too long or makes no sense."""
+    if isinstance(error, PacketTooLargeError):
+        remedy = (
+            "Have the broker refuse such messages (mosquitto: message_size_limit) and clear retained ones."
+        )
+        return Fault(LinkState.CLOSED, f"The connection to {broker} was ended: {error}.", remedy)
     what = f"{type(error).__name__}: {error}"
     return Fault(LinkState.CLOSED, f"The connection to {broker} broke off ({what}).", "Is it an MQTT broker?")
 

@@ -6,6 +6,7 @@ import os
 import ssl
 from pathlib import Path
 
+from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.errors import MessagingError
 from edge.messaging.settings import BrokerSettings, TlsSettings
 
@@ -65,8 +66,7 @@ def password(broker: BrokerSettings) -> str | None:
             )
         return secret
     if broker.password_file is not None:
-        _require(broker.password_file, "password file")
-        lines = broker.password_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = _read(broker.password_file, "password file").decode("utf-8", "replace").splitlines()
         if not lines or not lines[0]:
             raise MessagingError(
                 f"The password file {broker.password_file} is empty.", "Write the password into it."
@@ -76,9 +76,12 @@ def password(broker: BrokerSettings) -> str | None:
 
 
 def _require(path: Path, what: str) -> None:
+    _read(path, what)
+
+
+def _read(path: Path, what: str) -> bytes:
     try:
-        with path.open("rb"):
-            pass
+        return read_regular(path, SMALL_FILE_BYTES)
     except OSError as error:
         raise MessagingError(
             f"The {what} {path} cannot be read: {error.strerror}.", "Check the path and its permissions."

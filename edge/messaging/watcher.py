@@ -22,6 +22,8 @@ from edge.messaging.status import LinkState, LinkStatus
 #: Topics beyond this are counted and not shown: a whole plant's broker does not fill the memory.
 MAX_TOPICS = 500
 _MAX_WAITING = 10_000
+#: Other programs' messages may be images; they are shown by their size.
+_MOST_PACKET_BYTES = 4_000_000
 _POLL_S = 0.02
 
 
@@ -91,6 +93,7 @@ class Watcher:
             subscriptions=[topic_filter],
             prepare=lambda: Birth(1),
             listener=self,
+            most_packet_bytes=_MOST_PACKET_BYTES,
         )
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.errors import ProductError
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def read_file(folder: Path) -> ProductFile | None:
     """
     path = folder / FILE_NAME
     try:
-        content = ProductFile.model_validate_json(path.read_bytes())
+        content = ProductFile.model_validate_json(read_regular(path, SMALL_FILE_BYTES))
     except FileNotFoundError:
         return None
     except OSError as error:

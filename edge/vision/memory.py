@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,8 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.arrays import load_npz
 from edge.errors import ProductError
 from edge.vision.engine import Array
+
+_MOST_BYTES = 512_000_000
+"""Far above any bank that is kept, and below what a station can spare."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,20 +76,20 @@ class Memory:
             ProductError: the file is missing, damaged or of another version.
         """
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                plain = json.loads(bytes(stored["plain"]))
-                arrays = {
-                    name.removeprefix("graph."): np.ascontiguousarray(stored[name])
-                    for name in stored.files
-                    if name.startswith("graph.")
-                }
-                return cls(
-                    arrays=arrays,
-                    good_scores=stored["good_scores"],
-                    defect_scores=stored["defect_scores"],
-                    **{**plain, "shape": tuple(plain["shape"])},
-                )
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            stored = load_npz(path, _MOST_BYTES)
+            plain = json.loads(stored["plain"].tobytes())
+            arrays = {
+                name.removeprefix("graph."): np.ascontiguousarray(array)
+                for name, array in stored.items()
+                if name.startswith("graph.")
+            }
+            return cls(
+                arrays=arrays,
+                good_scores=stored["good_scores"],
+                defect_scores=stored["defect_scores"],
+                **{**plain, "shape": tuple(plain["shape"])},
+            )
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
             raise ProductError(
                 f"What was learned cannot be read from {path}: {error}", "Enroll the product again."
             ) from error

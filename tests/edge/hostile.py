@@ -147,5 +147,60 @@ IMAGES: Mapping[str, Callable[[], bytes]] = {
         largest_deep_image,
     )
 }
+SLOW = ("largest_image", "largest_deep_image", "tiff_of_a_huge_tag", "npz_bomb")
+"""Those that take seconds to make or to read."""
+
 READABLE = ("largest_image", "largest_deep_image", "png_text_bomb")
 """Those that are images all the same."""
+
+
+def _array_header(shape: str) -> bytes:
+    fields = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    fields += b" " * (-(10 + len(fields) + 1) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(fields)) + fields
+
+
+def _npz(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("plain.npy", content)
+    return file.getvalue()
+
+
+def npz_bomb() -> bytes:
+    """2 GB of zeros in an array that is compressed."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("plain.npy", "w", force_zip64=True) as member,
+    ):
+        member.write(_array_header("(536870912,)"))
+        for _ in range(2048):
+            member.write(bytes(1 << 20))
+    return file.getvalue()
+
+
+def npz_that_claims() -> bytes:
+    """A header that claims 4 TB, and no data."""
+    return _npz(_array_header("(1099511627776,)"))
+
+
+def npz_of_overlapping_members() -> bytes:
+    """A hundred members that are all the same megabyte of the file."""
+    whole = _npz(_array_header("(262144,)") + bytes(1 << 20))
+    start = int.from_bytes(whole[-6:-2], "little")
+    entry = whole[start:-22]
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 100, 100, 100 * len(entry), start, 0)
+    return whole[:start] + entry * 100 + end
+
+
+def npz_of_objects() -> bytes:
+    """A pickle in the place of an array."""
+    file = io.BytesIO()
+    np.savez(file, plain=np.array([{"a": 1}], object))
+    return file.getvalue()
+
+
+ARRAYS: Mapping[str, Callable[[], bytes]] = {
+    maker.__name__: maker for maker in (npz_bomb, npz_that_claims, npz_of_overlapping_members, npz_of_objects)
+}

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.commands._image_files import images_in
 from edge.errors import DatasetError
 from edge.fetch import ELPV_DATASET, Progress, download_bar, fetch_elpv
@@ -48,7 +49,7 @@ def solar_cells(parts: int) -> Source:
     """
     folder = _fetched_cells()
     cells: dict[Path, bool] = {}
-    for line in (folder / "labels.csv").read_text().splitlines():
+    for line in read_regular(folder / "labels.csv", SMALL_FILE_BYTES).decode().splitlines():
         name, probability, cell_type = line.split()
         if cell_type == _CELL_TYPE and float(probability) in _SURE:
             cells[folder / name] = _SURE[float(probability)]

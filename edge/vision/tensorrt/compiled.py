@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
 from edge.paths import cache_dir
@@ -92,7 +93,7 @@ def read_compilation(bundle: Bundle, precision: Precision) -> Compilation:
     path = folder_of(bundle, precision) / RECORD_NAME
     compile_it = f"Compile it on this machine: {compile_command(bundle, precision)}"
     try:
-        compilation = Compilation.model_validate_json(path.read_bytes())
+        compilation = Compilation.model_validate_json(read_regular(path, SMALL_FILE_BYTES))
     except OSError as error:
         raise EngineError(
             f"Bundle {bundle.name} has no TensorRT plans in {precision} here ({path.parent}).", compile_it

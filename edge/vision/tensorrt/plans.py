@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.errors import EngineError
 from edge.vision.tensorrt.build import Span
 
@@ -83,7 +84,8 @@ def read_plan(folder: Path, key: PlanKey) -> bytes:
     """
     path = plan_path(folder, key)
     try:
-        note, plan = _read_note(path), path.read_bytes()
+        note = _read_note(path)
+        plan = read_regular(path, note.bytes)
     except OSError:
         raise UnusablePlanError(
             f"There is no plan of the {key.half} for {key}{_others(folder, key)}."
@@ -130,7 +132,7 @@ def _read_note(path: Path) -> PlanNote:
     """Raises UnusablePlanError where the note cannot be understood, OSError where it is not there."""
     note = _note_path(path)
     try:
-        return PlanNote.model_validate_json(note.read_bytes())
+        return PlanNote.model_validate_json(read_regular(note, SMALL_FILE_BYTES))
     except ValidationError as error:
         raise UnusablePlanError(f"{note.name} cannot be understood: {error.errors()[0]['msg']}.") from error
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from edge.bounded import read_regular
 from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
 from edge.paths import cache_dir
@@ -30,6 +31,9 @@ from edge.vision.tensorrt.plans import PlanKey, UnusablePlanError, read_plan, wr
 _Loaded = TypeVar("_Loaded")
 
 _log = logging.getLogger(__name__)
+
+_MOST_BYTES = 4_000_000_000
+"""Of a graph's half or a timing cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def build_into(
         name=name,
         span=half.span,
         workspace_mb=compilation.workspace_mb,
-        timing_cache=timings.read_bytes() if timings.is_file() else b"",
+        timing_cache=read_regular(timings, _MOST_BYTES) if timings.is_file() else b"",
         progress=progress,
     )
     write_plan(folder, key, built.plan, target.device)
@@ -126,7 +130,7 @@ def _graph(folder: Path, half: Half, reason: str, compilation: Compilation) -> b
     """
     remedy = f"Compile it again: python -m build_engines compile {compilation.bundle} --precision "
     try:
-        content = (folder / half.file).read_bytes()
+        content = read_regular(folder / half.file, _MOST_BYTES)
     except OSError as error:
         raise EngineError(
             f"{reason} It cannot be built again: {half.file} is not in {folder}.",

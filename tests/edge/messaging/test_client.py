@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import socket
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -239,3 +241,71 @@ def test_a_listener_may_wait_for_others_that_publish(mosquitto: Mosquitto) -> No
     client.stop()
     assert listener.stuck == [], "called with a lock of paho's held"
     assert (listener.calls[0], listener.calls[-1]) == ("link_up", "link_down")
+
+
+_FLOOD = """
+import sys
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="flood")
+client.connect("127.0.0.1", int(sys.argv[1]), 60)
+client.loop_start()
+for _ in range(4):
+    client.publish("plant/a/cell-3/cmd/trigger", bytes(100_000_000), qos=1).wait_for_publish(60)
+client.disconnect()
+client.loop_stop()
+"""
+
+
+def resident_mb() -> int:
+    (size_kb,) = [
+        line.split()[1]
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    ]
+    return int(size_kb) // 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_command_of_100_megabytes_costs_neither_memory_nor_heartbeats(
+    mosquitto: Mosquitto, publisher: Make, protocol: str
+) -> None:
+    mosquitto.start()
+    station = publisher(mosquitto.settings(), protocol=protocol, heartbeat_s=0.1)
+    with Subscriber(mosquitto.port, "plant/a/cell-3/heartbeat") as plc:
+        assert wait_until(lambda: station.status().link.state is LinkState.CONNECTED)
+        before_mb, peak_mb, silent_s = resident_mb(), 0, 0.0
+        flood = subprocess.Popen([sys.executable, "-c", _FLOOD, str(mosquitto.port)])
+        called_at = time.monotonic()
+        while flood.poll() is None:
+            station.heartbeat()
+            silent_s = max(silent_s, time.monotonic() - called_at)
+            called_at = time.monotonic()
+            peak_mb = max(peak_mb, resident_mb())
+            time.sleep(0.02)
+        assert flood.returncode == 0
+        assert peak_mb - before_mb < 60
+        assert silent_s < 2, "whoever beats is not held up"
+        count = len(plc.of("heartbeat"))
+        station.publish_inspections([inspection(1)])
+
+        def delivered() -> bool:
+            station.heartbeat()
+            return station.status().waiting == 0 and len(plc.of("heartbeat")) > count
+
+        assert wait_until(delivered), "the station goes on"
+
+
+def test_a_packet_that_is_too_long_is_named(mosquitto: Mosquitto, publisher: Make) -> None:
+    mosquitto.start()
+    station = publisher(mosquitto.settings(), protocol="3.1.1")
+    assert wait_until(lambda: station.status().link.state is LinkState.CONNECTED)
+    with Subscriber(mosquitto.port, "nothing", client_id="flood") as flood:
+        topic = "plant/a/cell-3/cmd/trigger"
+        # Retained, so that it comes again with each connection: that is what must be said.
+        flood.client.publish(topic, bytes(20_000), qos=1, retain=True).wait_for_publish(10)
+        assert wait_until(lambda: "bytes came in" in station.status().link.reason)
+        assert "message_size_limit" in station.status().link.remedy
+        flood.client.publish(topic, b"", qos=1, retain=True).wait_for_publish(10)
+        assert wait_until(lambda: station.status().link.state is LinkState.CONNECTED)
