@@ -41,6 +41,7 @@ class Judged:
         anomaly_map: float32 (h, w), 0 good and 1 simulated defect; None for an error.
         engine_error: what is wrong with the engine, where that is why the verdict is an error.
         dialogue: under which the decider can put the part into words; None where it cannot.
+        source: the frame's.
     """
 
     inspection: Inspection
@@ -48,6 +49,7 @@ class Judged:
     anomaly_map: npt.NDArray[np.float32] | None = None
     engine_error: str = ""
     dialogue: int | None = None
+    source: str = ""
 
 
 class Judge:
