@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from types import TracebackType
 
 from edge.cameras.camera import CameraState, CameraStatus, EndOfStream
-from edge.cameras.folder_listing import FolderWatch, PartFile, list_parts
+from edge.cameras.folder_listing import FolderWatch, PartFile, PartMemory, list_parts
 from edge.cameras.frame import Frame
 from edge.cameras.image_file import IMAGE_SUFFIXES, read_image
 from edge.cameras.settings import FolderSettings
@@ -25,6 +25,9 @@ from edge.errors import CameraError, FrameError
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
+
+#: A file that was under way at so many ends of the station is not opened again.
+_DEATHS = 2
 
 
 class FolderCamera:
@@ -41,6 +44,11 @@ class FolderCamera:
         self._parts: Iterator[PartFile | None] | None = None
         self._due = 0.0
         self._status = CameraStatus(CameraState.CLOSED)
+        self._memory: PartMemory | None = None
+
+    def remember(self, memory: PartMemory) -> None:
+        """Watched, show only what this memory does not know as inspected; before :meth:`open`."""
+        self._memory = memory
 
     @property
     def name(self) -> str:
@@ -88,7 +96,9 @@ class FolderCamera:
                 f"Put images there ({' '.join(sorted(IMAGE_SUFFIXES))}), or set camera.subfolders: true.",
             )
         if settings.watch:
-            self._parts = iter(FolderWatch(folder, settings.subfolders, settings.settle_s))
+            self._parts = iter(
+                FolderWatch(folder, settings.subfolders, settings.settle_s, self.name, self._memory)
+            )
         else:
             self._parts = itertools.cycle(parts) if settings.loop else iter(parts)
         self._closing.clear()
@@ -147,17 +157,30 @@ class FolderCamera:
         if self._settings.rate_hz:
             # A slow reader is not repaid with a burst: the rate is an upper bound.
             self._due = max(self._due + 1 / self._settings.rate_hz, time.monotonic())
+        if self._memory is not None:
+            if part.doubtful and (deaths := self._memory.deaths(part.source)) >= _DEATHS:
+                return self._error_frame(part.part_id, _skipped(part, deaths), part.source)
+            self._memory.begin(part.source)
         began_s, began_at = time.monotonic(), datetime.now(timezone.utc)
         try:
             image = read_image(part.path)
         except FrameError as error:
-            return self._error_frame(part.part_id, str(error))
+            return self._error_frame(part.part_id, str(error), part.source)
         self._status = replace(self._status, frames=self._status.frames + 1)
-        return Frame(image, part.part_id, self.name, began_at, self._frame_id(), captured_s=began_s)
+        return Frame(
+            image,
+            part.part_id,
+            self.name,
+            began_at,
+            self._frame_id(),
+            captured_s=began_s,
+            source=part.source,
+        )
 
-    def _error_frame(self, part_id: str, error: str) -> Frame:
+    def _error_frame(self, part_id: str, error: str, source: str = "") -> Frame:
         self._status = replace(self._status, errors=self._status.errors + 1)
-        return Frame(None, part_id, self.name, datetime.now(timezone.utc), self._frame_id(), error)
+        now = datetime.now(timezone.utc)
+        return Frame(None, part_id, self.name, now, self._frame_id(), error, source=source)
 
     def _frame_id(self) -> int:
         return self._status.frames + self._status.errors
@@ -178,3 +201,10 @@ class FolderCamera:
         if self._status.state is CameraState.LOST:
             _log.warning("camera %s is back", self.name)
             self._status = replace(self._status, state=CameraState.STREAMING, detail=str(self._settings.path))
+
+
+def _skipped(part: PartFile, deaths: int) -> str:
+    return (
+        f"Not inspected: the station ended {deaths} times while {part.path} was under way. "
+        "Look at the file and at the log; write it anew to have it inspected."
+    )

@@ -38,6 +38,7 @@ class Frame:
         captured_s: when the image was taken or read, on the monotonic clock; minus infinity where the
             wall clock was set between the camera driver's stamp and its reading.
         acquisition: number of the acquisition that asked for this image; 0 where none did.
+        source: which file it is, as it was then; empty where images are not kept apart.
     """
 
     image: Image | None
@@ -52,6 +53,7 @@ class Frame:
     lost: bool = False
     captured_s: float = dataclasses.field(default_factory=time.monotonic)
     acquisition: int = 0
+    source: str = ""
 
     def __post_init__(self) -> None:
         if (self.image is None) != bool(self.error):

@@ -59,6 +59,11 @@ class FolderSettings(_Settings):
         description="With watch: a file counts as fully written when its size and time have not "
         "changed for so many seconds, 0 to 60; 0 where files are renamed into place.",
     )
+    again: bool = Field(
+        default=False,
+        title="Again",
+        description="With watch: inspect what is in the folder at every start, also what was inspected before.",
+    )
     rate_hz: float | None = Field(
         default=None,
         gt=0,

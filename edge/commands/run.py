@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from edge.cameras import CameraSettings
+    from edge.config import StationConfig
     from edge.inspection import Inspection
     from edge.station.judging import Judged
 
@@ -19,9 +21,10 @@ log = logging.getLogger(__name__)
 @click.command(name="run")
 @click.argument("station", metavar="STATION.yaml", type=click.Path(path_type=Path))
 @click.option("--plain", is_flag=True, help="Only the log, no live table, also on a terminal.")
+@click.option("--again", is_flag=True, help="Watched folders: inspect what was inspected before, too.")
 @click.option("--verbose", is_flag=True, help="Log every inspection.")
 @click.pass_context
-def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> None:
+def command(ctx: click.Context, station: Path, plain: bool, again: bool, verbose: bool) -> None:
     """Run a station until its camera ends, or until Ctrl-C or SIGTERM.
 
     At the end, what is in the queue is inspected, recorded, and published or kept in the outbox. It
@@ -47,6 +50,8 @@ def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> No
     from edge.station.opening import opened_station
 
     config = load_station(station)
+    if again:
+        config = _again(config)
     console = Console()
     live = console.is_terminal and not plain
     view = PartsView(console, f"{config.station.name} · {config.product}", footer=lambda: f" {opened.health}")
@@ -73,6 +78,16 @@ def command(ctx: click.Context, station: Path, plain: bool, verbose: bool) -> No
         ctx.exit(EXIT_ERROR)
     if wish.interrupted:
         ctx.exit(EXIT_INTERRUPTED)
+
+
+def _again(config: StationConfig) -> StationConfig:
+    def anew(camera: CameraSettings) -> CameraSettings:
+        return camera.model_copy(update={"again": True}) if camera.kind == "folder" else camera
+
+    single = None if config.camera is None else anew(config.camera)
+    return config.model_copy(
+        update={"camera": single, "cameras": tuple(anew(camera) for camera in config.cameras)}
+    )
 
 
 def _log_part(judged: Judged) -> None:

@@ -9,6 +9,7 @@ from edge.records.images import write_image
 from edge.records.overlay import draw_overlay
 from edge.records.records import Entry, Records, Unrecorded
 from edge.records.settings import RecordsSettings
+from edge.records.sources import Sources
 
 __all__ = [
     "Counters",
@@ -18,6 +19,7 @@ __all__ = [
     "Records",
     "RecordsSettings",
     "SheetItem",
+    "Sources",
     "Unrecorded",
     "contact_sheet",
     "draw_overlay",

@@ -88,7 +88,14 @@ def acquisitions(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE inspections ADD COLUMN acquisition INTEGER NOT NULL DEFAULT 0")
 
 
-MIGRATIONS: Sequence[Migration] = (inspections, counters, acquisitions)
+def sources(db: sqlite3.Connection) -> None:
+    """Which images have their inspection (``seq``), and how often each ended the station before."""
+    db.execute(
+        "CREATE TABLE sources (source TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, deaths INTEGER NOT NULL)"
+    )
+
+
+MIGRATIONS: Sequence[Migration] = (inspections, counters, acquisitions, sources)
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

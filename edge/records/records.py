@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import RecordsError
 from edge.inspection import Inspection, Verdict
-from edge.records import rows
+from edge.records import rows, sources
 from edge.records.database import explained, explaining, open_for_writing, transaction
 from edge.records.history import History
 from edge.records.images import newest_day_folders, remove, write_image
@@ -39,11 +39,13 @@ class Entry:
         inspection: all that is known about the part.
         image: uint8 (H, W) grey or (H, W, 3) BGR as captured; None where there is none.
         anomaly_map: float32 (h, w), 0 good and 1 simulated defect; None where there is none.
+        source: where the image came from, to be marked as inspected; empty where nobody asks.
     """
 
     inspection: Inspection
     image: npt.NDArray[np.uint8] | None = None
     anomaly_map: npt.NDArray[np.float32] | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,9 @@ class Records(History):
                         rows.insert(self._db, entry.inspection, *files)
                         for entry, files in zip(entries, kept, strict=True)
                     )
+                    for entry in entries:
+                        if entry.source:
+                            sources.mark(self._db, entry.source, entry.inspection.seq)
             except sqlite3.Error as error:
                 trouble = explained(error, self.path)
                 self._note(trouble, inspections=len(entries))
@@ -173,6 +178,31 @@ class Records(History):
         """
         with self._lock, explaining(self.path), transaction(self._db):
             return sum(rows.write_words(self._db, each, text) for each, text in words.items())
+
+    def begin_sources(self, suspects: Iterable[str], again: str | None = None) -> None:
+        """A station starts: note what ended the one before, and forget the oldest of too many sources.
+
+        Args:
+            suspects: sources that were under way when it ended.
+            again: sources that begin so count as new; None: none do.
+
+        Raises:
+            RecordsError: nothing was noted.
+        """
+        with self._lock, explaining(self.path), transaction(self._db):
+            sources.note_deaths(self._db, suspects)
+            sources.trim(self._db)
+            if again is not None:
+                sources.inspect_again(self._db, again)
+
+    def forget_sources(self, gone: Iterable[str]) -> None:
+        """Forget sources that will not come again.
+
+        Raises:
+            RecordsError: none was forgotten.
+        """
+        with self._lock, explaining(self.path), transaction(self._db):
+            sources.forget(self._db, gone)
 
     def forget(self) -> int:
         """Delete a bounded number of what the settings say is too old or too much; how many.

@@ -40,6 +40,7 @@ class Judged:
         engine_error: what is wrong with the engine, where that is why the verdict is an error.
         language_error: why the language model gave no verdict, where it should have.
         dialogue: under which the decider can put the part into words; None where it cannot.
+        source: the frame's.
     """
 
     inspection: Inspection
@@ -48,6 +49,7 @@ class Judged:
     engine_error: str = ""
     language_error: str = ""
     dialogue: int | None = None
+    source: str = ""
 
     def without_verdict(self, error: str) -> Judged:
         """The same part as an error: whatever was found of it stands no more."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from edge.cameras import create_camera
+from edge.cameras import Camera, FolderSettings, create_camera
+from edge.cameras.folder import FolderCamera
 from edge.language import Limits
 from edge.messaging import AlarmCode, EventCode, Publisher
 from edge.records import Records
@@ -16,6 +17,7 @@ from edge.station.deciding import Decider, opened_decider
 from edge.station.health import Level
 from edge.station.judging import Judge
 from edge.station.line_enrollment import LineEnrollment, new_version
+from edge.station.part_memory import KeptPartMemory
 from edge.station.pause import Pause
 from edge.station.pipeline import Rooms, Station
 from edge.station.product import Product, check_learned_by
@@ -58,6 +60,8 @@ def opened_station(
     cameras = [create_camera(settings) for settings in config.all_cameras]
     with ExitStack() as rooms:
         records = rooms.enter_context(Records(config.data_dir, config.records))
+        for memory in _remembering(config, cameras, records):
+            rooms.callback(memory.close)
         publisher = Publisher(config.messaging, config.data_dir, station=config.station.name)
         orders = _orders(config, products, bundle, publisher)
         obey(publisher, orders, cameras)
@@ -100,6 +104,17 @@ def opened_station(
             # Now, not with the first beat: who starts a station reads the log then.
             station.health.set("language", decider.condition.level, decider.condition.detail)
         yield station
+
+
+def _remembering(
+    config: StationConfig, cameras: Sequence[Camera], records: Records
+) -> Iterator[KeptPartMemory]:
+    """Have the watched folders' cameras remember what was inspected."""
+    for settings, camera in zip(config.all_cameras, cameras, strict=True):
+        if isinstance(settings, FolderSettings) and settings.watch and isinstance(camera, FolderCamera):
+            memory = KeptPartMemory(records, settings.name, again=settings.again)
+            camera.remember(memory)
+            yield memory
 
 
 def _decider(

@@ -285,7 +285,7 @@ class Station:
     def _hand_on(self, part: Part, judged: Judged) -> None:
         """A part has its inspection: count it, and let the writer keep and publish it."""
         self._tally = self._tally.plus(judged.inspection, overrun=part.overrun, missed=part.frame.missed)
-        self._writer.put(judged)
+        self._writer.put(dataclasses.replace(judged, source=part.frame.source))
         self._seq += 1
 
     def _unless_enrolled(self, judged: Judged) -> Judged:

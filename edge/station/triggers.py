@@ -61,7 +61,7 @@ class Triggers:
         self._expected: deque[_Expected] = deque()
         self._order = Order(window_s)
         self._lost: list[Frame] = []  # since the last image
-        self._told = 0  # parts that were told to have no image, since the last image
+        self._told = 0  # parts that surely have no image, and were told so, since the last image
         self._distances: deque[float] = deque(maxlen=_DISTANCES)
         self._announced_s = -math.inf
 
@@ -139,8 +139,8 @@ class Triggers:
         frames = []
         while self._expected and at_s > self._expected[0].at_s + self.window_s:
             expected = self._expected.popleft()
-            self._order.announced(expected.at_s)
-            self._told += 1
+            # Out of step, it may have had an image that was not taken for its own.
+            self._told += self._order.announced(expected.at_s)
             error = (
                 f"Camera {self._camera} took no image within {self.window_s:g} s after the trigger. "
                 "Look at the camera and its light barrier, or raise part_ids.window_s."

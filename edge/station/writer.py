@@ -66,7 +66,7 @@ class Writer:
         """Hand over one part; never waits."""
         if judged.image is not None and self._arrived.qsize() >= _IMAGES_WAITING:
             self._images_dropped = True
-            judged = Judged(judged.inspection)
+            judged = Judged(judged.inspection, source=judged.source)
         self._arrived.put(judged)
 
     def put_words(self, inspection: Inspection) -> None:
@@ -90,7 +90,9 @@ class Writer:
             going = None not in batch
             judged = [each for each in batch if isinstance(each, Judged)]
             worded = [each for each in batch if isinstance(each, Inspection)]
-            entries = [Entry(each.inspection, each.image, each.anomaly_map) for each in judged]
+            entries = [
+                Entry(each.inspection, each.image, each.anomaly_map, each.source) for each in judged
+            ]
             self._to_records.offer([*entries, *map(Entry, worded)])
             self._to_outbox.offer(entries)
             for each in judged:
@@ -160,7 +162,7 @@ class _Backlog:
         try:
             trouble = self._write(entries)
         except EdgeError as error:
-            lighter = [Entry(entry.inspection) for entry in entries[-_BACKLOG:]]
+            lighter = [Entry(entry.inspection, source=entry.source) for entry in entries[-_BACKLOG:]]
             self.lost += _inspections(entries[:-_BACKLOG])
             self.waiting = lighter
             trouble = f"{error} {_inspections(lighter)} inspections wait in memory."

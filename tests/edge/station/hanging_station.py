@@ -1,13 +1,15 @@
-"""``python -m tests.edge.station.hanging_station KIND STATION.yaml``: a station that hangs, in its third part.
+"""``python -m tests.edge.station.hanging_station KIND STATION.yaml``: a station that hangs or dies.
 
-The hang is real: ``native`` waits for ever in a C library, ``python`` in Python, ``frozen`` in a C
+In its third part it hangs for good: ``native`` waits for ever in a C library, ``python`` in Python, ``frozen`` in a C
 library without giving the interpreter's lock away, so that no other thread gets on
-(after 60 parts).
+(after 60 parts). With ``dies`` every white image ends the process, as a decoder's fault does.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
 import sys
 import threading
 
@@ -40,7 +42,22 @@ def install(kind: str, parts: int = 2) -> None:
     Inspector.inspect = hanging  # type: ignore[method-assign]
 
 
+def install_death() -> None:
+    """The process dies of a white image, without a word."""
+    inspect = Inspector.inspect
+
+    def dying(self: Inspector, image: npt.NDArray[np.uint8]) -> Finding:
+        if image.min() == 255:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return inspect(self, image)
+
+    Inspector.inspect = dying  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     # A frozen program publishes nothing: what it judged before must have had its time.
-    install(sys.argv[1], 60 if sys.argv[1] == "frozen" else 2)
+    if sys.argv[1] == "dies":
+        install_death()
+    else:
+        install(sys.argv[1], 60 if sys.argv[1] == "frozen" else 2)
     sys.exit(main(["run", "--plain", *sys.argv[2:]]))

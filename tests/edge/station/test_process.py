@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.config import load_station
+from edge.errors import RecordsError
 from edge.inspection import Verdict
 from edge.records import History
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, wait_until
@@ -69,6 +70,15 @@ def looping(make_station: MakeStation, tmp_path: Path, broker: Mosquitto) -> Pat
 def recorded_seqs(station: Path) -> list[int]:
     found = History(load_station(station).data_dir).query(limit=1_000_000)
     return sorted(record.inspection.seq for record in found)
+
+
+def recorded_parts(station: Path) -> list[str]:
+    """The parts' names in the order of their numbers; none before the station's first start."""
+    try:
+        found = History(load_station(station).data_dir).query(limit=1_000_000)
+    except RecordsError:
+        return []
+    return [one.part_id for one in sorted((r.inspection for r in found), key=lambda one: one.seq)]
 
 
 def recorded_verdicts(station: Path) -> list[Verdict]:

@@ -170,6 +170,18 @@ def test_a_lost_image_of_a_part_that_has_its_error_is_not_told_twice(line: Line)
     assert line.image(2.4) == [("b", "")]
 
 
+def test_a_part_that_was_out_of_step_explains_no_lost_image(line: Line) -> None:
+    line.image(0.5)  # of part a, before its announcement
+    line.now_s = 0.6
+    line.announce("a")
+    line.now_s = 2.7
+    line.announce("b")
+    line.lost(3.2)  # of part b, and the image is the next part's
+    assert line.image(3.2) == [
+        ("a", NO_IMAGE), ("b", AMBIGUOUS), ("lost-name", "never arrived"), ("own-name", AMBIGUOUS),
+    ]  # fmt: skip
+
+
 def test_images_that_the_station_itself_left_out_count_as_lost(line: Line) -> None:
     line.announce("a")
     assert line.image(0.5, missed=1) == [("a", AMBIGUOUS), ("own-name", AMBIGUOUS)]
