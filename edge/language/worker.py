@@ -252,7 +252,10 @@ class LanguageWorker:
             self._open(child)
             while not self._closing.is_set():
                 if child.is_hung():
-                    self._trouble = LanguageError("The language worker hung, and was killed.")
+                    self._trouble = LanguageError(
+                        "The language worker hung, and was killed.",
+                        "If it hangs again, look at the machine's load, or set language.threads lower.",
+                    )
                     break
                 reply = child.receive(_POLL_S, self._closing)
                 if isinstance(reply, Reply):
