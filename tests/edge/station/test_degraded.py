@@ -134,7 +134,11 @@ def test_a_station_starts_without_its_language_half_says_so_and_takes_it_when_it
     shutil.copytree(speaking_bundle.path, bundle)
     write_parts(tmp_path / "parts", good=1, stained=1)
     config = speaking_station(
-        tmp_path / "parts", camera={"loop": True, "rate_hz": 5}, bundle=str(bundle), messaging=published(plc)
+        tmp_path / "parts",
+        camera={"loop": True, "rate_hz": 5},
+        queue={"policy": "skip", "size": 20},  # a line that does not wait
+        bundle=str(bundle),
+        messaging=published(plc),
     )
     caplog.set_level(logging.INFO, "edge")
     with monkeypatch.context() as patch:
