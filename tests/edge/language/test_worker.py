@@ -273,6 +273,21 @@ def test_a_model_that_cannot_be_loaded_is_tried_again_beside_whoever_can_do_with
         worker.close()
 
 
+def test_whoever_can_do_without_it_does_not_wait_for_one_that_loads_slowly(
+    model: LanguageModel, rows: Rows
+) -> None:
+    worker = LanguageWorker(model, LIMITS)
+    worker.start(patience_s=0)
+    try:
+        assert worker.trouble == "The language worker is being started."
+        with pytest.raises(LanguageError, match="is being started"):
+            worker.judge(CHATML, rows, ENOUGH_S)
+        until(lambda: not worker.trouble)
+        assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly > 0
+    finally:
+        worker.close()
+
+
 def test_a_machine_that_starts_no_process_is_asked_again_until_it_does(
     model: LanguageModel, rows: Rows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
