@@ -77,7 +77,7 @@ class LanguageWorker:
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._child: Child | None = None  # Only while it takes requests.
-        self._trouble = LanguageError("The language worker is being started.")
+        self._trouble: EdgeError = LanguageError("The language worker is being started.")
         self._loading_s = 0.0  # what it took last time
         self._started = threading.Event()
         self._closing = threading.Event()
