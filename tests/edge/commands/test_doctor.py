@@ -47,6 +47,7 @@ def test_the_language_half_is_tried(
     assert "llama-cpp-python 0.3.36" in done.out and "the same each time" in done.out
 
 
+@pytest.mark.usefixtures("speaking_enrolled", "own_memory_of_crashes")
 def test_a_language_half_that_crashes_here_is_said_with_its_signal_and_what_to_do(
     command: Command, make_speaking_station: MakeStation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

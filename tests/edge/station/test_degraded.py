@@ -37,6 +37,8 @@ from tests.edge.parts import write_parts
 from tests.edge.station.conftest import PRODUCT, MakeStation
 from tests.edge.station.test_pipeline import recorded, seqs
 
+pytestmark = pytest.mark.usefixtures("speaking_enrolled", "own_memory_of_crashes")
+
 MakeConfig = Callable[..., StationConfig]
 
 ENOUGH_S = 60.0  # A machine under load; no test waits that long where all is well.
