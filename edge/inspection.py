@@ -56,7 +56,7 @@ class Inspection:
         station, product, part_id, camera: where it was made and of what.
         captured_at: UTC, ISO 8601 with milliseconds.
         verdict: ``ok``, ``ng`` or ``error``.
-        review: true where the deciders disagree and a person should look.
+        review: true where the deciders disagree, or one stands in for the other: a person should look.
         p_anomaly: probability of an anomaly from the decider, 0 to 1; None for an error.
         score: the map's one number on the product's scale (0 good, 1 simulated defect).
         p_value: the smallest false-alarm rate that the references can promise for this score.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle, bundles_dir
 from edge.errors import LanguageError, SourceError
-from edge.paths import DATA_VARIABLE
+from edge.paths import CACHE_VARIABLE, DATA_VARIABLE, cache_dir
 from tests.build_engines.learned_weights import random_learned
 from tests.build_engines.tiny import WIDTH, tiny_learned_bundle
 from tests.build_engines.tiny import speaking_bundle as make_speaking_bundle
@@ -24,6 +25,20 @@ def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test, and no process that a test starts, touches the data of the person who runs it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(DATA_VARIABLE, str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def own_memory_of_crashes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is known of this machine's kernels is copied: a signal that a test sends is nobody else's knowledge.
+
+    What comes from the cache is asked for before, by fixtures of the session.
+    """
+    known, folder = cache_dir() / "kernels", tmp_path_factory.mktemp("cache")
+    if known.is_dir():
+        shutil.copytree(known, folder / "kernels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(folder))
         yield
 
 

@@ -13,17 +13,13 @@ import concurrent.futures
 import copy
 import itertools
 import logging
-import queue
-import socket
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from types import TracebackType
 
 from edge.errors import EdgeError, LanguageError
+from edge.language.child import Child
 from edge.language.context import Rows
 from edge.language.ending import ended, not_started
 from edge.language.model import LanguageModel, Limits, Prompt, Reading
@@ -37,7 +33,6 @@ _PAUSES_S = (0.0, 0.5, 2.0, 5.0, 15.0, 30.0, 60.0)
 """Before the first restart, the second in a row, …; a verdict that was made begins it anew."""
 
 _LOADING_S = 60.0
-_HUNG_S = 5.0  # A worker answers every request about at its deadline, if only with an error.
 _ENDING_S = 2.0
 _POLL_S = 0.2
 _TRIES = 2  # A verdict that kills two workers would kill the third.
@@ -81,8 +76,8 @@ class LanguageWorker:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
-        self._child: _Child | None = None  # Only while it takes requests.
-        self._trouble = LanguageError("The language worker is being started.")
+        self._child: Child | None = None  # Only while it takes requests.
+        self._trouble: EdgeError = LanguageError("The language worker is being started.")
         self._loading_s = 0.0  # what it took last time
         self._started = threading.Event()
         self._closing = threading.Event()
@@ -193,7 +188,7 @@ class LanguageWorker:
             raise copy.copy(result)
         return result
 
-    def _serving_child(self, work: Judge | Answer | Ask) -> _Child:
+    def _serving_child(self, work: Judge | Answer | Ask) -> Child:
         """The process that takes this request.
 
         Raises:
@@ -228,10 +223,10 @@ class LanguageWorker:
             self._drop_lost()
             self._started.set()
 
-    def _new_child(self) -> _Child | None:
+    def _new_child(self) -> Child | None:
         """A process that loads its model; None where the machine does not give one."""
         try:
-            return _Child(self._setup)
+            return Child(self._setup)
         except Exception as error:
             log.debug("the language worker cannot be started", exc_info=True)
             self._trouble = not_started(error)
@@ -242,7 +237,7 @@ class LanguageWorker:
         """Before the next process is started."""
         return _PAUSES_S[min(self.failures, len(_PAUSES_S) - 1)]
 
-    def _serve(self, child: _Child) -> bool:
+    def _serve(self, child: Child) -> bool:
         """Hands replies to those who wait until the worker ends or is given up; whether it made a verdict."""
         made_verdicts = ready = False
         began_s = time.monotonic()
@@ -257,7 +252,10 @@ class LanguageWorker:
             self._open(child)
             while not self._closing.is_set():
                 if child.is_hung():
-                    self._trouble = LanguageError("The language worker hung, and was killed.")
+                    self._trouble = LanguageError(
+                        "The language worker hung, and was killed.",
+                        "If it hangs again, look at the machine's load, or set language.threads lower.",
+                    )
                     break
                 reply = child.receive(_POLL_S, self._closing)
                 if isinstance(reply, Reply):
@@ -272,7 +270,7 @@ class LanguageWorker:
             self._trouble = LanguageError(f"The language worker was given up: {error!r}.")
         return made_verdicts
 
-    def _open(self, child: _Child) -> None:
+    def _open(self, child: Child) -> None:
         """Lets requests through to a worker that is ready, those first that wait for it."""
         with self._lock:
             self._child = child
@@ -307,103 +305,6 @@ class LanguageWorker:
                     )
                 elif pending.request.deadline < back_s:
                     pending.result.set_result(self._trouble)
-
-
-class _Child:
-    """One process, our end of its connection, and a thread that writes to it."""
-
-    def __init__(self, setup: Setup) -> None:
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            # -I and a handed-over path: the worker imports exactly what this process imports.
-            start = (
-                "import sys; _, number, *sys.path = sys.argv;"
-                "from edge.language.serve import main; main(int(number))"
-            )
-            number = theirs.fileno()
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", "-c", start, str(number), *sys.path],
-                pass_fds=[number],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-            self._connection = Connection(ours.detach())
-        self._outbox: queue.SimpleQueue[Setup | Request | None] = queue.SimpleQueue()
-        self._unanswered: dict[int, Request] = {}
-        self._sender = threading.Thread(target=self._send_all, name="language-sender", daemon=True)
-        try:
-            self._sender.start()
-        except RuntimeError:
-            self._connection.close()
-            self.process.kill()
-            self.process.wait()
-            raise
-        self._outbox.put(setup)
-
-    def send(self, request: Request) -> None:
-        """Queues a request; never waits."""
-        self._unanswered[request.number] = request
-        self._outbox.put(request)
-
-    def receive(self, timeout_s: float, stop: threading.Event) -> object:
-        """The worker's next message; None after the time, or soon after ``stop`` is set.
-
-        Raises:
-            EOFError, OSError: the worker is gone.
-        """
-        end = time.monotonic() + timeout_s
-        while not self._connection.poll(_POLL_S):
-            if stop.is_set() or time.monotonic() >= end:
-                return None
-        message: object = self._connection.recv()
-        if isinstance(message, Reply):
-            self._unanswered.pop(message.number, None)
-        return message
-
-    def is_late(self) -> bool:
-        """Whether it is at a part still whose verdict nobody waits for any more."""
-        now = time.monotonic()
-        return any(
-            now > request.deadline
-            for request in list(self._unanswered.values())
-            if isinstance(request.work, Judge)
-        )
-
-    def is_hung(self) -> bool:
-        """Whether a request was not answered well after its deadline."""
-        now = time.monotonic()
-        return any(now > request.deadline + _HUNG_S for request in list(self._unanswered.values()))
-
-    def wait(self, patience_s: float) -> int:
-        """The status of a process that has closed its connection; it is killed after the patience."""
-        try:
-            return self.process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait()
-
-    def end(self, patience_s: float) -> None:
-        """Closes the connection, upon which a healthy worker ends; kills it after the patience."""
-        self._outbox.put(None)
-        if patience_s == 0:
-            self.process.kill()
-        self._sender.join(patience_s or None)
-        if not self._sender.is_alive():
-            self._connection.close()
-        try:
-            self.process.wait(patience_s or None)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            self._sender.join()
-            self._connection.close()
-
-    def _send_all(self) -> None:
-        try:
-            while (message := self._outbox.get()) is not None:
-                self._connection.send(message)
-        except OSError:
-            return  # The worker is gone; the supervisor sees it too, and tells those who wait.
 
 
 def _lost() -> LanguageError:

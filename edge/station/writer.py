@@ -160,7 +160,7 @@ class _Backlog:
         if not entries:
             return
         try:
-            trouble = self._write(entries)
+            trouble = self._written(entries)
         except EdgeError as error:
             lighter = [Entry(entry.inspection, source=entry.source) for entry in entries[-_BACKLOG:]]
             self.lost += _inspections(entries[:-_BACKLOG])
@@ -171,6 +171,19 @@ class _Backlog:
         else:
             self.waiting = []
         self._health.set(self._component, Level.DEGRADED if trouble else Level.OK, trouble)
+
+    def _written(self, entries: list[Entry]) -> str:
+        """What could not be written in full; an image that fails as nobody foresaw costs no row."""
+        try:
+            return self._write(entries)
+        except EdgeError:
+            raise
+        except Exception as error:
+            seqs = [entry.inspection.seq for entry in entries]
+            log.exception("%s: images of seq %d to %d fail", self._component, min(seqs), max(seqs))
+            trouble = self._write([Entry(entry.inspection) for entry in entries])
+            reason = f"{type(error).__name__}: {error}. The log has the details."
+            return trouble or f"Images are not kept: {reason}"
 
     def give_up(self) -> None:
         """The station ends: what still waits is lost, and the log says which."""

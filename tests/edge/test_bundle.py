@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -116,6 +117,22 @@ def test_the_seal_is_what_sha256sum_checks(tmp_path: Path) -> None:
         ["sha256sum", "--check", "--strict", SEAL_NAME], cwd=written(tmp_path), check=False
     )
     assert checked.returncode == 0
+
+
+def test_only_the_language_models_file_may_be_left_to_whoever_reads_it(tmp_path: Path) -> None:
+    files = {**GRAPHS, "model.gguf": b"GGUF"}
+    listed = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+        for name, content in files.items()
+    }
+    folder = written(tmp_path, language={**TALKING, "gguf": "model.gguf"}, files=listed)
+    (folder / "model.gguf").write_bytes(b"GGUG")
+    with pytest.raises(BundleError, match=r"model\.gguf"):
+        Bundle.load(folder)
+    assert Bundle.load(folder, language_later=True).manifest.language is not None
+    (folder / "vision.fp32.onnx").write_bytes(b"")
+    with pytest.raises(BundleError, match=r"vision\.fp32\.onnx"):
+        Bundle.load(folder, language_later=True)
 
 
 @pytest.mark.parametrize("name", [*GRAPHS, MANIFEST_NAME, SEAL_NAME])

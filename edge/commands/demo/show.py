@@ -91,11 +91,11 @@ class Show:
             self._say(
                 f"broker      mqtt://{broker.host}:{broker.port}, topic {topic}; a subscriber listens\n"
             )
-            wish, tally = self._run(
+            wish, tally, judged_hz = self._run(
                 config.model_copy(update={"messaging": messaging}), gathered, subscriber, rate_hz
             )
             missing = subscriber.wait_for({i.seq for i in gathered.inspections}, _ARRIVAL_S)
-            self._sum_up(gathered, source, tally, topic, missing)
+            self._sum_up(gathered, source, tally, judged_hz, topic, missing)
         if decided_by == "language" and gathered.worst is not None and not wish.interrupted:
             self._talk(bundle, source, gathered.worst)
         return wish.interrupted
@@ -161,7 +161,8 @@ class Show:
 
     def _run(
         self, config: StationConfig, gathered: Gathered, subscriber: Subscriber, rate_hz: float
-    ) -> tuple[StopWish, Tally]:
+    ) -> tuple[StopWish, Tally, float]:
+        """The station at work: who ended it, its counters, and how many parts a second it judged."""
         parts = [file.stem for file in images_in(self._folder / "parts")]
 
         def heard() -> str:
@@ -185,13 +186,21 @@ class Show:
                 stack.enter_context(view.live())
             if self._gige:
                 stack.enter_context(Line(subscriber, parts, rate_hz, station.stop))
-            return wish, station.run()
+            began_s = time.monotonic()
+            tally = station.run()
+            return wish, tally, tally.total / (time.monotonic() - began_s)
 
     def _sum_up(
-        self, gathered: Gathered, source: Source, tally: Tally, topic: str, missing: set[int]
+        self,
+        gathered: Gathered,
+        source: Source,
+        tally: Tally,
+        judged_hz: float,
+        topic: str,
+        missing: set[int],
     ) -> None:
         count = len(gathered.inspections)
-        self._say(f"\n{tally}")
+        self._say(f"\n{tally}; {judged_hz:.1f} parts a second")
         if gathered.stood_in:
             self._say(
                 f"language: it gave no verdict on {gathered.stood_in} of {count} parts; there the calibrated "

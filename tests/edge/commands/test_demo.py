@@ -85,7 +85,9 @@ def test_parts_come_as_fast_as_they_are_judged_and_none_waits(
     rows = re.findall(r"^ +\d  \S+ +(?:OK|NG)\S* +\S+ +(\d+) ms  waited +(\d+) ms", done.out, re.MULTILINE)
     shown = sorted((int(took_ms), int(waited_ms)) for took_ms, waited_ms in rows)
     assert shown == sorted((round(one.took_ms or 0), round(one.waited_ms)) for one in inspections)
-    assert re.search(r"6 parts: .* ms a part \(min / mean / max\), waited \d+ / \d+ ms", done.out)
+    assert re.search(
+        r"6 parts: .* ms a part \(min / mean / max\), waited \d+ / \d+ ms .*; [\d.]+ parts a second", done.out
+    )
 
 
 @pytest.mark.usefixtures("no_llama_cpp")

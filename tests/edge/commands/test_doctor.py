@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.edge.commands.conftest import Command
 from tests.edge.messaging.brokers import Mosquitto, Subscriber, free_port
 from tests.edge.parts import write_parts
 from tests.edge.station.conftest import MakeStation
+from tests.edge.station.test_degraded import write_crashing_llama_cpp
 
 
 def findings(out: str) -> dict[str, str]:
@@ -44,6 +46,19 @@ def test_the_language_half_is_tried(
     assert done.code == 0, done.out
     assert findings(done.out)["language"] == "ok"
     assert "llama-cpp-python 0.3.36" in done.out and "the same each time" in done.out
+
+
+@pytest.mark.usefixtures("speaking_enrolled", "own_memory_of_crashes")
+def test_a_language_half_that_crashes_here_is_said_with_its_signal_and_what_to_do(
+    command: Command, make_speaking_station: MakeStation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_parts(tmp_path / "parts")
+    write_crashing_llama_cpp(tmp_path / "path", "SIGSEGV")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "path"), *sys.path])
+    done = command("doctor", make_speaking_station(tmp_path / "parts"))
+    assert done.code == 1
+    assert [what for what, how in findings(done.out).items() if how == "WRONG"] == ["language"]
+    assert "SIGSEGV" in done.out and "llama_wheel" in done.out
 
 
 def test_a_station_that_wants_words_of_a_bundle_without_any_is_told(

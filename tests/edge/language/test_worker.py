@@ -23,6 +23,8 @@ from edge.language.context import Rows
 from tests.edge.language.conftest import LIMITS
 from tests.edge.language.models import CHATML, Embeddings
 
+pytestmark = pytest.mark.usefixtures("model", "own_memory_of_crashes")
+
 ENOUGH_S = 60.0  # A machine under load; no test waits that long where all is well.
 
 
@@ -196,7 +198,7 @@ def test_a_worker_that_was_only_late_is_asked_again_as_soon_as_it_answers(
 ENDS = [
     # (signal, what is said of it, what to do)
     (signal.SIGKILL, "SIGKILL", "memory ran out"),
-    (signal.SIGILL, "SIGILL (Illegal instruction)", "llama_wheel"),
+    (signal.SIGILL, "SIGILL", "llama_wheel"),
     (signal.SIGSEGV, "SIGSEGV", "llama_wheel"),
     (signal.SIGTERM, "SIGTERM", "error output"),
 ]
@@ -277,6 +279,21 @@ def test_a_model_that_cannot_be_loaded_is_tried_again_beside_whoever_can_do_with
         until(lambda: worker.pid is not None)
         assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=1e-3)
         assert not worker.trouble
+    finally:
+        worker.close()
+
+
+def test_whoever_can_do_without_it_does_not_wait_for_one_that_loads_slowly(
+    model: LanguageModel, rows: Rows
+) -> None:
+    worker = LanguageWorker(model, LIMITS)
+    worker.start(patience_s=0)
+    try:
+        assert worker.trouble == "The language worker is being started."
+        with pytest.raises(LanguageError, match="is being started"):
+            worker.judge(CHATML, rows, ENOUGH_S)
+        until(lambda: not worker.trouble)
+        assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly > 0
     finally:
         worker.close()
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import pty
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -32,8 +34,10 @@ from edge.vision.inspector import Inspector
 from edge.vision.openvino import OpenVinoEngine
 from tests.edge.messaging.brokers import Subscriber, wait_until
 from tests.edge.parts import write_parts
-from tests.edge.station.conftest import PRODUCT
+from tests.edge.station.conftest import PRODUCT, MakeStation
 from tests.edge.station.test_pipeline import recorded, seqs
+
+pytestmark = pytest.mark.usefixtures("speaking_enrolled", "own_memory_of_crashes")
 
 MakeConfig = Callable[..., StationConfig]
 
@@ -81,14 +85,28 @@ def damaged_gguf(patch: pytest.MonkeyPatch, bundle: Path, folder: Path) -> None:
         file.write(b"!")
 
 
-def llama_cpp_that(statement: str) -> Callable[[pytest.MonkeyPatch, Path, Path], None]:
-    def install(patch: pytest.MonkeyPatch, bundle: Path, folder: Path) -> None:
-        del bundle
-        (folder / "path").mkdir()
-        (folder / "path" / "llama_cpp.py").write_text(statement)
-        patch.setattr(sys, "path", [str(folder / "path"), *sys.path])  # which the worker is handed over
+def no_llama_cpp(patch: pytest.MonkeyPatch, bundle: Path, folder: Path) -> None:
+    del bundle
+    (folder / "path").mkdir()
+    (folder / "path" / "llama_cpp.py").write_text("raise ImportError('no llama.cpp here')")
+    patch.setattr(sys, "path", [str(folder / "path"), *sys.path])  # which the worker is handed over
 
-    return install
+
+def crashing_llama_cpp(patch: pytest.MonkeyPatch, bundle: Path, folder: Path) -> None:
+    del bundle
+    write_crashing_llama_cpp(folder / "path", "SIGILL")
+    patch.setattr(sys, "path", [str(folder / "path"), *sys.path])
+
+
+def write_crashing_llama_cpp(folder: Path, signal_name: str) -> None:
+    """A package like the real one, with its libraries, of which a process dies by this signal."""
+    import llama_cpp
+
+    (folder / "llama_cpp").mkdir(parents=True)
+    (folder / "llama_cpp" / "lib").symlink_to(Path(llama_cpp.__file__).parent / "lib")
+    (folder / "llama_cpp" / "__init__.py").write_text(
+        f"import os, signal\nos.kill(os.getpid(), signal.{signal_name})\n"
+    )
 
 
 def no_interpreter(patch: pytest.MonkeyPatch, bundle: Path, folder: Path) -> None:
@@ -98,12 +116,8 @@ def no_interpreter(patch: pytest.MonkeyPatch, bundle: Path, folder: Path) -> Non
 
 CAUSES = {
     "damaged GGUF": Cause(damaged_gguf, "has sha256", "copy the bundle again"),
-    "no llama.cpp": Cause(
-        llama_cpp_that("raise ImportError('no llama.cpp here')"), "is not installed", "make setup"
-    ),
-    "llama.cpp that crashes": Cause(
-        llama_cpp_that("import os, signal\nos.kill(os.getpid(), signal.SIGILL)"), "SIGILL", "llama_wheel"
-    ),
+    "no llama.cpp": Cause(no_llama_cpp, "is not installed", "make setup"),
+    "llama.cpp that crashes": Cause(crashing_llama_cpp, "SIGILL", "llama_wheel"),
     "no interpreter": Cause(no_interpreter, "no-python: No such file", "this Python"),
 }
 
@@ -122,7 +136,11 @@ def test_a_station_starts_without_its_language_half_says_so_and_takes_it_when_it
     shutil.copytree(speaking_bundle.path, bundle)
     write_parts(tmp_path / "parts", good=1, stained=1)
     config = speaking_station(
-        tmp_path / "parts", camera={"loop": True, "rate_hz": 5}, bundle=str(bundle), messaging=published(plc)
+        tmp_path / "parts",
+        camera={"loop": True, "rate_hz": 5},
+        queue={"policy": "skip", "size": 20},  # a line that does not wait
+        bundle=str(bundle),
+        messaging=published(plc),
     )
     caplog.set_level(logging.INFO, "edge")
     with monkeypatch.context() as patch:
@@ -276,3 +294,44 @@ def calibrated_verdicts(config: StationConfig, bundle: Bundle) -> dict[str, Verd
         return {file.stem: inspector.inspect(read_image(file)).verdict for file in camera.path.iterdir()}
     finally:
         engine.close()
+
+
+def test_a_person_at_the_terminal_sees_it_for_as_long_as_it_lasts(
+    make_speaking_station: MakeStation, tmp_path: Path
+) -> None:
+    write_parts(tmp_path / "parts", good=3)
+    station = make_speaking_station(tmp_path / "parts", camera={"rate_hz": 2})
+    write_crashing_llama_cpp(tmp_path / "path", "SIGABRT")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge", "run", str(station)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(tmp_path / "path"), *sys.path]),
+            "COLUMNS": "300",
+            "TERM": "xterm",
+        },
+    )
+    os.close(theirs)
+    shown = _everything(ours)
+    assert process.wait(ENOUGH_S) == 0, shown
+    log, *views = shown.partition("3 parts")[0].split("wait")  # the head of the table's last column
+    assert "WARNING" in log and "SIGABRT" in log
+    assert views and "degraded: language: the calibrated score decides: " in views[-1]
+    assert "3 parts: 3 OK, 0 NG, 0 errors" in shown
+
+
+def _everything(terminal: int) -> str:
+    """What appears in the terminal until nobody writes to it any more."""
+    shown = b""
+    try:
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    except OSError:  # Linux says the end so.
+        pass
+    finally:
+        os.close(terminal)
+    return shown.decode()

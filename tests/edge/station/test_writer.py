@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.inspection import Inspection, Verdict, utc_timestamp
@@ -70,6 +71,29 @@ def test_what_waits_is_bounded_and_the_oldest_goes_first(
     assert writer.lost == 8
     assert health.conditions()["records"].level is Level.DEGRADED
     assert "5 inspections wait in memory. 3 are lost." in health.conditions()["records"].detail
+
+
+def test_a_picture_that_cannot_be_drawn_costs_no_row_and_no_part_behind_it(
+    tmp_path: Path, publisher: Publisher, health: Health, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = RecordsSettings(keep_images="all", overlay=True, min_free_gb=0)
+    heard: list[Judged] = []
+    with Records(tmp_path / "own", settings) as records:
+        writer = Writer(records, publisher, health, [heard.append])
+        writer.put(dataclasses.replace(judged(1), anomaly_map=np.zeros((0, 0), np.float32)))
+        writer.finish()
+        writer.run()
+        assert health.conditions()["records"].level is Level.DEGRADED
+        assert "The log has the details" in health.conditions()["records"].detail
+        assert any(record.exc_info and "seq 1" in record.message for record in caplog.records)
+        writer = Writer(records, publisher, health)
+        writer.put(judged(2))
+        writer.finish()
+        writer.run()
+        found = sorted(records.query(), key=lambda record: record.inspection.seq)
+    assert [(record.inspection.seq, record.image is None) for record in found] == [(1, True), (2, False)]
+    assert [part.inspection.seq for part in heard] == [1]
+    assert (writer.lost, health.conditions()["records"].level) == (0, Level.OK)
 
 
 def test_a_sentence_is_filled_in_behind_its_row(
