@@ -33,7 +33,7 @@ class Health:
     """The conditions of all components; any thread may set and read them.
 
     Components: ``camera``, ``engine``, ``parity``, ``language``, ``line``, ``records``, ``outbox``,
-    ``broker``. One that nobody has spoken of is ok.
+    ``disk``, ``broker``. One that nobody has spoken of is ok.
     """
 
     def __init__(self) -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from edge.cameras import create_camera
+from edge.clock import StationClock
 from edge.language import Limits
 from edge.messaging import AlarmCode, EventCode, Publisher
 from edge.records import Records
@@ -53,8 +54,9 @@ def opened_station(
     check_learned_by(bundle.id, product)
     cameras = [create_camera(settings) for settings in config.all_cameras]
     with ExitStack() as rooms:
-        records = rooms.enter_context(Records(config.data_dir, config.records))
-        publisher = Publisher(config.messaging, config.data_dir, station=config.station.name)
+        clock = StationClock(config.data_dir)
+        records = rooms.enter_context(Records(config.data_dir, config.records, clock))
+        publisher = Publisher(config.messaging, config.data_dir, station=config.station.name, clock=clock)
         orders = _orders(config, products, bundle, publisher)
         obey(publisher, orders, cameras)
         rooms.enter_context(publisher)

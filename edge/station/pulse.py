@@ -23,7 +23,7 @@ _OVERRUN = "Parts come faster than verdicts: some are not inspected."
 
 _PAUSED = "Paused: every part is an error until cmd/resume."
 
-_STORAGE = ("records", "outbox")
+_STORAGE = ("records", "outbox", "disk")
 
 #: A camera that is looked for, opened and configured may take so long before it counts as lost.
 _OPENING_S = 5.0
@@ -158,6 +158,8 @@ class Pulse:
         well = status.link.state in _LINK_IS_WELL and not status.forbidden
         level = Level.OK if well else Level.DEGRADED
         self._health.set("broker", level, "" if well else str(status), logged=True)
+        disk = Level.OK if status.durable else Level.FAULT
+        self._health.set("disk", disk, "" if status.durable else status.fault, logged=True)
         self._watch_dropped(sum(status.dropped.values()))
 
     def _watch_dropped(self, dropped: int) -> None:
