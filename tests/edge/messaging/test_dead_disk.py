@@ -119,14 +119,15 @@ def test_an_outbox_that_is_damaged_while_it_runs_is_set_aside_and_that_is_told(
         station._pump.outbox._db.execute("PRAGMA shrink_memory")
 
     station._pump.ask(damage).result()
-    seqs = iter(range(500, 10_000))
+    seqs = iter(range(500, 10_000))  # of those that lay on the damaged blocks nobody can tell any more
     assert wait_until(
         lambda: station.publish_inspections([inspection(next(seqs))])  # type: ignore[func-returns-value]
         or EventCode.OUTBOX_RESET in [one["code"] for one in subscriber.of("event")]
     )
     assert wait_until(lambda: station.status().durable and station.status().waiting == 0)
-    last = next(seqs) - 1
-    assert wait_until(lambda: subscriber.seqs_without_repeats() == list(range(1, last + 1)))
+    first = next(seqs)
+    station.publish_inspections([inspection(seq) for seq in range(first, first + 50)])
+    assert wait_until(lambda: subscriber.seqs_without_repeats()[-50:] == list(range(first, first + 50)))
     assert [file for file in path.parent.iterdir() if ".damaged-" in file.name]
 
 
