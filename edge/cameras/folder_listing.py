@@ -12,7 +12,6 @@ from typing import Protocol
 
 from edge.cameras.image_file import IMAGE_SUFFIXES
 
-
 #: A file that may have ended the station waits until no other does, but not longer than this.
 _DOUBTFUL_AFTER_S = 60.0
 

@@ -68,6 +68,11 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer cli
 @click.option(
     "--export", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write them as CSV."
 )
+@click.option(
+    "--confirm-date",
+    is_flag=True,
+    help="After the date jumped: say that it is right now, so that old images and rows are deleted again.",
+)
 @data_dir_option
 def command(
     product: str | None,
@@ -78,6 +83,7 @@ def command(
     limit: int | None,
     as_json: bool,
     export: Path | None,
+    confirm_date: bool,
     data_dir: Path | None,
 ) -> None:
     """Show the history of inspections, the newest first.
@@ -88,6 +94,9 @@ def command(
     from edge.inspection import Verdict
     from edge.records import History
 
+    if confirm_date:
+        _confirm_date(paths.data_dir(data_dir))
+        return
     history = History(paths.data_dir(data_dir))
     found = history.query(
         product=product,
@@ -127,6 +136,21 @@ def _check_product(history: History, product: str) -> None:
             f"No inspection of a product {product!r} was ever recorded in {history.path}.",
             f"Recorded: {', '.join(known) or 'none'}.{meant}",
         )
+
+
+def _confirm_date(data_dir: Path) -> None:
+    from edge.clock import confirm_date
+    from edge.errors import RecordsError
+
+    try:
+        confirm_date(data_dir)
+    except OSError as error:
+        raise RecordsError(
+            f"{data_dir} cannot be written: {error.strerror or error}.",
+            "Run this as the station's user, with its data_dir.",
+        ) from error
+    today = datetime.now(timezone.utc).date()
+    click.echo(f"{today} is confirmed: with its next part the station deletes again what is too old by it.")
 
 
 def _print_table(found: Sequence[Record]) -> None:

@@ -50,7 +50,8 @@ class OutboxKeeper:
         self.outbox.adopt(broken, acked)
         with suppress(sqlite3.Error):
             broken.close()
-        self.fault = f"{error} Messages go out from memory, and nothing is kept over a restart."
+        said = str(error) if isinstance(error, MessagingError) else f"The outbox cannot be read: {error}."
+        self.fault = f"{said} Messages go out from memory, and nothing is kept over a restart."
         self._retry_s = _FIRST_RETRY_S
         self._next_retry_s = time.monotonic() + self._retry_s
         log.error("MQTT outbox: %s", self.fault)

@@ -240,10 +240,12 @@ class Publisher:
 
     def begin_results_after(self, seq: int) -> None:
         """Results up to ``seq`` were made before there was an outbox: they are not published late."""
-        if self._started:
-            outbox = self._pump.outbox
-            self._pump.ask(lambda: outbox.begin_after(Stream.RESULT, seq)).result()
-            self._result_seq = max(self._result_seq, outbox.last_seq(Stream.RESULT))
+        if not self._started:
+            self._result_seq = seq
+            return
+        outbox = self._pump.outbox
+        self._pump.ask(lambda: outbox.begin_after(Stream.RESULT, seq)).result()
+        self._result_seq = outbox.last_seq(Stream.RESULT)
 
     def last_result_seq(self) -> int:
         """The highest ``Inspection.seq`` that the outbox ever took; 0 for none.

@@ -4,6 +4,7 @@ The station writes through :class:`Records`; everybody else reads through :class
 """
 
 from edge.records.contact_sheet import SheetItem, contact_sheet
+from edge.records.database import DiskFullError
 from edge.records.history import Counters, History, Record
 from edge.records.images import write_image
 from edge.records.overlay import draw_overlay
@@ -13,6 +14,7 @@ from edge.records.sources import Sources
 
 __all__ = [
     "Counters",
+    "DiskFullError",
     "Entry",
     "History",
     "Record",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.errors import RecordsError
@@ -12,28 +13,36 @@ from edge.records.migrations import migrate
 
 FILE_NAME = "records.sqlite"
 
-_REMEDIES = (
-    # (what SQLite says, what it means here, what to do)
-    ("is full", "The disk is full", "Free some space, or lower records.max_size_gb."),
-    ("readonly", "The history may not be written", "Give the station's user the right to write there."),
-    ("unable to open", "The history cannot be opened", "Look at the folder's rights and at the disk."),
-    ("locked", "Another program holds the history locked", "Close it, then try again."),
-    ("disk i/o", "The disk does not read or write", "Look at the disk and its free space."),
+
+class DiskFullError(RecordsError):
+    """The disk has no room: what is refused now is taken when there is some again."""
+
+
+class DamagedError(RecordsError):
+    """The file itself is at fault: no further try will read it."""
+
+
+_RESCUE = "A station sets {path} aside and begins a new history; sqlite3's .recover may rescue the old one."
+_REMEDIES: tuple[tuple[str, type[RecordsError], str, str], ...] = (
+    # (what SQLite says, the error, what it means here, what to do)
+    ("is full", DiskFullError, "The disk is full", "Free some space, or lower records.max_size_gb."),
     (
-        "malformed",
-        "The history is damaged",
-        "Move {path} away (a new history is begun), or rescue it with sqlite3's .recover.",
+        "readonly",
+        RecordsError,
+        "The history may not be written",
+        "Give the station's user the right to write there.",
     ),
     (
-        "not a database",
-        "The history is damaged",
-        "Move {path} away (a new history is begun).",
+        "unable to open",
+        RecordsError,
+        "The history cannot be opened",
+        "Look at the folder's rights and at the disk.",
     ),
-    (
-        "no such",
-        "The history lacks a part of its schema",
-        "Move {path} away (a new history is begun), or rescue it with sqlite3's .recover.",
-    ),
+    ("locked", RecordsError, "Another program holds the history locked", "Close it, then try again."),
+    ("disk i/o", RecordsError, "The disk does not read or write", "Look at the disk and its free space."),
+    ("malformed", DamagedError, "The history is damaged", _RESCUE),
+    ("not a database", DamagedError, "The history is damaged", _RESCUE),
+    ("no such", DamagedError, "The history lacks a part of its schema", _RESCUE),
 )
 
 
@@ -41,9 +50,9 @@ def explained(error: sqlite3.Error, path: Path) -> RecordsError:
     """The :class:`RecordsError` for what SQLite raised about the file at ``path``."""
     # By text, because Python 3.10 does not carry SQLite's error codes.
     said = str(error)
-    for sign, meaning, remedy in _REMEDIES:
+    for sign, kind, meaning, remedy in _REMEDIES:
         if sign in said.lower():
-            return RecordsError(f"{meaning}: {path} ({said}).", remedy.format(path=path))
+            return kind(f"{meaning}: {path} ({said}).", remedy.format(path=path))
     return RecordsError(f"The history cannot be used: {path} ({said}).", "Look at the file and its disk.")
 
 
@@ -78,6 +87,28 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def set_aside(path: Path) -> Path:
+    """Move a damaged history and its images out of the way of a new one; where the file lies now.
+
+    Raises :class:`RecordsError` where the folder takes no change.
+    """
+    suffix = f".damaged-{time.time_ns()}"
+    aside = path.with_name(path.name + suffix)
+    try:
+        path.rename(aside)
+        for log in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + log).rename(aside.with_name(aside.name + log))
+        # No row of the new history names them: left in place, nothing would ever delete them.
+        with suppress(FileNotFoundError):
+            (path.parent / "images").rename(path.parent / f"images{suffix}")
+    except OSError as error:
+        raise RecordsError(
+            f"The damaged history {path} cannot be set aside: {error.strerror or error}.", "Move it away."
+        ) from error
+    return aside
 
 
 @contextmanager

@@ -95,6 +95,14 @@ class History:
             Record(inspection_of(row), self._file(row["image"]), self._file(row["overlay"])) for row in rows
         ]
 
+    def after(self, seq: int, limit: int) -> list[Inspection]:
+        """The inspections numbered above ``seq``, in the order of their numbers; of very many the last ``limit``."""
+        with reading(self.path) as db:
+            rows = db.execute(
+                "SELECT * FROM inspections WHERE seq > ? ORDER BY seq DESC LIMIT ?", (seq, limit)
+            ).fetchall()
+        return [inspection_of(row) for row in reversed(rows)]
+
     def get(self, inspection_id: str) -> Record | None:
         """The record with this id, or None."""
         with reading(self.path) as db:

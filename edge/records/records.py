@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 import threading
@@ -13,10 +14,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from edge.clock import StationClock
 from edge.errors import RecordsError
 from edge.inspection import Inspection, Verdict
 from edge.records import rows, sources
-from edge.records.database import explained, explaining, open_for_writing, transaction
+from edge.records.database import (
+    DamagedError,
+    explaining,
+    open_for_writing,
+    set_aside,
+    transaction,
+)
 from edge.records.history import History
 from edge.records.images import newest_day_folders, remove, write_image
 from edge.records.overlay import draw_overlay
@@ -26,6 +34,8 @@ from edge.records.settings import RecordsSettings
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+log = logging.getLogger(__name__)
 
 _LOCK_NAME = "records.lock"
 _SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
@@ -66,7 +76,12 @@ class Records(History):
 
     Images are encoded and files are written in the thread that calls :meth:`append`, which is never
     the inspecting one. A failure costs what it names, is counted in :attr:`unrecorded`, and leaves
-    the records ready for the next call.
+    the records ready for the next call. A damaged history is set aside with its images, and a new one
+    is begun: at the start, or while the station runs.
+
+    Args:
+        clock: says whether the date has jumped, so that nothing is deleted for its age; default: that
+            of ``data_dir``.
 
     Example::
 
@@ -74,28 +89,52 @@ class Records(History):
             records.append_all([Entry(inspection, image, anomaly_map)])
 
     Raises:
-        RecordsError: the folder cannot be used, another station has it, or the history is damaged.
+        RecordsError: the folder cannot be used, or another station has it.
     """
 
-    def __init__(self, data_dir: Path, settings: RecordsSettings | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        settings: RecordsSettings | None = None,
+        clock: StationClock | None = None,
+    ) -> None:
         super().__init__(data_dir)
         self._settings = settings or RecordsSettings()
+        self._clock = clock or StationClock(data_dir)
+        self._set_aside: Path | None = None
         self._lock = threading.Lock()
         self._unrecorded = Unrecorded()
         self._trouble = ""
         self._claim = _claim(data_dir)
         try:
-            self._db = open_for_writing(self.path)
+            try:
+                self._open()
+            except DamagedError as error:
+                self._begin_anew(error)
+        except RecordsError:
+            os.close(self._claim)
+            raise
+
+    def _open(self) -> None:
+        self._db = open_for_writing(self.path)
+        try:
             with explaining(self.path):
                 self._db.row_factory = sqlite3.Row
                 stored = self._db.execute(
                     "SELECT COALESCE(SUM(image_bytes), 0) FROM inspections WHERE image_bytes > 0"
                 ).fetchone()[0]
-                self._retention = Retention(data_dir, self._settings, int(stored))
+                self._retention = Retention(self.data_dir, self._settings, int(stored), self._clock)
                 self._remove_strays()
+            self.last_seq()  # what the station asks next
         except RecordsError:
-            os.close(self._claim)
+            self._db.close()
             raise
+
+    def _begin_anew(self, error: DamagedError) -> None:
+        """A station that keeps nothing any more is worse than one that lost its history: say so, and go on."""
+        self._set_aside = set_aside(self.path)
+        log.error("records: %s It lies in %s now, and a new one is begun.", error.message, self._set_aside)
+        self._open()
 
     def __enter__(self) -> Records:
         return self
@@ -108,10 +147,16 @@ class Records(History):
     def close(self) -> None:
         """Finish the database and let another station have the folder."""
         with self._lock:
+            self._clock.keep(at_once=True)
             self._db.close()
             if self._claim >= 0:
                 os.close(self._claim)
                 self._claim = -1
+
+    def take_set_aside(self) -> Path | None:
+        """Where a damaged history was moved, once after it was; else None."""
+        aside, self._set_aside = self._set_aside, None
+        return aside
 
     @property
     def unrecorded(self) -> Unrecorded:
@@ -145,24 +190,37 @@ class Records(History):
         with self._lock:
             self._trouble = ""
             self._forget()
+            self._clock.keep()
             room = self._retention.room_for_images()
             kept = [self._keep_images(entry, room) for entry in entries]
             try:
-                with transaction(self._db):
-                    added = sum(
-                        rows.insert(self._db, entry.inspection, *files)
-                        for entry, files in zip(entries, kept, strict=True)
-                    )
-                    for entry in entries:
-                        if entry.source:
-                            sources.mark(self._db, entry.source, entry.inspection.seq)
-            except sqlite3.Error as error:
-                trouble = explained(error, self.path)
+                added = self._insert(entries, kept)
+            except RecordsError as trouble:
                 self._note(trouble, inspections=len(entries))
                 with suppress(RecordsError):  # what cannot be deleted now is a stray at the next start
                     remove(self.data_dir / name for files in kept for name in files[:2] if name)
-                raise trouble from error
+                raise
             self._retention.stored_bytes += added
+
+    def _insert(self, entries: Sequence[Entry], kept: Sequence[tuple[str, str, int]]) -> int:
+        """Add the rows, to a new history where this one proves damaged; the bytes of their images."""
+        try:
+            return self._insert_once(entries, kept)
+        except DamagedError as error:
+            self._db.close()
+            self._begin_anew(error)
+            # The images that were just written lie aside with the older ones.
+            return self._insert_once(entries, [("", "", 0)] * len(entries))
+
+    def _insert_once(self, entries: Sequence[Entry], kept: Sequence[tuple[str, str, int]]) -> int:
+        with explaining(self.path), transaction(self._db):
+            for entry in entries:
+                if entry.source:
+                    sources.mark(self._db, entry.source, entry.inspection.seq)
+            return sum(
+                rows.insert(self._db, entry.inspection, *files)
+                for entry, files in zip(entries, kept, strict=True)
+            )
 
     def write_words(self, words: Mapping[str, str]) -> int:
         """Fill in the sentences that were written after the verdicts; all of them or none.
@@ -176,8 +234,14 @@ class Records(History):
         Raises:
             RecordsError: nothing was written.
         """
-        with self._lock, explaining(self.path), transaction(self._db):
-            return sum(rows.write_words(self._db, each, text) for each, text in words.items())
+        with self._lock:
+            try:
+                with explaining(self.path), transaction(self._db):
+                    return sum(rows.write_words(self._db, each, text) for each, text in words.items())
+            except DamagedError as error:
+                self._db.close()
+                self._begin_anew(error)
+                return 0
 
     def begin_sources(self, suspects: Iterable[str], again: str | None = None) -> None:
         """A station starts: note what ended the one before, and forget the oldest of too many sources.
@@ -216,10 +280,13 @@ class Records(History):
     def _forget(self) -> int:
         try:
             with explaining(self.path):
-                return self._retention.apply(self._db)
+                forgotten = self._retention.apply(self._db)
         except RecordsError as error:
             self._note(error)
             return 0
+        if self._retention.doubt:
+            self._trouble = self._retention.doubt
+        return forgotten
 
     def _keep_images(self, entry: Entry, room: bool) -> tuple[str, str, int]:
         """Write the image files of an entry: their paths under ``data_dir``, and their bytes."""

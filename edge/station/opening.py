@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.cameras import Camera, FolderSettings, create_camera
 from edge.cameras.folder import FolderCamera
+from edge.clock import StationClock
 from edge.language import Limits
 from edge.messaging import AlarmCode, EventCode, Publisher
 from edge.records import Records
@@ -59,10 +60,11 @@ def opened_station(
     check_learned_by(bundle.id, product)
     cameras = [create_camera(settings) for settings in config.all_cameras]
     with ExitStack() as rooms:
-        records = rooms.enter_context(Records(config.data_dir, config.records))
+        clock = StationClock(config.data_dir)
+        records = rooms.enter_context(Records(config.data_dir, config.records, clock))
         for memory in _remembering(config, cameras, records):
             rooms.callback(memory.close)
-        publisher = Publisher(config.messaging, config.data_dir, station=config.station.name)
+        publisher = Publisher(config.messaging, config.data_dir, station=config.station.name, clock=clock)
         orders = _orders(config, products, bundle, publisher)
         obey(publisher, orders, cameras)
         rooms.enter_context(publisher)

@@ -33,7 +33,7 @@ from edge.station.part_queue import Part, PartQueue, Policy
 from edge.station.progress import Progress
 from edge.station.pulse import Pulse
 from edge.station.tally import Tally
-from edge.station.writer import Hearer, Listener, Writer
+from edge.station.writer import BACKLOG, Hearer, Listener, Writer
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,6 @@ _ABANDONED = (
 
 #: How often a waiting thread looks whether the station is to stop.
 _POLL_S = 0.2
-
-#: A crash leaves at most a batch of the writer unpublished; more than this was published by nobody's wish.
-_REPLAYED_AT_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +221,12 @@ class Station:
     def _next_seq(self) -> int:
         """The number of the next inspection; gives the outbox again what a crash kept from it."""
         records, publisher = self._rooms.records, self._rooms.publisher
-        recorded, published = records.last_seq(), publisher.last_result_seq()
-        if 0 < published < recorded:
-            newest = [record.inspection for record in records.query(limit=_REPLAYED_AT_MOST)]
-            missing = sorted((i for i in newest if i.seq > published), key=lambda i: i.seq)
+        recorded = records.last_seq()
+        publisher.begin_results_after(recorded)
+        published = publisher.last_result_seq()
+        if published < recorded:
+            # What waited in the writer's memory for the outbox, and the batch that it was at.
+            missing = records.after(published, 2 * BACKLOG)
             log.info("%d inspections of the last run are published now", len(missing))
             publisher.publish_inspections(missing)
         return max(recorded, published) + 1

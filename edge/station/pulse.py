@@ -25,7 +25,7 @@ _OVERRUN = "Parts come faster than verdicts: some are not inspected."
 
 _PAUSED = "Paused: every part is an error until cmd/resume."
 
-_STORAGE = ("records", "outbox")
+_STORAGE = ("records", "outbox", "disk")
 
 #: What must be well for parts to get verdicts, and their own.
 _ORDERLY = ("inspector", "part_ids")
@@ -174,6 +174,8 @@ class Pulse:
         well = status.link.state in _LINK_IS_WELL and not status.forbidden
         level = Level.OK if well else Level.DEGRADED
         self._health.set("broker", level, "" if well else str(status), logged=True)
+        disk = Level.OK if status.durable else Level.FAULT
+        self._health.set("disk", disk, "" if status.durable else status.fault, logged=True)
         self._watch_dropped(sum(status.dropped.values()))
 
     def _watch_dropped(self, dropped: int) -> None:

@@ -13,10 +13,10 @@ import logging
 import queue
 from collections.abc import Callable, Sequence
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, RecordsError
 from edge.inspection import Inspection
-from edge.messaging import EventCode, Publisher
-from edge.records import Entry, Records
+from edge.messaging import AlarmCode, EventCode, Publisher
+from edge.records import DiskFullError, Entry, Records
 from edge.station.health import Health, Level
 from edge.station.judging import Judged
 
@@ -31,8 +31,9 @@ Hearer = Callable[[Inspection], None]
 _BATCH = 32
 _RETRY_S = 1.0
 
-#: Inspections that wait in memory for a disk that takes none: hours of a line, some 10 MB.
-_BACKLOG = 10_000
+#: Inspections that wait in memory for a disk that takes none: hours of a line, some 10 MB. So many at
+#: most may be in the records and not in the outbox when the station is killed.
+BACKLOG = 10_000
 
 #: Parts whose images may wait for the disk. More lose their image, never their row: 2 GB at 20 MP.
 _IMAGES_WAITING = 32
@@ -86,13 +87,12 @@ class Writer:
         """Keep what is handed over until :meth:`finish`; for a thread of its own."""
         going = True
         while going:
+            self._tell_of_damaged_records()
             batch = self._take()
             going = None not in batch
             judged = [each for each in batch if isinstance(each, Judged)]
             worded = [each for each in batch if isinstance(each, Inspection)]
-            entries = [
-                Entry(each.inspection, each.image, each.anomaly_map, each.source) for each in judged
-            ]
+            entries = [Entry(each.inspection, each.image, each.anomaly_map, each.source) for each in judged]
             self._to_records.offer([*entries, *map(Entry, worded)])
             self._to_outbox.offer(entries)
             for each in judged:
@@ -130,6 +130,13 @@ class Writer:
             "The disk is slower than the line: images are not kept." if dropped else ""
         )
 
+    def _tell_of_damaged_records(self) -> None:
+        aside = self._records.take_set_aside()
+        if aside is not None:
+            text = f"The history was damaged and is a new one; the old one and its images lie at {aside}."
+            self._publisher.event(EventCode.RECORDS_RESET, text)
+            self._publisher.raise_alarm(AlarmCode.STORAGE, text)
+
     def _publish(self, entries: list[Entry]) -> str:
         self._publisher.publish_inspections([entry.inspection for entry in entries])
         return ""
@@ -159,18 +166,22 @@ class _Backlog:
         entries = [*self.waiting, *batch]
         if not entries:
             return
+        level = Level.DEGRADED
         try:
             trouble = self._written(entries)
         except EdgeError as error:
-            lighter = [Entry(entry.inspection, source=entry.source) for entry in entries[-_BACKLOG:]]
-            self.lost += _inspections(entries[:-_BACKLOG])
+            # A full disk takes everything once there is room; one that fails may never do.
+            if isinstance(error, RecordsError) and not isinstance(error, DiskFullError):
+                level = Level.FAULT
+            lighter = [Entry(entry.inspection, source=entry.source) for entry in entries[-BACKLOG:]]
+            self.lost += _inspections(entries[:-BACKLOG])
             self.waiting = lighter
             trouble = f"{error} {_inspections(lighter)} inspections wait in memory."
             if self.lost:
                 trouble += f" {self.lost} are lost."
         else:
             self.waiting = []
-        self._health.set(self._component, Level.DEGRADED if trouble else Level.OK, trouble)
+        self._health.set(self._component, level if trouble else Level.OK, trouble)
 
     def _written(self, entries: list[Entry]) -> str:
         """What could not be written in full; an image that fails as nobody foresaw costs no row."""

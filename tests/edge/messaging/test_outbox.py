@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from edge.clock import DAY_S, StationClock
 from edge.errors import MessagingError
 from edge.messaging.outbox import Outbox
 from edge.messaging.streams import Entry, Row, Stream
@@ -181,6 +182,22 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path: Path) 
     with pytest.raises(MessagingError, match="cannot be used") as refusal:
         Outbox(tmp_path / "file" / "outbox.db")
     assert refusal.value.remedy
+
+
+def test_no_step_of_the_wall_clock_makes_a_message_stale(path: Path):
+    """A computer without a clock of its own, before and after the network tells it the time."""
+    wall, steady = 1_600_000_000.0, 50.0
+    clock = StationClock(path.parent, wall=lambda: wall, steady=lambda: steady, boot=lambda: "boot")
+    outbox = Outbox(path, clock=clock.now, wall=lambda: wall)
+    outbox.commit([entry(text=str(n), ttl_s=7 * DAY_S) for n in range(100)])
+    wall += 30 * DAY_S
+    assert outbox.expire() == {} and len(outbox.take(200)) == 100
+    clock.keep(at_once=True)
+    outbox.close()
+    clock = StationClock(path.parent, wall=lambda: wall, steady=lambda: 3.0, boot=lambda: "next boot")
+    outbox = Outbox(path, clock=clock.now, wall=lambda: wall)
+    assert outbox.expire() == {} and len(outbox.take(200)) == 100
+    outbox.close()
 
 
 class OutboxMachine(RuleBasedStateMachine):

@@ -192,3 +192,24 @@ def test_alarms_stand_until_the_plc_acknowledges_them_also_over_a_restart(
         assert plc.seqs_without_repeats("alarm") == [1, 2]
         assert plc.command("ack", code=31)["code"] == ReplyCode.REFUSED
         assert line.publisher.acknowledge() == 0
+
+
+@pytest.mark.parametrize("name", ["product", "trigger"])
+def test_a_command_that_is_to_be_kept_is_refused_also_while_connected(
+    station, mosquitto: Mosquitto, name: str
+):
+    """MQTT 5 tells a subscriber that a message was published retained; see docs/plc.md for 3.1.1."""
+    line = station()
+    with Plc(mosquitto.port) as plc:
+        topic = line.publisher.topics.command(name)
+        kept = {"id": "kept", "product": "bottle"}
+        plc.client.publish(topic, json.dumps(kept), qos=1, retain=True)
+        assert wait_until(lambda: plc._replies("kept"))
+        (reply,) = plc._replies("kept")
+        assert reply["code"] == ReplyCode.REFUSED and "retain" in reply["text"]
+        assert line.commands == []
+        line.change.set_result("bottle it is")
+        plc.command(name, id="new", product="bottle")
+        assert wait_until(lambda: plc._replies("new")[-1]["code"] == ReplyCode.DONE), (
+            "without retain it is done"
+        )

@@ -305,3 +305,20 @@ def in_time(call: Callable[[], object]) -> bool:
     thread.start()
     thread.join(10)
     return not thread.is_alive()
+
+
+def test_what_was_not_sent_in_time_is_said(
+    mosquitto: Mosquitto, publisher: Make, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("edge.messaging.pump._HOUSEKEEPING_S", 0.1)
+    mosquitto.start()
+    with Subscriber(mosquitto.port, "plant/#") as plc:
+        station = publisher(mosquitto.settings(), outbox={"result_ttl_s": 0.2})
+        assert wait_until(lambda: station.status().link.state is LinkState.CONNECTED)
+        mosquitto.kill()
+        station.publish_inspections([inspection(seq) for seq in range(1, 101)])
+        assert wait_until(lambda: station.status().expired == 100)
+        mosquitto.start()
+        assert wait_until(lambda: plc.of("event"))
+        (event,) = plc.of("event")
+        assert event["code"] == EventCode.EXPIRED and "100 results were not sent in time" in event["text"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from edge.errors import RecordsError
 from edge.records import Entry, History, Records, RecordsSettings
 from edge.records.database import FILE_NAME, explained
-from tests.edge.records.parts import inspected
+from tests.edge.records.parts import inspected, picture, spot
 
 SETTINGS = RecordsSettings(min_free_gb=0)
 
@@ -22,15 +23,40 @@ def used(tmp_path: Path) -> Path:
     return tmp_path / FILE_NAME
 
 
-def test_a_file_that_is_no_database_is_refused_and_kept(used: Path) -> None:
+def test_a_file_that_is_no_database_is_kept_aside_with_its_images_and_a_new_history_begun(used: Path) -> None:
+    with Records(used.parent, SETTINGS) as records:
+        records.append(inspected(500, "ng"), picture(), spot())
+    image = next((used.parent / "images").rglob("*.jpg"))
     used.write_bytes(b"something else" * 1000)
     before = used.read_bytes()
-    with pytest.raises(RecordsError, match=f"damaged: {used}") as caught:
-        Records(used.parent, SETTINGS)
-    assert caught.value.remedy == f"Move {used} away (a new history is begun)."
-    assert used.read_bytes() == before
-    used.rename(used.with_suffix(".away"))
-    Records(used.parent, SETTINGS).close()  # the remedy works
+    with pytest.raises(RecordsError, match=f"damaged: {used}"):
+        History(used.parent).query()
+    with Records(used.parent, SETTINGS) as records:
+        aside = records.take_set_aside()
+        assert aside is not None and aside.read_bytes() == before
+        assert records.take_set_aside() is None, "said once"
+        records.append(inspected(501, "ng"), picture())
+        assert records.last_seq() == 501
+    kept = [path for path in used.parent.rglob(image.name) if ".damaged-" in str(path)]
+    assert len(kept) == 1, "an image is not taken for a stray of the new history"
+    with Records(used.parent, SETTINGS) as records:
+        assert records.take_set_aside() is None and records.last_seq() == 501
+
+
+def test_a_history_that_is_damaged_while_a_station_writes_it_costs_no_further_row(used: Path) -> None:
+    with Records(used.parent, SETTINGS) as records:
+        records.append(inspected(500))
+        with used.open("r+b") as file:  # as a disk does that gives back other blocks than it was given
+            file.seek(4096)
+            file.write(b"\xa5" * (used.stat().st_size - 4096))
+        records._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        records._db.execute("PRAGMA shrink_memory")
+        next_two = [inspected(seq) for seq in (501, 502)]
+        records.append_all(list(map(Entry, next_two)))
+        assert records.take_set_aside() is not None
+        assert records.write_words({next_two[1].id: "a scratch"}) == 1
+        assert [one.seq for one in records.after(0, 10)] == [501, 502]
+        records.verify()
 
 
 def test_a_database_with_damaged_pages_is_found_out(used: Path) -> None:
@@ -66,8 +92,10 @@ def test_an_empty_file_is_no_history_to_read(tmp_path: Path) -> None:
 
 def test_a_failed_opening_frees_the_folder(used: Path) -> None:
     good = used.read_bytes()
-    used.write_bytes(b"something else" * 1000)
-    with pytest.raises(RecordsError, match="damaged"):
+    used.unlink()
+    with closing(sqlite3.connect(used)) as db:
+        db.execute("CREATE TABLE other(text)")
+    with pytest.raises(RecordsError, match="other tables"):
         Records(used.parent, SETTINGS)
     used.write_bytes(good)
     Records(used.parent, SETTINGS).close()

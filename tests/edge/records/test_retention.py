@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from edge.clock import DAY_S, StationClock, confirm_date
 from edge.inspection import utc_timestamp
 from edge.records import Entry, Records, RecordsSettings
 from edge.records.database import open_for_writing, used_bytes
 from edge.records.retention import GB, STEP, Retention
 from edge.records.rows import insert
-from tests.edge.records.parts import inspected, picture
+from tests.edge.records.parts import MORNING, inspected, picture
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 NO_LIMITS: dict[str, Any] = {
@@ -187,3 +189,80 @@ def test_a_station_that_runs_for_long_stays_within_its_size(tmp_path: Path, batc
     assert 300_000 < stored <= 600_000
     assert newest.image is not None
     assert newest.image.is_file()
+
+
+@dataclass
+class Dates:
+    """A computer whose date is set by the test."""
+
+    wall_s: float = NOW.timestamp()
+    steady_s: float = 0.0
+
+    def clock(self, folder: Path) -> StationClock:
+        return StationClock(
+            folder, wall=lambda: self.wall_s, steady=lambda: self.steady_s, boot=lambda: "one"
+        )
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.wall_s, timezone.utc)
+
+
+def test_after_a_jump_of_the_date_nothing_goes_for_its_age_until_a_person_confirms_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dates = Dates()
+    store = Store(tmp_path, images_max_days=90, rows_max_days=730)
+    store.retention = Retention(tmp_path, store.settings, 0, dates.clock(tmp_path))
+    for seq, age_days in ((1, 800), (2, 100), (3, 1), (4, 0)):
+        store.add(seq, age_days)
+    assert store.retention.apply(store.db, dates.now) > 0 and store.retention.doubt == ""
+    assert store.kept() == Kept([2, 3, 4], [3, 4])
+
+    dates.wall_s += 740 * DAY_S
+    assert store.retention.apply(store.db, dates.now) == 0
+    assert "jumped by +740 days" in store.retention.doubt and "--confirm-date" in store.retention.doubt
+    assert store.kept() == Kept([2, 3, 4], [3, 4])
+
+    dates.wall_s -= 740 * DAY_S
+    assert store.retention.apply(store.db, dates.now) == 0 and store.retention.doubt == ""
+
+    dates.wall_s += 740 * DAY_S
+    monkeypatch.setattr("edge.clock.time.time", lambda: dates.wall_s)
+    confirm_date(tmp_path)
+    assert store.retention.apply(store.db, dates.now) > 0 and store.retention.doubt == ""
+    assert store.kept() == Kept([4], [])
+
+
+def test_after_a_jump_size_and_free_space_go_on_to_count(tmp_path: Path) -> None:
+    dates = Dates()
+    store = Store(tmp_path, images_max_days=90, max_size_gb=1000 / GB)
+    store.retention = Retention(tmp_path, store.settings, 0, dates.clock(tmp_path))
+    for seq in range(1, 4):
+        store.add(seq, age_days=100 - seq)
+    dates.wall_s += 740 * DAY_S
+    store.retention.apply(store.db, dates.now)
+    assert store.retention.doubt and store.kept().images == []
+
+
+def test_a_jump_that_makes_nothing_old_is_nobodys_concern(tmp_path: Path) -> None:
+    """A new station whose computer learns the date after its first parts."""
+    dates = Dates(wall_s=0.0)
+    store = Store(tmp_path, images_max_days=90, rows_max_days=730)
+    store.retention = Retention(tmp_path, store.settings, 0, dates.clock(tmp_path))
+    dates.wall_s = NOW.timestamp()
+    store.add(1, age_days=0)
+    store.retention.apply(store.db, dates.now)
+    assert store.retention.doubt == ""
+
+
+def test_a_station_says_that_the_date_jumped_and_asks(tmp_path: Path) -> None:
+    dates = Dates(wall_s=MORNING.timestamp())
+    limits = RecordsSettings(images_max_days=1, min_free_gb=0)
+    with Records(tmp_path, limits, dates.clock(tmp_path)) as records:
+        records.append(inspected(1), picture())
+        assert records.trouble == ""
+        dates.wall_s = datetime.now(timezone.utc).timestamp() + 740 * DAY_S
+        records.append(inspected(2), picture())
+        assert "date has jumped" in records.trouble
+        assert records.unrecorded.inspections == 0 and len(records.query()) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +18,18 @@ from edge.cameras.live import LiveCamera
 from edge.cameras.session import Capture
 from edge.config import StationConfig
 from edge.inspection import Inspection, Verdict
-from edge.messaging import EmbeddedBroker, ReplyCode
+from edge.messaging import AlarmCode, EmbeddedBroker, EventCode, MessagingSettings, ReplyCode
 from edge.station.opening import opened_station
 from edge.station.products import Products
 from tests.edge.messaging.brokers import wait_until
 from tests.edge.messaging.test_plc import Plc
-from tests.edge.parts import good_part
+from tests.edge.parts import good_part, write_parts
 from tests.edge.station.test_pipeline import recorded
 
 MakeConfig = Callable[..., StationConfig]
+
+#: What a station's file says that may be taught over the broker.
+ALL_COMMANDS = [*MessagingSettings().commands, "enroll"]
 
 
 class Commander(Plc):
@@ -60,9 +64,11 @@ def looping(station: MakeConfig, tmp_path: Path, plc: Commander) -> StationConfi
     (tmp_path / "parts").mkdir()
     for number in range(50, 53):
         assert cv2.imwrite(str(tmp_path / "parts" / f"{number}.png"), good_part(number))
-    return station(
-        tmp_path / "parts", camera={"loop": True, "rate_hz": 50}, messaging={"brokers": [plc.broker]}
-    )
+    return station(tmp_path / "parts", camera={"loop": True, "rate_hz": 50}, messaging=messaging(plc))
+
+
+def messaging(plc: Commander) -> dict[str, Any]:
+    return {"brokers": [plc.broker], "commands": ALL_COMMANDS}
 
 
 def commanded(config: StationConfig, talk: Callable[[], None]) -> list[Inspection]:
@@ -109,24 +115,30 @@ def test_a_pause_that_comes_too_late_is_not_done(looping: StationConfig, plc: Co
 
 
 @pytest.mark.parametrize("product", ["cup", "plate"])
-def test_the_next_parts_are_learned_from_and_not_inspected(
+def test_the_next_parts_are_learned_from_and_it_is_said_who_asked(
     looping: StationConfig, plc: Commander, product: str
 ) -> None:
     before = Products(looping.data_dir).get("plate").version
 
     def talk() -> None:
         plc.result_of(bool)
-        reply = plc.done("enroll", product=product, count=2)
+        reply = plc.done("enroll", product=product, count=2, by="line manager", id="e-1")
         assert reply["code"] == ReplyCode.DONE, reply
         assert f"{product}: version" in reply["text"]
         assert wait_until(lambda: "enrolled" in [event["event"] for event in plc.of("event")])
+        assert wait_until(lambda: AlarmCode.PRODUCT in [alarm["code"] for alarm in plc.of("alarm")])
+        event = next(one for one in plc.of("event") if one["code"] == EventCode.ENROLLED)
+        alarm = next(one for one in plc.of("alarm") if one["code"] == AlarmCode.PRODUCT)
+        assert (alarm["active"], alarm["acked"]) == (1, 0)
+        for said in (event["text"], alarm["text"]):
+            assert f"{product}: version" in said and "'line manager'" in said and "'e-1'" in said
         last = plc.of("result")[-1]["seq"]
         plc.result_of(lambda result: result["seq"] > last + 1)  # it goes on, with what it learned
 
     kept = commanded(looping, talk)
     used = [one for one in kept if one.verdict is Verdict.ERROR]
     assert [one.error for one in used] == [
-        f"Not inspected: used to enroll {product}, {number} of 2." for number in (1, 2)
+        f"No verdict: used to enroll {product}, {number} of 2." for number in (1, 2)
     ]
     learned = Products(looping.data_dir).get(product)
     assert len(learned.version.references) == (2 if product == "cup" else len(before.references) + 2)
@@ -139,7 +151,7 @@ def test_an_enrollment_that_cannot_be_is_refused_and_one_that_waits_ends_with_a_
     station: MakeConfig, tmp_path: Path, plc: Commander
 ) -> None:
     (tmp_path / "parts").mkdir()
-    config = station(tmp_path / "parts", camera={"watch": True}, messaging={"brokers": [plc.broker]})
+    config = station(tmp_path / "parts", camera={"watch": True}, messaging=messaging(plc))
 
     def talk() -> None:
         assert wait_until(lambda: plc.of("state"))
@@ -159,11 +171,82 @@ def test_an_enrollment_that_cannot_be_is_refused_and_one_that_waits_ends_with_a_
     assert Products(config.data_dir).names() == ["plate"]
 
 
+@pytest.fixture
+def defective(station: MakeConfig, tmp_path: Path, plc: Commander) -> StationConfig:
+    """A line on which every part is ng."""
+    write_parts(tmp_path / "parts", good=0, stained=3)
+    return station(tmp_path / "parts", camera={"loop": True, "rate_hz": 25}, messaging=messaging(plc))
+
+
+def test_one_message_cannot_turn_defects_into_good_parts(defective: StationConfig, plc: Commander) -> None:
+    before = Products(defective.data_dir).get("plate").version
+
+    def talk() -> None:
+        plc.result_of(lambda result: result["code"] == 2)
+        reply = plc.done("enroll", product="plate", count=5, by="whoever")
+        assert reply["code"] == ReplyCode.REFUSED and "ng by the version in use" in reply["text"]
+        assert wait_until(lambda: EventCode.ENROLLMENT_HELD in [one["code"] for one in plc.of("event")])
+        held = next(one for one in plc.of("event") if one["code"] == EventCode.ENROLLMENT_HELD)
+        assert "whoever" in held["text"] and held["product"] == "plate"
+        last = plc.of("result")[-1]["seq"]
+        plc.result_of(lambda result: result["seq"] > last + 3)
+
+    kept = commanded(defective, talk)
+    assert {one.verdict for one in kept} == {Verdict.NG}, "not one part of it was anything else"
+    assert Products(defective.data_dir).get("plate").version == before
+    (folder,) = (defective.data_dir / "held").iterdir()
+    assert folder.name.startswith("plate-") and len(list(folder.glob("*.png"))) == 1
+
+
+def test_references_are_added_to_the_product_on_the_line_alone(
+    looping: StationConfig, plc: Commander
+) -> None:
+    shutil.copytree(looping.data_dir / "products" / "plate", looping.data_dir / "products" / "other")
+
+    def talk() -> None:
+        plc.result_of(bool)
+        reply = plc.done("enroll", product="other", count=2)
+        assert reply["code"] == ReplyCode.REFUSED and "send cmd/product first" in reply["text"]
+
+    commanded(looping, talk)
+    assert len(Products(looping.data_dir).get("other").versions) == 1
+
+
+def test_a_station_takes_no_enrollment_that_its_file_does_not_allow(
+    station: MakeConfig, tmp_path: Path, plc: Commander
+) -> None:
+    write_parts(tmp_path / "parts", good=1, stained=0)
+    config = station(
+        tmp_path / "parts", camera={"loop": True, "rate_hz": 25}, messaging={"brokers": [plc.broker]}
+    )
+
+    def talk() -> None:
+        plc.result_of(bool)
+        reply = plc.done("enroll", product="cup", count=1)
+        assert reply["code"] == ReplyCode.REFUSED and "messaging.commands" in reply["text"]
+
+    assert all(one.verdict is not Verdict.ERROR for one in commanded(config, talk))
+    assert Products(config.data_dir).names() == ["plate"]
+
+
+def test_a_change_of_product_says_who_asked_for_it(looping: StationConfig, plc: Commander) -> None:
+    shutil.copytree(looping.data_dir / "products" / "plate", looping.data_dir / "products" / "other")
+
+    def talk() -> None:
+        plc.result_of(bool)
+        assert plc.done("product", product="other", by="shift 2")["code"] == ReplyCode.DONE
+        assert wait_until(lambda: EventCode.PRODUCT_CHANGED in [one["code"] for one in plc.of("event")])
+        text = next(one for one in plc.of("event") if one["code"] == EventCode.PRODUCT_CHANGED)["text"]
+        assert text.startswith("other, ") and "'shift 2'" in text
+
+    commanded(looping, talk)
+
+
 def test_a_station_that_stops_ends_its_enrollment(
     station: MakeConfig, tmp_path: Path, plc: Commander
 ) -> None:
     (tmp_path / "parts").mkdir()
-    config = station(tmp_path / "parts", camera={"watch": True}, messaging={"brokers": [plc.broker]})
+    config = station(tmp_path / "parts", camera={"watch": True}, messaging=messaging(plc))
 
     def talk() -> None:
         assert wait_until(lambda: plc.of("state"))

@@ -60,7 +60,7 @@ def test_images_that_the_disk_is_too_slow_for_are_dropped_and_their_rows_are_not
 def test_what_waits_is_bounded_and_the_oldest_goes_first(
     records: Records, publisher: Publisher, health: Health, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "_BACKLOG", 5)
+    monkeypatch.setattr(writer_module, "BACKLOG", 5)
     writer = Writer(records, publisher, health)
     for seq in range(1, 9):
         writer.put(judged(seq))
@@ -69,7 +69,7 @@ def test_what_waits_is_bounded_and_the_oldest_goes_first(
     writer.finish()
     writer.run()
     assert writer.lost == 8
-    assert health.conditions()["records"].level is Level.DEGRADED
+    assert health.conditions()["records"].level is Level.FAULT
     assert "5 inspections wait in memory. 3 are lost." in health.conditions()["records"].detail
 
 
