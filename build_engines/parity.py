@@ -23,8 +23,7 @@ from build_engines.rounding_engine import ROUNDED, RoundingEngine
 from edge.bundle import Bundle, Manifest, Parity, Precision
 from edge.errors import BundleError, EngineError
 from edge.vision.engine import Array, Engine, Image, fit_into
-from edge.vision.openvino import OpenVinoEngine, cpu_precisions
-from edge.vision.proved import proof
+from edge.vision.openvino import OpenVinoEngine, runnable_precisions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,7 +56,7 @@ def verify(
         roundings by :class:`build_engines.rounding_engine.RoundingEngine`; of a way of CPUs that this
         one lacks, or crashes with, there are no figures.
     """
-    engines = _engines(bundle, step)
+    engines = _engines(bundle)
     tallies = {precision: Figures() for precision in engines}
     taps = _TapsParity(bundle, source)
     for product in products:
@@ -116,25 +115,18 @@ def parity_table(manifest: Manifest) -> Table:
     return table
 
 
-def _engines(bundle: Bundle, step: Step) -> dict[Precision, Engine]:
-    """An engine for each precision that can be measured here, fp32 first.
-
-    One that kills the process that computes it is found in another process than this one.
-    """
+def _engines(bundle: Bundle) -> dict[Precision, Engine]:
+    """An engine for each precision that can be measured here, fp32 first."""
     if "fp32" not in bundle.manifest.graphs:
         raise BundleError(f"Bundle {bundle.name} has no fp32 graph to compare with.", "Export it too.")
     exact = OpenVinoEngine(bundle, "fp32", accept_failed_parity=True)
     engines: dict[Precision, Engine] = {"fp32": exact}
-    available = cpu_precisions()
+    runnable = runnable_precisions(bundle)
     for precision in bundle.manifest.graphs:
         if precision in ROUNDED:
             engines[precision] = RoundingEngine(bundle, precision, exact)
-        elif precision in available and precision != "fp32":
-            tried = proof(bundle, precision)
-            if tried.kind in ("crashed", "hung"):
-                step(f"{precision} is left out: {tried}")
-            else:
-                engines[precision] = OpenVinoEngine(bundle, precision, accept_failed_parity=True)
+        elif precision in runnable and precision != "fp32":
+            engines[precision] = OpenVinoEngine(bundle, precision, accept_failed_parity=True)
     return engines
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
 from edge.vision.engine import Image
-from edge.vision.openvino import cpu_precisions
+from edge.vision.openvino import cpu_precisions, runnable_precisions
 
 OPENVINO, ONNX_RUNTIME = "OpenVINO", "ONNX Runtime"
 
@@ -32,7 +32,7 @@ class Contestant:
 def contestants(bundle: Bundle) -> list[Contestant]:
     """What this CPU can compute of a bundle: all of it in OpenVINO; in ONNX Runtime what has a file of
     its own, since bf16 is the fp32 file, computed otherwise."""
-    available = [precision for precision in bundle.manifest.graphs if precision in cpu_precisions()]
+    available = runnable_precisions(bundle)
     return [
         *(Contestant(OPENVINO, precision) for precision in available),
         *(Contestant(ONNX_RUNTIME, precision) for precision in available if precision != "bf16"),

@@ -20,7 +20,7 @@ from edge.station.deciding import DecidedBy, opened_decider
 from edge.station.judging import Judge
 from edge.vision.enrollment import enroll
 from edge.vision.inspector import Inspector
-from edge.vision.openvino import OpenVinoEngine, cpu_precisions
+from edge.vision.openvino import OpenVinoEngine, runnable_precisions
 
 _PATIENCE_S = 60.0  # What is measured is how long a verdict takes, not whether it comes in time.
 
@@ -121,8 +121,10 @@ def bench(
             language = run_language(inspector, decider, pictures, parts, progress)
     engine.close()
 
-    available = [name for name in bundle.manifest.graphs if name in cpu_precisions()]
-    engines = {name: OpenVinoEngine(bundle, name, threads, accept_failed_parity=True) for name in available}
+    engines = {
+        name: OpenVinoEngine(bundle, name, threads, accept_failed_parity=True)
+        for name in runnable_precisions(bundle)
+    }
     contestants = {
         name: (Inspector(one, memory), BareEncoder(bundle, name, threads)) for name, one in engines.items()
     }

@@ -28,7 +28,7 @@ from edge.vision.engine import (
     check_image,
     fit_into,
 )
-from edge.vision.proved import Taken, take
+from edge.vision.proved import Taken, proof, take
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -193,6 +193,23 @@ def auto_precision(bundle: Bundle) -> Taken:
         EngineError: there is none.
     """
     return take(bundle, passed_precisions(bundle, cpu_precisions()))
+
+
+def runnable_precisions(bundle: Bundle) -> list[Precision]:
+    """The bundle's precisions that this CPU computes to the end, to be measured side by side.
+
+    One that crashes or hangs is missing; one that computes wrong is not.
+
+    Args:
+        bundle: as it lies on disk, checked; it has fp32 too.
+    """
+    available = cpu_precisions()
+    return [
+        precision
+        for precision in bundle.manifest.graphs
+        if precision in available
+        and (precision == "fp32" or proof(bundle, precision).kind not in ("crashed", "hung"))
+    ]
 
 
 def _compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import shutil
@@ -27,6 +28,7 @@ from edge.vision.openvino import OpenVinoEngine, cpu_precisions
 from tests.build_engines.tiny import MEASURED, picture
 from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 from tests.edge.commands.conftest import Command, command
+from tests.edge.parts import write_parts
 from tests.edge.station.conftest import enrolled_with, station_maker
 
 __all__ = ["command"]
@@ -260,13 +262,24 @@ def test_doctor_looks_at_what_a_station_computes_in(
 
 @needs_int8
 @pytest.mark.usefixtures("faulty_runtime")
-def test_a_bundle_is_built_where_one_precision_crashes(tmp_path: Path) -> None:
+def test_a_bundle_is_built_where_one_precision_crashes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Its gate leaves that one unmeasured, so nobody takes it, and is held for the others."""
     made = with_int8(make_tiny_bundle(tmp_path), tmp_path / "made", lambda weights: weights, None)
-    steps: list[str] = []
     products = rendered_set(products=2, parts=2)
-    manifest = verify(made, {"weights": tmp_path / "tiny.onnx"}, products, steps.append)
+    manifest = verify(made, {"weights": tmp_path / "tiny.onnx"}, products, print)
     assert manifest.graphs["int8"].parity is None
     measured = manifest.graphs["fp32"].parity
     assert measured is not None and measured.passed
-    assert "int8 is left out: it crashed with SIGILL" in steps
+    assert "int8 is left out on this processor: it crashed with SIGILL" in caplog.text
+
+
+@needs_int8
+@pytest.mark.usefixtures("faulty_runtime")
+def test_bench_measures_the_others(command: Command, right: Bundle, tmp_path: Path) -> None:
+    parts, figures = write_parts(tmp_path / "parts", good=3), tmp_path / "bench.json"
+    options = ["--images", parts[0].parent, "--references", 2, "--parts", 3, "--decided-by", "calibration"]
+    done = command("bench", "--bundle", right.path, *options, "--json", figures)
+    assert done.code == 0, done.err
+    assert list(json.loads(figures.read_text())["precisions"]) == ["fp32"]
