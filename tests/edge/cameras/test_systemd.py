@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,23 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     copy.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
     done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
     assert (done.returncode, str(tmp_path) in done.stderr) == (0, False), done.stderr
+
+
+def test_it_is_exposed_as_little_as_a_camera_and_a_gpu_allow(tmp_path: Path) -> None:
+    """Of systemd's 0 (shut) to 10 (open); what is left open has its reason in the unit."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=25", copy]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = re.search(r"exposure level for .*: ([0-9.]+)", done.stdout)
+    assert said is not None, done.stdout + done.stderr
+    assert float(said[1]) <= 2.5 and done.returncode == 0
+
+
+def test_what_it_writes_is_for_its_group_at_most() -> None:
+    assert values("UMask") == ["0027"]
 
 
 STREAM = """
