@@ -1,7 +1,7 @@
-"""``python -m tests.edge.station.filtered CALLS PROGRAM …``: runs a program that may make no other system calls.
+"""``python -m tests.edge.station.filtered CALLS PROGRAM …``: a program that may make no other system calls.
 
-CALLS is a file of names. What is not among them gives EPERM, as the station's systemd unit has it, to the program and
-to all that it starts.
+CALLS is a file of names. What is not among them gives EPERM, as the station's systemd unit has it, to the
+program and to all that it starts.
 """
 
 from __future__ import annotations

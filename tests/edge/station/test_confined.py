@@ -1,4 +1,4 @@
-"""A station under the system call filter of its systemd unit: it works, with its language model, camera and broker."""
+"""A station under its systemd unit's filter of system calls works, with language model, camera and broker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNIT = Path(__file__).parents[3] / "configs" / "systemd" / "anomalygpt-edge@.ser
 
 
 def permitted_calls() -> set[str]:
-    """What ``SystemCallFilter=`` of the unit lets through, by this machine's systemd; skips without systemd."""
+    """What the unit's ``SystemCallFilter=`` lets through, by this machine's systemd; skips without it."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("needs systemd-analyze")
     said = subprocess.run(
