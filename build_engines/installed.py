@@ -42,16 +42,16 @@ def needed_by(name: str, extras: Collection[str] = ()) -> list[Distribution]:
 
 def licence_of(package: Distribution) -> str:
     """A package's terms as its metadata states them, an SPDX expression where it has one; else empty."""
-    metadata = package.metadata
-    expression = metadata.get("License-Expression")
+    expression = _stated(package, "License-Expression")
     if expression:
-        return str(expression)
-    named = [
-        str(value).removeprefix(_OSI)
-        for key, value in metadata.items()
-        if key == "Classifier" and value.startswith(_OSI)
-    ]
+        return expression[0]
+    classifiers = _stated(package, "Classifier")
+    named = [each.removeprefix(_OSI) for each in classifiers if each.startswith(_OSI)]
     if named:
         return " AND ".join(named)
-    text = str(metadata.get("License") or "").strip()
+    text = next(iter(_stated(package, "License")), "").strip()
     return text.splitlines()[0] if 0 < len(text) <= _LONGEST_NAME else ""
+
+
+def _stated(package: Distribution, key: str) -> list[str]:
+    return [str(value) for value in package.metadata.get_all(key) or ()]
