@@ -30,7 +30,7 @@ def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def own_memory_of_crashes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is known of this machine's kernels is copied: a signal that a test sends is nobody else's knowledge.
+    """A copy of what is known of this machine's kernels: a test's signals are nobody else's knowledge.
 
     What comes from the cache is asked for before, by fixtures of the session.
     """

@@ -352,7 +352,7 @@ def test_a_machine_without_descriptors_is_asked_again_until_it_has_some(
     )
     assert done.returncode == 0, done.stderr
     trouble, back = done.stdout.splitlines()
-    assert "cannot be started: Too many open files" in trouble and "ulimit" in trouble
+    assert "cannot be started" in trouble and "Too many open files" in trouble and "ulimit" in trouble
     assert back == "back"
 
 
