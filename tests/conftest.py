@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle, bundles_dir
 from edge.errors import LanguageError, SourceError
@@ -18,6 +19,10 @@ from tests.build_engines.tiny import speaking_bundle as make_speaking_bundle
 from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 
 pytest_plugins = ["tests.skips", "tests.workers"]
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
