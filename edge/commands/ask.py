@@ -108,12 +108,22 @@ def _asked(questions: Sequence[str]) -> Iterator[str]:
 def _read_lines(prompt: str) -> Iterator[str]:
     while True:
         try:
-            line = input(prompt).strip()
+            line = input(prompt) if prompt else _piped_line()
         except EOFError:
             return
-        if line.lower() in _FAREWELLS:
+        if line.strip().lower() in _FAREWELLS:
             return
-        yield line
+        yield line.strip()
+
+
+def _piped_line() -> str:
+    """The next line, or as much of it as shows that it is too long for a question."""
+    from edge.language.words import LONGEST_QUESTION
+
+    line = sys.stdin.readline(LONGEST_QUESTION + 2)
+    if not line:
+        raise EOFError
+    return line
 
 
 def _verdict_line(inspection: Inspection) -> str:

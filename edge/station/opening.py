@@ -105,7 +105,7 @@ def _decider(
 
 
 def _orders(config: StationConfig, products: Products, bundle: Bundle, publisher: Publisher) -> Orders:
-    switch = ProductSwitch(products, bundle.id)
+    switch = ProductSwitch(products, bundle)
 
     def enrolled(product: Product) -> None:
         switch.renew(product)
