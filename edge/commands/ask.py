@@ -128,8 +128,9 @@ def _piped_line() -> str:
 
 def _verdict_line(inspection: Inspection) -> str:
     from edge.commands._live import score_text
+    from edge.plain_text import one_line
 
     verdict, score = inspection.verdict.value.upper(), score_text(inspection.score or 0.0)
-    line = f"{verdict:5}  {inspection.part_id}  anomaly {inspection.p_anomaly:.3f}  score {score}"
+    line = f"{verdict:5}  {one_line(inspection.part_id)}  anomaly {inspection.p_anomaly:.3f}  score {score}"
     review = "  (the calibrated score says otherwise: have a look)" if inspection.review else ""
     return f"{line}  {inspection.location}".rstrip() + review
