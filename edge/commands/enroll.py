@@ -95,6 +95,7 @@ def command(
         ),
         progress_bar() as progress,
     ):
+        check_description(products.description(product) if description is None else description, opened)
 
         def learn(references: Sequence[Image]) -> Memory:
             return enroll(engine, references, bundle_id=opened.id, rotations=rotations, progress=progress)

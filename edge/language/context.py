@@ -66,7 +66,7 @@ class Context:
             markup: whether strings such as ``<|im_end|>`` are the model's control tokens. Never for
                 text that a person typed.
         """
-        data = text.encode("utf-8")
+        data = text.encode("utf-8", "replace")  # an argument that is no UTF-8 comes with lone surrogates
         size = len(data) + 1
         buffer = (ctypes.c_int32 * size)()
         count = self._llama.llama_tokenize(self._vocabulary, data, len(data), buffer, size, False, markup)

@@ -22,6 +22,7 @@ from edge.errors import LanguageError
 from edge.inspection import Verdict
 from edge.language.context import Context, Logits, Rows
 from edge.language.model import LanguageModel, Limits, Prompt, Reading
+from edge.language.words import LONGEST_QUESTION
 
 _PREFIX = 0
 
@@ -124,10 +125,14 @@ class Runner:
         follows it. Nothing that is said here reaches another part, the verdict or a setting.
 
         Raises:
-            LanguageError: the question is empty, the dialogue is over, or its room is full.
+            LanguageError: the question is empty or too long, the dialogue is over, or its room is full.
         """
         if not question.strip():
             raise LanguageError("The question is empty.")
+        if len(question) > LONGEST_QUESTION:
+            raise LanguageError(
+                f"The question has {len(question)} characters.", f"Ask in {LONGEST_QUESTION} or fewer."
+            )
         state = self._state(dialogue)
         if state.first_token is not None:
             yield from ("" for _ in self.answer(dialogue))
@@ -200,7 +205,7 @@ class Runner:
             return
         self._prefix = None
         self._context.forget(_PREFIX)
-        self._context.feed_tokens(_PREFIX, self._context.tokens(prompt.before, markup=True))
+        self._context.feed_tokens(_PREFIX, prompt.opening(self._context.tokens))
         if self._base_rows is not None:
             self._context.feed_rows(_PREFIX, self._base_rows)
         self._prefix = prompt

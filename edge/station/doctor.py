@@ -350,7 +350,7 @@ def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
     product = Products(data_dir).get(name)
     if bundle is not None:
         check_learned_by(bundle.id, product)
-    check_description(product.description)
+    check_description(product.description, bundle)
     memory = product.memory()
     number = product.version.number
     return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
