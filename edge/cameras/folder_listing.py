@@ -12,7 +12,6 @@ from typing import Protocol
 
 from edge.cameras.image_file import IMAGE_SUFFIXES
 
-
 #: A file that may have ended the station waits until no other does, but not longer than this.
 _DOUBTFUL_AFTER_S = 60.0
 
@@ -167,9 +166,7 @@ class FolderWatch:
         if self._memory.inspected(source):
             return
         doubtful = self._memory.deaths(source) > 0
-        (self._doubtful if doubtful else self._ready).append(
-            replace(part, source=source, doubtful=doubtful)
-        )
+        (self._doubtful if doubtful else self._ready).append(replace(part, source=source, doubtful=doubtful))
 
     def _forget(self, present: Mapping[Path, _Stamp]) -> None:
         """Forget the files that are gone; where the whole folder is another one, they will be back."""

@@ -11,7 +11,6 @@ import faulthandler
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -71,7 +70,7 @@ class Ending:
             now_s = time.monotonic()
             if now_s >= rearmed_s + 1:
                 # A native call that keeps the interpreter's lock stops every thread, this one too.
-                faulthandler.dump_traceback_later(_FROZEN_S, exit=True, file=sys.__stderr__)
+                faulthandler.dump_traceback_later(_FROZEN_S, exit=True, file=2)
                 rearmed_s = now_s
             if self._was_told():
                 told_s = told_s or now_s

@@ -41,8 +41,8 @@ def command(ctx: click.Context, station: Path, plain: bool, again: bool, verbose
     from rich.console import Console
 
     from edge.cli import EXIT_ERROR, EXIT_INTERRUPTED
-    from edge.commands._live import PartsView
     from edge.commands._ending import ended_in_time
+    from edge.commands._live import PartsView
     from edge.commands._logging import logging_to
     from edge.commands._signals import stop_on_signals
     from edge.config import load_station

@@ -60,7 +60,9 @@ def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> Non
                 f"Camera {', '.join(camera.name for camera in cameras)} takes no trigger.",
                 "Set part_ids.source to plc to name its images.",
             )
-        refusals = [error for camera in triggered if (error := _refusal(camera, part_id, command.acquisition))]
+        refusals = [
+            error for camera in triggered if (error := _refusal(camera, part_id, command.acquisition))
+        ]
         if refusals:
             raise refusals[0]
         return f"An image of part {part_id} is taken."

@@ -32,8 +32,8 @@ class Condition:
 class Health:
     """The conditions of all components; any thread may set and read them.
 
-    Components: ``camera``, ``engine``, ``inspector``, ``part_ids``, ``parity``, ``language``, ``line``, ``records``, ``outbox``,
-    ``broker``. One that nobody has spoken of is ok.
+    Components: ``camera``, ``engine``, ``inspector``, ``part_ids``, ``parity``, ``language``, ``line``,
+    ``records``, ``outbox``, ``broker``. One that nobody has spoken of is ok.
     """
 
     def __init__(self) -> None:

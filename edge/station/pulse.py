@@ -38,7 +38,7 @@ _LINK_IS_WELL = (LinkState.CONNECTED, LinkState.CONNECTING, LinkState.DISABLED)
 
 
 class Pulse:
-    """Publishes ``state`` when it changes, an ``event`` when one happens, ``heartbeat`` while parts are judged.
+    """Publishes ``state`` when it changes, ``event`` when one happens, ``heartbeat`` while it is well.
 
     A station whose inspector hangs is at fault and its heart does not beat, neither for the PLC nor for
     systemd's watchdog.

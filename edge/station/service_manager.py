@@ -28,6 +28,8 @@ def notify(*lines: str) -> None:
         channel.setblocking(False)
         try:
             # An address that begins with @ is in Linux' abstract namespace, where it begins with a zero.
-            channel.sendto("\n".join(lines).encode(), address.replace("@", "\0") if address[0] == "@" else address)
+            channel.sendto(
+                "\n".join(lines).encode(), address.replace("@", "\0") if address[0] == "@" else address
+            )
         except OSError:
             return

@@ -162,7 +162,7 @@ class Triggers:
 
     def _not_arrived(self) -> str:
         return (
-            f"Camera {self._camera} took the image of this part, as its count shows, and it never arrived. "
+            f"Camera {self._camera} took the image of this part, as its count shows, and it was lost. "
             "Check network and packet delay."
         )
 
@@ -174,17 +174,17 @@ class Triggers:
             )
         if not known:
             return (
-                f"When camera {self._camera} took this image is not known: the machine's clock was set at that "
-                "moment. Let NTP slew the clock, or set it while the line rests."
+                f"When camera {self._camera} took this image is not known: the machine's clock was set at "
+                "that moment. Let NTP slew the clock, or set it while the line rests."
             )
         if not trusted:
             return (
-                f"Camera {self._camera} and the triggers were out of step a moment ago, so an image may be of "
-                f"the part before. They are in step again when for {self.window_s:g} s (part_ids.window_s) "
-                "there was neither; a shorter window needs a shorter rest."
+                f"Camera {self._camera} and the triggers were out of step a moment ago, so an image may be "
+                f"of the part before. They are in step again after {self.window_s:g} s (part_ids.window_s) "
+                "without either; a shorter window needs a shorter rest."
             )
         names = ", ".join(each.part_id for each in waiting[:4])
         return (
-            f"The image of camera {self._camera} may be of more than one announced part ({names}), or one that "
-            "it lost was. Set part_ids.window_s below the time between two parts."
+            f"The image of camera {self._camera} may be of more than one announced part ({names}), or one "
+            "that it lost was. Set part_ids.window_s below the time between two parts."
         )

@@ -119,9 +119,7 @@ def test_a_hung_station_is_gone_in_time_after_a_signal(
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
-def test_systemd_hears_that_it_is_ready_and_nothing_more_once_it_hangs(
-    looping: Path, broker: Mosquitto, tmp_path: Path
-) -> None:
+def test_systemd_hears_that_it_is_ready_and_nothing_more_once_it_hangs(looping: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(60)
