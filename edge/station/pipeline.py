@@ -248,10 +248,14 @@ class Station:
                 frames = triggers.match(frame)
             elif frames := triggers.overdue():
                 camera.doubt("it took no image of a part that was announced.", triggers.window_s + _POLL_S)
-            if triggers is not None and (trouble := triggers.trouble):
-                self.health.set("part_ids", Level.DEGRADED, trouble)
+            self._watch_announcements()
             for each in frames:
                 self._queue.put(each)
+
+    def _watch_announcements(self) -> None:
+        troubles = [each.trouble for each in self._rooms.orders.triggers.values()]
+        trouble = next(filter(None, troubles), "")
+        self.health.set("part_ids", Level.DEGRADED if trouble else Level.OK, trouble)
 
     def _inspect(self) -> None:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""

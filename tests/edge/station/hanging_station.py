@@ -60,4 +60,4 @@ if __name__ == "__main__":
         install_death()
     else:
         install(sys.argv[1], 60 if sys.argv[1] == "frozen" else 2)
-    sys.exit(main(["run", "--plain", *sys.argv[2:]]))
+    main(["run", "--plain", *sys.argv[2:]])
