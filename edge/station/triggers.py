@@ -64,6 +64,7 @@ class Triggers:
         self._told = 0  # parts that surely have no image, and were told so, since the last image
         self._distances: deque[float] = deque(maxlen=_DISTANCES)
         self._announced_s = -math.inf
+        self._ended = False
 
     @property
     def trouble(self) -> str:
@@ -87,9 +88,11 @@ class Triggers:
                 result is never ahead of the camera.
 
         Raises:
-            CommandRefusedError: too many parts are announced already.
+            CommandRefusedError: too many parts are announced already, or the station ends.
         """
         with self._lock:
+            if self._ended:
+                raise CommandRefusedError("The station ends.", "Announce the part when it runs again.")
             if len(self._expected) >= MAX_EXPECTED:
                 raise CommandRefusedError(
                     f"{MAX_EXPECTED} parts are announced and none of them was seen.", "Look at the camera."
@@ -134,6 +137,16 @@ class Triggers:
         """An error for each announced part whose time is over; to be asked for while no image comes."""
         with self._lock:
             return self._overdue(self._clock())
+
+    def end(self) -> list[Frame]:
+        """No image comes any more: an error for each announced part that waits for one."""
+        with self._lock:
+            self._ended = True
+            error = f"The station ended before camera {self._camera} took an image of this part."
+            frames = [self._error_of(each, None, error) for each in self._expected]
+            self._expected.clear()
+            lost, self._lost = self._lost, []
+            return [*lost, *frames]
 
     def _overdue(self, at_s: float) -> list[Frame]:
         frames = []

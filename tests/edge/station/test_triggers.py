@@ -204,6 +204,17 @@ def test_the_acquisition_goes_with_its_part(line: Line) -> None:
     assert [(one.part_id, one.acquisition) for one in line.triggers.overdue()] == [("b", 8)]
 
 
+def test_at_the_end_announced_parts_are_errors_and_no_further_one_is_taken(line: Line) -> None:
+    line.announce("a", "b")
+    assert _told(line.triggers.end()) == [
+        ("a", "The station ended before"),
+        ("b", "The station ended before"),
+    ]
+    assert line.triggers.end() == []
+    with pytest.raises(CommandRefusedError, match="The station ends"):
+        line.announce("c")
+
+
 def test_a_plc_that_runs_far_ahead_is_refused(line: Line) -> None:
     line.announce(*map(str, range(MAX_EXPECTED)))
     with pytest.raises(CommandRefusedError, match="Look at the camera"):
