@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from edge.cameras import Frame
+from edge.cameras.folder import FolderCamera
 from edge.config import StationConfig
 from edge.inspection import Verdict
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, wait_until
 from tests.edge.parts import write_parts
 from tests.edge.station.conftest import MakeStation
-from tests.edge.station.slow_engine import held_engine
+from tests.edge.station.slow_engine import Hold, held_engine
 from tests.edge.station.test_commands import Commander, commanded, plc
 from tests.edge.station.test_process import recorded_verdicts
 
@@ -58,6 +60,39 @@ def test_a_hung_inspection_is_a_fault_without_a_heartbeat_until_it_goes_on(
 
         kept = commanded(config, talk)
     assert all(one.verdict is not Verdict.ERROR for one in kept)
+
+
+def test_a_camera_that_does_not_come_back_from_a_read_is_a_fault_too(
+    station: Callable[..., StationConfig], tmp_path: Path, plc: Commander, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.station.pipeline.CAMERA_HANG_S", 1.0)
+    write_parts(tmp_path / "parts", good=2)
+    config = station(
+        tmp_path / "parts",
+        camera={"loop": True, "rate_hz": 20},
+        messaging={"brokers": [plc.broker], "heartbeat_s": 0.2},
+    )
+    hold, read = Hold(), FolderCamera.read
+
+    def held(self: FolderCamera, timeout_s: float) -> Frame | None:
+        hold.wait()
+        return read(self, timeout_s)
+
+    monkeypatch.setattr(FolderCamera, "read", held)
+
+    def talk() -> None:
+        try:
+            assert wait_until(lambda: plc.of("result") and plc.of("heartbeat"))
+            hold.close()
+            assert wait_until(lambda: "has not answered in 1 s" in plc.of("state")[-1]["text"])
+            beats = len(plc.of("heartbeat"))
+            time.sleep(1.0)
+            assert len(plc.of("heartbeat")) <= beats + 1
+        finally:
+            hold.open()
+        assert wait_until(lambda: plc.of("state")[-1]["state"] == "running")
+
+    commanded(config, talk)
 
 
 @contextmanager
@@ -119,9 +154,7 @@ def test_a_hung_station_is_gone_in_time_after_a_signal(
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
-def test_systemd_hears_that_it_is_ready_and_nothing_more_once_it_hangs(
-    looping: Path, broker: Mosquitto, tmp_path: Path
-) -> None:
+def test_systemd_hears_that_it_is_ready_and_nothing_more_once_it_hangs(looping: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(60)
