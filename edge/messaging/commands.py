@@ -98,7 +98,7 @@ class Command:
 
     @property
     def asked(self) -> str:
-        """What it asks for, in a few characters: the same for each repeat, which may have a new ``expires``."""
+        """What it asks for, in a few characters; a repeat, which may have a new ``expires``, has the same."""
         fields = (self.name, self.product, self.part_id, self.count, self.code, self.acquisition, self.by)
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:16]
 
@@ -277,7 +277,10 @@ class CommandRouter:
             names = ", ".join(sorted(self._allowed & self._handlers.keys())) or "none"
             return ReplyCode.UNKNOWN, f"This station knows the commands: {names}."
         if command.name not in self._allowed:
-            return ReplyCode.REFUSED, "This station does not take it: 'messaging.commands' in its file says which."
+            return (
+                ReplyCode.REFUSED,
+                "This station does not take it: 'messaging.commands' in its file says which.",
+            )
         if retained:
             return ReplyCode.REFUSED, "A retained command is never done; publish it without retain."
         if now > command.expires:

@@ -425,7 +425,9 @@ class Publisher:
             return
         counts = " and ".join(f"{count} {stream.name.lower()}s" for stream, count in self._expired.items())
         self._expired, self._expired_told_s = {}, now
-        text = f"{counts} were not sent in time and are given up (messaging.outbox: result_ttl_s, event_ttl_s)."
+        text = (
+            f"{counts} were not sent in time and are given up (messaging.outbox: result_ttl_s, event_ttl_s)."
+        )
         log.warning("MQTT outbox: %s", text)
         self.event(EventCode.EXPIRED, text)
 
@@ -487,9 +489,7 @@ class _Memory:
         self._pump = pump
 
     def recall(self, command_id: str) -> Answered | None:
-        known: Answered | None = self._pump.ask(
-            lambda: self._pump.outbox.command_answer(command_id)
-        ).result()
+        known: Answered | None = self._pump.ask(lambda: self._pump.outbox.command_answer(command_id)).result()
         return known
 
     def remember(self, command_id: str, answered: Answered) -> None:

@@ -63,9 +63,7 @@ def test_results_events_and_alarms_go_out_past_a_dead_disk_and_all_is_well_after
     again.close()
 
 
-def test_what_waited_on_the_disk_is_sent_in_its_order(
-    mosquitto: Mosquitto, publisher: Make, tmp_path: Path
-):
+def test_what_waited_on_the_disk_is_sent_in_its_order(mosquitto: Mosquitto, publisher: Make):
     station = publisher(mosquitto.settings())
     station.publish_inspections([inspection(seq) for seq in range(1, 101)])  # nobody is there to take them
     with dead_disk():
@@ -121,8 +119,10 @@ def test_an_outbox_that_is_damaged_while_it_runs_is_set_aside_and_that_is_told(
     station._pump.ask(damage).result()
     seqs = iter(range(500, 10_000))  # of those that lay on the damaged blocks nobody can tell any more
     assert wait_until(
-        lambda: station.publish_inspections([inspection(next(seqs))])  # type: ignore[func-returns-value]
-        or EventCode.OUTBOX_RESET in [one["code"] for one in subscriber.of("event")]
+        lambda: (
+            station.publish_inspections([inspection(next(seqs))])  # type: ignore[func-returns-value]
+            or EventCode.OUTBOX_RESET in [one["code"] for one in subscriber.of("event")]
+        )
     )
     assert wait_until(lambda: station.status().durable and station.status().waiting == 0)
     first = next(seqs)

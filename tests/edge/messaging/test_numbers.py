@@ -106,7 +106,11 @@ def test_a_ledger_that_cannot_be_read_costs_nothing_while_the_outbox_is_there(tm
 
 @pytest.mark.parametrize("lose", LOSSES)
 def test_a_plc_hears_of_the_reset_and_the_standing_alarms_stay(
-    mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make, tmp_path: Path, lose: Callable[[Path], None]
+    mosquitto: Mosquitto,
+    subscriber: Subscriber,
+    publisher: Make,
+    tmp_path: Path,
+    lose: Callable[[Path], None],
 ):
     station = publisher(mosquitto.settings())
     for code in (AlarmCode.CAMERA, AlarmCode.NG_SERIES):

@@ -198,4 +198,6 @@ def test_a_command_that_is_to_be_kept_is_refused_also_while_connected(
         assert line.commands == []
         line.change.set_result("bottle it is")
         plc.command(name, id="new", product="bottle")
-        assert wait_until(lambda: plc._replies("new")[-1]["code"] == ReplyCode.DONE), "without retain it is done"
+        assert wait_until(lambda: plc._replies("new")[-1]["code"] == ReplyCode.DONE), (
+            "without retain it is done"
+        )

@@ -56,9 +56,7 @@ def test_state_and_replies_do_not_queue_behind_results(publisher: Make):
         station.publish_inspections([inspection(seq) for seq in range(1, 201)])
         assert wait_until(lambda: len(stalled.seen.of("result")) == 32), "the window, and no more"
         station.set_state(StationState.FAULT, text="no camera")
-        assert wait_until(
-            lambda: json.loads(stalled.seen.of("state")[-1])["code"] == StationState.FAULT, 5
-        )
+        assert wait_until(lambda: json.loads(stalled.seen.of("state")[-1])["code"] == StationState.FAULT, 5)
         stalled.send(station.topics.command("ack"), b'{"id":"a"}')
         assert wait_until(lambda: stalled.seen.of("reply"), 5)
         station.alarm(AlarmCode.CAMERA, active=True)

@@ -62,9 +62,7 @@ def looping(station: MakeConfig, tmp_path: Path, plc: Commander) -> StationConfi
     (tmp_path / "parts").mkdir()
     for number in range(50, 53):
         assert cv2.imwrite(str(tmp_path / "parts" / f"{number}.png"), good_part(number))
-    return station(
-        tmp_path / "parts", camera={"loop": True, "rate_hz": 50}, messaging=messaging(plc)
-    )
+    return station(tmp_path / "parts", camera={"loop": True, "rate_hz": 50}, messaging=messaging(plc))
 
 
 def messaging(plc: Commander) -> dict[str, Any]:
@@ -175,9 +173,7 @@ def test_an_enrollment_that_cannot_be_is_refused_and_one_that_waits_ends_with_a_
 def defective(station: MakeConfig, tmp_path: Path, plc: Commander) -> StationConfig:
     """A line on which every part is ng."""
     write_parts(tmp_path / "parts", good=0, stained=3)
-    return station(
-        tmp_path / "parts", camera={"loop": True, "rate_hz": 25}, messaging=messaging(plc)
-    )
+    return station(tmp_path / "parts", camera={"loop": True, "rate_hz": 25}, messaging=messaging(plc))
 
 
 def test_one_message_cannot_turn_defects_into_good_parts(defective: StationConfig, plc: Commander) -> None:
