@@ -316,7 +316,7 @@ class Client:
         attempt.untold.append(partial(self._listener.link_up, attempt.session))
 
     def _filters(self) -> list[tuple[str, Any]]:
-        """The subscriptions: with MQTT 5 a message that its sender wants kept says so also to those it meets."""
+        """The subscriptions; with MQTT 5 a retained message says so also to those who are connected."""
         if self._settings.protocol != "5":
             return [(name, 1) for name in self._subscriptions]
         from paho.mqtt.subscribeoptions import SubscribeOptions

@@ -428,7 +428,7 @@ class Outbox:
         return self._last[stream]
 
     def begin_after(self, stream: Stream, seq: int) -> None:
-        """Where this outbox has never heard of a stream: its numbers up to ``seq`` are no business of its own."""
+        """In an outbox that has never heard of a stream: its numbers up to ``seq`` are taken as sent."""
         self._db.execute("INSERT OR IGNORE INTO counter VALUES (?,?)", (f"seq:{stream.name}", seq))
         self._last[stream] = self._counter(f"seq:{stream.name}")
 

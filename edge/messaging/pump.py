@@ -37,6 +37,7 @@ _HOUSEKEEPING_S = 5.0
 _REFUSED_PAUSE_S = 10.0
 _BATCH = 1000
 _MAX_LIVE = 1000
+_MISTAKES = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 #: A disk that does not even answer must not keep the process from ending.
 _END_S = 10.0
 
@@ -72,7 +73,7 @@ class _Question:
             self.future.set_exception(
                 MessagingError(f"The outbox cannot be used: {error}.", "Check the disk.")
             )
-        except Exception as error:  # whoever asked is told, and the pump goes on
+        except (EdgeError, *_MISTAKES) as error:  # whoever asked is told, and the pump goes on
             self.future.set_exception(error)
 
 

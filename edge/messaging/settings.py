@@ -227,7 +227,7 @@ class MessagingSettings(_Section):
         gt=0,
         le=600,
         title="Acknowledgment timeout",
-        description="A broker that acknowledges nothing for so long is left for the next one, or asked again.",
+        description="A broker that acknowledges nothing for so long is left for the next, or asked again.",
     )
     retry_min_s: float = Field(
         default=0.5,

@@ -63,7 +63,7 @@ def test_results_events_and_alarms_go_out_past_a_dead_disk_and_all_is_well_after
     again.close()
 
 
-def test_what_waited_on_the_disk_is_sent_in_its_order(mosquitto: Mosquitto, publisher: Make, tmp_path: Path):
+def test_what_waited_on_the_disk_is_sent_in_its_order(mosquitto: Mosquitto, publisher: Make):
     station = publisher(mosquitto.settings())
     station.publish_inspections([inspection(seq) for seq in range(1, 101)])  # nobody is there to take them
     with dead_disk():
