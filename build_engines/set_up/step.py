@@ -61,12 +61,14 @@ class Progress:
     Attributes:
         phase: where it is.
         took_s: seconds, as long as it is not running any more.
+        processor_s: seconds of processor time of the commands that have ended.
         fraction: of its work, 0 to 1; None where it does not say.
         lines: the last ones that it printed.
     """
 
     phase: Phase = Phase.WAITING
     took_s: float = 0.0
+    processor_s: float = 0.0
     fraction: float | None = None
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
 
@@ -151,7 +153,14 @@ class Running:
             assert self._process.stdout is not None
             with self._process.stdout as lines:
                 self._read(lines, log.write)
-            return self._process.wait() == 0
+            return self._waited(self._process) == 0
+
+    def _waited(self, process: subprocess.Popen[str]) -> int:
+        """The exit status; asks the system itself, which tells also what the process used."""
+        _, status, used = os.wait4(process.pid, 0)
+        self.progress.processor_s += used.ru_utime + used.ru_stime
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return process.returncode
 
     def _read(self, lines: Iterable[str], write: Callable[[str], object]) -> None:
         for line in lines:
