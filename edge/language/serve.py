@@ -133,7 +133,7 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     setup: Setup = connection.recv()
     try:
-        runner = Runner(setup.model, setup.limits)
+        runner = Runner(setup.model, setup.limits, setup.kernel)
     except EdgeError as error:
         connection.send(Failed(error))
         return

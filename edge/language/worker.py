@@ -1,8 +1,9 @@
 """The language model in a process of its own: a station survives whatever happens in there.
 
-A worker that dies or hangs is killed and started again, at once and then with growing pauses. A
-verdict that was under way is asked for again, within its deadline; words and dialogues of before
-are gone, and whoever waits for them gets a LanguageError at once.
+A worker that dies or hangs is killed and started again, at once and then with growing pauses; one that
+dies of a wrong instruction or memory access, with the next variant of the kernels. A verdict that was
+under way is asked for again, within its deadline; words and dialogues of before are gone, and whoever
+waits for them gets a LanguageError at once.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from types import TracebackType
 
 from edge.errors import EdgeError, LanguageError
 from edge.language.context import Rows
+from edge.language.kernels import Kernel, Kernels
 from edge.language.model import LanguageModel, Limits, Prompt, Reading
 from edge.language.requests import Answer, Ask, Failed, Judge, Ready, Release, Reply, Request, Setup
 
@@ -33,6 +35,7 @@ _LOADING_S = 60.0
 _HUNG_S = 5.0  # A worker answers every request about at its deadline, if only with an error.
 _ENDING_S = 2.0
 _POLL_S = 0.2
+_UNEXPLAINED = LanguageError("The language worker ended while it was loading.")
 _TRIES = 2  # A verdict that kills two workers would kill the third.
 
 
@@ -65,14 +68,16 @@ class LanguageWorker:
 
     def __init__(self, model: LanguageModel, limits: Limits | None = None, most_waiting: int = 32) -> None:
         self.limits = limits or Limits()
-        self._setup = Setup(model, self.limits)
+        self._model = model
+        self._kernels = Kernels(model, self.limits)
+        self._kernel: Kernel | None = None
         self._most_waiting = most_waiting
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._child: _Child | None = None  # Only while it takes requests.
         self._trouble: EdgeError | None = None
-        self._last_status: int | None = None
+        self._last_end = "ended"
         self._started = threading.Event()
         self._closing = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, name="language-worker", daemon=True)
@@ -83,8 +88,12 @@ class LanguageWorker:
         """Why there is no process that takes requests; empty where there is one."""
         if self._child is not None or self._closing.is_set():
             return ""
-        status = "" if self._last_status is None else f" with status {self._last_status}"
-        return str(self._trouble or f"The language worker ended{status} and is being started again.")
+        return str(self._trouble or f"The language worker {self._last_end}, and is being started again.")
+
+    @property
+    def kernel(self) -> str:
+        """The variant of the kernels that the last process was started with; empty before the first."""
+        return self._kernel.name if self._kernel is not None else ""
 
     @property
     def pid(self) -> int | None:
@@ -187,14 +196,27 @@ class LanguageWorker:
     def _supervise(self) -> None:
         failures = 0
         while not self._closing.wait(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)]):
-            child = _Child(self._setup)
+            try:
+                self._kernel = self._kernels.choose(self._closing)
+            except LanguageError as error:
+                self._trouble = error
+                failures += 1
+                self.restarts += 1
+                self._drop_lost()
+                self._started.set()
+                continue
+            child = _Child(Setup(self._model, self.limits, self._kernel.library))
             made_verdicts = self._serve(child)
             with self._lock:
                 self._child = None
             child.end(patience_s=_ENDING_S if self._closing.is_set() else 0.0)
             if not self._closing.is_set():
                 failures = 0 if made_verdicts else failures + 1
-                self._last_status = child.process.returncode
+                self._last_end = self._kernels.died(self._kernel, child.process.returncode)
+                if self._trouble is _UNEXPLAINED:
+                    self._trouble = LanguageError(
+                        f"The language worker {self._last_end} while it was loading."
+                    )
                 self.restarts += 1
             self._drop_lost()
             self._started.set()
@@ -220,8 +242,7 @@ class LanguageWorker:
         return made_verdicts
 
     def _note_trouble(self, greeting: object) -> None:
-        loading = LanguageError("The language worker ended while it was loading; its log says why.")
-        self._trouble = greeting.error if isinstance(greeting, Failed) else loading
+        self._trouble = greeting.error if isinstance(greeting, Failed) else _UNEXPLAINED
 
     def _open(self, child: _Child) -> None:
         """Lets requests through to a worker that is ready, those first that wait for it."""
