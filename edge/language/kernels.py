@@ -118,7 +118,7 @@ class Kernels:
         what = f"died of {signal.Signals(-status).name} in the kernels {kernel.name}"
         record = kernel.record
         if record is None or kernel.record_path is None or kernel.name == record.ranking[-1]:
-            return f"{what}, which are the plainest: see its log, and build llama.cpp again"
+            return f"{what} (the plainest ones: build llama.cpp again)"
         self._dead[kernel.name] = f"a worker {what.partition(' in ')[0]}"
         record = self._records.get(kernel.record_path, record)
         deaths = record.deaths.get(kernel.name)
@@ -135,7 +135,7 @@ class Kernels:
         self._records[kernel.record_path] = record
         write_record(kernel.record_path, record)
         log.warning("The language worker %s: they are left out until the next start", what)
-        return f"{what}, which are left out until the next start"
+        return f"{what} (left out until the next start; `anomalygpt-edge doctor` says more)"
 
     def _best(self, trial: _Trial, record: KernelRecord) -> tuple[str, KernelRecord]:
         for name in record.ranking:

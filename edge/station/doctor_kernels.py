@@ -49,7 +49,8 @@ def _computing(kernel: Kernel) -> Finding:
             Mark.WARNING,
             f"{computes}; left out on this machine: {_listed(kernel.left_out)}",
             "A verdict takes longer than it could. Build llama.cpp again, with another compiler if there is "
-            f"one: python -m build_engines.llama_wheel. To have them tried again, remove {kernel.record_path}",
+            "one: python -m build_engines.llama_wheel. To have them tried again, remove "
+            f"{kernel.record_path}",
         )
     if died := record.deaths.get(kernel.name):
         return Finding(

@@ -40,11 +40,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ranking(model: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+def ranking(model: LanguageModel) -> tuple[str, ...]:
     """Two or three of the installed variants, the best first and the plainest last."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("cache")))
-        record = Kernels(model, LIMITS).choose().record
+    record = Kernels(model, LIMITS).choose().record
     if record is None:
         pytest.skip("There is one build of the kernels for all processors: nothing to choose from.")
     middle = [name for name in record.ranking[1:-1] if name == "haswell"]
