@@ -20,7 +20,7 @@ help: ## show what can be made
 
 setup: $(STAMP) ## create .venv with everything that the demo and the tests need
 
-$(STAMP): setup.py constraints.txt edge/__init__.py edge/language/library.py build_engines/llama_wheel.py
+$(STAMP): setup.py constraints.txt edge/__init__.py edge/language/library.py $(wildcard build_engines/llama*)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "error: $(PYTHON) is not Python 3.10 to 3.13. Name one that is: make setup PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \

@@ -50,6 +50,7 @@ setup(
     include_package_data=True,
     package_data={
         "edge": ["**/*.json", "py.typed"],
+        "build_engines": ["*.cmake"],
         "build_engines.bundles": ["*.yaml"],
         "models": ["*.yaml", "weights/*.safetensors", "py.typed"],
     },

@@ -204,19 +204,23 @@ def test_a_crash_in_service_moves_on_and_loses_no_part(
 def test_a_worker_that_was_sent_a_fatal_signal_says_which_kernels_it_had(
     model: LanguageModel, libraries: dict[str, Path], ranking: tuple[str, ...]
 ) -> None:
+    heard: set[str] = set()
+
+    def hears(signal_name: str) -> bool:
+        heard.add(worker.trouble)
+        return any(signal_name in trouble for trouble in heard)
+
     with LanguageWorker(model, LIMITS) as worker:
-        heard: list[str] = []
-        until(lambda: worker.pid is not None)
-        assert worker.pid is not None
         victim = worker.pid
+        assert victim is not None
         os.kill(victim, signal.SIGILL)
-        until(
-            lambda: bool(worker.trouble and "SIGILL" in worker.trouble and not heard.append(worker.trouble))
-        )
+        until(lambda: hears("SIGILL"))
         until(lambda: worker.pid not in (None, victim))
         assert worker.trouble == ""
-    assert f"died of SIGILL in the kernels {ranking[0]}" in heard[0]
-    assert "left out until the next start" in heard[0]
+        assert worker.kernel == ranking[1]
+    (trouble,) = (trouble for trouble in heard if "SIGILL" in trouble)
+    assert f"died of SIGILL in the kernels {ranking[0]}" in trouble
+    assert "left out until the next start; `anomalygpt-edge doctor` says more" in trouble
     assert set(libraries) == set(ranking)
 
 

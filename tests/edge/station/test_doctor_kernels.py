@@ -20,7 +20,7 @@ from tests.edge.language.damage import CRASH, copied_libraries, damage
 
 @pytest.fixture
 def ranking(speaking_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """Two installed variants, the best and the plainest, copied; what is found out about them is kept apart."""
+    """The best installed variant and the plainest, copied; what is found out about them is kept apart."""
     record = Kernels(bundled_model(speaking_bundle), Limits()).choose().record
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     if record is None or len(record.ranking) == 1:
