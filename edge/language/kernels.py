@@ -195,7 +195,7 @@ class _Trial:
         """The variants' scores, and those that are fatal to load with the reason."""
         names = {path: name for name, path in self._libraries.items()}
         try:
-            found = scores(list(names), _PATIENCE_S, self._stop)
+            found = scores(list(names), _PLAIN_PATIENCE_S, self._stop)
             return {names[path]: score for path, score in found.items()}, {}
         except KernelFaultError:
             return self._scores_one_by_one()
@@ -205,7 +205,7 @@ class _Trial:
         faults: dict[str, str] = {}
         for name, path in self._libraries.items():
             try:
-                found[name] = scores([path], _PATIENCE_S, self._stop)[path]
+                found[name] = scores([path], _PLAIN_PATIENCE_S, self._stop)[path]
             except KernelFaultError as fault:
                 log.warning("The language kernels %s are left out: %s while they were loaded", name, fault)
                 faults[name] = f"{fault} while it was loaded"

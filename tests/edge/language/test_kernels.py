@@ -145,7 +145,7 @@ def test_a_variant_that_hangs_is_left_out(
     ranking: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kernels, "_PATIENCE_S", 2.0)
+    monkeypatch.setattr(kernels, "_PATIENCE_S", 5.0)
     monkeypatch.setattr(kernels, "_TIMES_PLAIN", 1)
     damage(libraries[ranking[0]], CALLED, HANG)
     found = Kernels(model, LIMITS).choose()
