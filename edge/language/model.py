@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.inspection import Verdict
+
+_MOST_THREADS_BY_DEFAULT = 4  # A small model gains nothing from more.
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -92,6 +95,11 @@ class Limits:
     wait_policy: Literal["passive", "active"] = "passive"
     context_tokens: int = 768
     dialogues: int = 4
+
+    @property
+    def own_threads(self) -> int:
+        """``threads``, or what None takes."""
+        return self.threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS_BY_DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)

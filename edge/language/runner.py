@@ -14,6 +14,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -55,14 +56,17 @@ class Runner:
     Args:
         model: the GGUF and how embeddings enter it.
         limits: threads, room and the number of dialogues.
+        kernel: as for :class:`Context`.
 
     Raises:
         LanguageError: llama.cpp is missing, or the file is not what the bundle says.
     """
 
-    def __init__(self, model: LanguageModel, limits: Limits | None = None) -> None:
+    def __init__(
+        self, model: LanguageModel, limits: Limits | None = None, kernel: Path | None = None
+    ) -> None:
         limits = limits or Limits()
-        self._context = Context(model, limits, sequences=1 + limits.dialogues)
+        self._context = Context(model, limits, sequences=1 + limits.dialogues, kernel=kernel)
         self._base_rows = model.base_rows
         self._part_rows = model.part_rows
         self._free = list(range(limits.dialogues, 0, -1))

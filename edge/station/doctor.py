@@ -83,6 +83,7 @@ def examine(
         bundle_name: as for :meth:`edge.bundle.Bundle.resolve`.
         config: of a station, whose product, camera and broker are looked at too.
     """
+    from edge.station.doctor_kernels import look_at_kernels
     from edge.station.jetson import look
 
     yield _python()
@@ -97,7 +98,10 @@ def examine(
         bundle = Bundle.resolve(bundle_name)
         yield Finding("bundle", Mark.OK, f"{bundle.id} in {bundle.path}, every hash right")
         yield from _engine(bundle, config)
-        yield _language(bundle, None if config is None else config.verdict.decided_by)
+        language = _language(bundle, None if config is None else config.verdict.decided_by)
+        yield language
+        if language.mark is Mark.OK:
+            yield from look_at_kernels(bundle, config)
     except BundleError as error:
         yield _wrong("bundle", error)
     yield _told("data", lambda: _data_dir(data_dir))
