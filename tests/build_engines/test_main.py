@@ -12,8 +12,8 @@ from build_engines.__main__ import main
 from build_engines.export import content_of, preset_graph
 from build_engines.gguf import REQUANTIZED
 from build_engines.labelled import rendered_set
+from build_engines.limits import PATCH_COSINE_LIMIT
 from build_engines.pack import pack
-from build_engines.parity import PATCH_COSINE_LIMIT
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.errors import BundleError
 from edge.vision.openvino import cpu_precisions

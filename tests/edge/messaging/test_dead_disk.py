@@ -31,7 +31,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_results_events_and_alarms_go_out_past_a_dead_disk_and_all_is_well_after_it(
     mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make, tmp_path: Path
-):
+) -> None:
     station = publisher(mosquitto.settings())
     station.publish_inspections([inspection(1)])
     assert wait_until(lambda: subscriber.seqs() == [1])
@@ -63,7 +63,7 @@ def test_results_events_and_alarms_go_out_past_a_dead_disk_and_all_is_well_after
     again.close()
 
 
-def test_what_waited_on_the_disk_is_sent_in_its_order(mosquitto: Mosquitto, publisher: Make):
+def test_what_waited_on_the_disk_is_sent_in_its_order(mosquitto: Mosquitto, publisher: Make) -> None:
     station = publisher(mosquitto.settings())
     station.publish_inspections([inspection(seq) for seq in range(1, 101)])  # nobody is there to take them
     with dead_disk():
@@ -77,7 +77,7 @@ def test_what_waited_on_the_disk_is_sent_in_its_order(mosquitto: Mosquitto, publ
         assert subscriber.seqs_without_repeats() == subscriber.seqs()
 
 
-def test_it_ends_while_the_disk_is_dead(publisher: Make, mosquitto: Mosquitto):
+def test_it_ends_while_the_disk_is_dead(publisher: Make, mosquitto: Mosquitto) -> None:
     mosquitto.start()
     for _ in range(3):
         station = publisher(mosquitto.settings())
@@ -91,7 +91,7 @@ def test_it_ends_while_the_disk_is_dead(publisher: Make, mosquitto: Mosquitto):
 
 def test_a_command_is_refused_where_it_cannot_be_remembered(
     publisher: Make, mosquitto: Mosquitto, subscriber: Subscriber
-):
+) -> None:
     station = publisher(mosquitto.settings())
     station.event(EventCode.STARTED)
     with dead_disk():
@@ -104,7 +104,7 @@ def test_a_command_is_refused_where_it_cannot_be_remembered(
 
 def test_an_outbox_that_is_damaged_while_it_runs_is_set_aside_and_that_is_told(
     publisher: Make, mosquitto: Mosquitto, subscriber: Subscriber, tmp_path: Path
-):
+) -> None:
     station = publisher(mosquitto.settings())
     station.publish_inspections([inspection(seq) for seq in range(1, 500)])
     assert wait_until(lambda: station.status().waiting == 0)
@@ -131,7 +131,7 @@ def test_an_outbox_that_is_damaged_while_it_runs_is_set_aside_and_that_is_told(
     assert [file for file in path.parent.iterdir() if ".damaged-" in file.name]
 
 
-def test_an_outbox_in_memory_goes_on_where_a_file_stands_and_gives_back_what_waits(tmp_path: Path):
+def test_an_outbox_in_memory_goes_on_where_a_file_stands_and_gives_back_what_waits(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     disk = Outbox(path)
     disk.commit([entry(Stream.ALARM, "a1"), *(entry(text=f"r{n}") for n in range(3))])

@@ -198,8 +198,8 @@ def test_alarms_stand_until_the_plc_acknowledges_them_also_over_a_restart(
 
 @pytest.mark.parametrize("name", ["product", "trigger"])
 def test_a_command_that_is_to_be_kept_is_refused_also_while_connected(
-    station, mosquitto: Mosquitto, name: str
-):
+    station: MakeStation, mosquitto: Mosquitto, name: str
+) -> None:
     """MQTT 5 tells a subscriber that a message was published retained; see docs/plc.md for 3.1.1."""
     line = station()
     with Plc(mosquitto.port) as plc:
