@@ -30,7 +30,7 @@ _complaints: deque[str] = deque(maxlen=4)
 
 _PREFIX = "libggml-cpu"
 _FOLDER_VARIABLE = "LLAMA_CPP_LIB_PATH"  # llama-cpp-python's own.
-_PLAINEST = ("x64", "armv8.0_1", "one for all")
+_PLAINEST = ("x64", "sse42", "armv8.0_1", "one for all")
 
 
 def load(wait_policy: Literal["passive", "active"] = "passive", kernel: Path | None = None) -> Any:
