@@ -95,6 +95,7 @@ class Kernels:
         before = self._records.get(path) or read_record(path)
         record = before or trial.first_record()
         chosen, record = self._best(trial, record)
+        record = self._with_next(trial, chosen, record)
         if record != before:
             write_record(path, record)
         self._records[path] = record
@@ -148,6 +149,14 @@ class Kernels:
                 return name, record
         return record.ranking[-1], record
 
+    def _with_next(self, trial: _Trial, chosen: str, record: KernelRecord) -> KernelRecord:
+        """Where variants are being tried already, the one to fall back on is tried too."""
+        following = record.ranking[record.ranking.index(chosen) + 1 : -1]
+        known = {*self._dead, *record.left_out, *record.proved}
+        if not trial.has_begun or not following or following[0] in known:
+            return record
+        return trial.proved(following[0], record)
+
 
 class _Trial:
     """Tries variants; the plainest one computes once, for as many as are compared with it."""
@@ -161,6 +170,11 @@ class _Trial:
         self._stop = stop
         self._plain: npt.NDArray[np.float32] | None = None
         self._plain_took_s = 0.0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the plainest variant has computed, so that one more costs little."""
+        return self._plain is not None
 
     def first_record(self) -> KernelRecord:
         """A record of which nothing is proved yet.

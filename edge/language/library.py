@@ -30,7 +30,7 @@ _complaints: deque[str] = deque(maxlen=4)
 
 _PREFIX = "libggml-cpu"
 _FOLDER_VARIABLE = "LLAMA_CPP_LIB_PATH"  # llama-cpp-python's own.
-_PLAINEST = ("x64", "armv8.0_1", "one for all")
+_PLAINEST = ("x64", "sse42", "armv8.0_1", "one for all")
 
 
 def load(wait_policy: Literal["passive", "active"] = "passive", kernel: Path | None = None) -> Any:
@@ -58,11 +58,15 @@ def kernel_libraries() -> dict[str, Path]:
 
     Raises:
         LanguageError: llama-cpp-python is not installed, or holds no kernels.
+        OSError: its folder cannot be read.
     """
     folder = _folder()
+    # Not glob: it takes a folder that cannot be read, for want of descriptors, for an empty one.
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
     found = {
         path.stem.removeprefix(_PREFIX).lstrip("-") or _PLAINEST[-1]: path
-        for path in sorted(folder.glob(f"{_PREFIX}*.so"))
+        for path in files
+        if path.name.startswith(_PREFIX) and path.suffix == ".so"
     }
     if not found:
         raise LanguageError(f"llama.cpp has no kernels for this processor in {folder}.", REMEDY)
