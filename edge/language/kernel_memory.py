@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from edge.fetch import sha256_of
 from edge.language.library import VERSION
 from edge.paths import cache_dir
-from edge.processor import cpu_flags, cpu_model
+from edge.proofs import machine_id
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,7 @@ def record_path(gguf_sha256: str, threads: int, libraries: Mapping[str, Path]) -
         OSError: a library cannot be read.
     """
     files = {name: sha256_of(path) for name, path in libraries.items()}
-    machine = (platform.machine(), cpu_model(), sorted(cpu_flags()), platform.release())
-    key = repr((machine, VERSION, sorted(files.items()), gguf_sha256, threads))
+    key = repr((machine_id(), platform.release(), VERSION, sorted(files.items()), gguf_sha256, threads))
     return cache_dir() / "kernels" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import pickle
 import signal
@@ -24,6 +23,7 @@ from edge.language.ending import FATAL, not_started
 from edge.language.library import ggml
 from edge.language.model import LanguageModel, Limits
 from edge.language.words import prompt_for
+from edge.proofs import confine, python_program
 
 _ANSWER = "Yes, there is a scratch at the top left."
 _POLL_S = 0.2
@@ -131,12 +131,10 @@ class _Fault:
 
 
 def _in_child(task: _Task, timeout_s: float, stop: threading.Event) -> object:
-    start = "import sys; _, *sys.path = sys.argv; from edge.language.kernel_proof import main; main()"
     message = pickle.dumps((timeout_s, task))
     try:
         child = subprocess.Popen(
-            # As the worker itself: -I and a handed-over path.
-            [sys.executable, "-I", "-c", start, *sys.path],
+            python_program("edge.language.kernel_proof"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -187,8 +185,7 @@ def main() -> None:
     from edge.language.context import NotFiniteError
 
     timeout_s, task = pickle.load(sys.stdin.buffer)
-    # Not even a hung one outlives a station that was killed.
-    signal.alarm(math.ceil(timeout_s) + 1)
+    confine(timeout_s + 1)  # Not even a hung one outlives a station that was killed.
     results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For what libraries print.
     result: object

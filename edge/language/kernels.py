@@ -42,6 +42,7 @@ product makes .04 to .85.
 _PLAIN_PATIENCE_S = 120.0
 _PATIENCE_S = 30.0  # And what the plainest one took, several times: a machine may be busy.
 _TIMES_PLAIN = 5
+_TRIAL_S = 5.0  # A guess: three where the machine has nothing else to do.
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Kernels:
         self._limits = dataclasses.replace(limits, threads=limits.own_threads)
         self._records: dict[Path, KernelRecord] = {}  # A cache that cannot be written costs no second trial.
         self._dead: dict[str, str] = {}
+        self._chosen: Kernel | None = None
 
     def choose(self, stop: threading.Event | None = None) -> Kernel:
         """The best variant that is proved; one that is not yet is tried now, which takes seconds.
@@ -103,7 +105,8 @@ class Kernels:
         left_out = {
             name: why for name in better if (why := self._dead.get(name) or record.left_out.get(name))
         }
-        return Kernel(chosen, libraries[chosen], left_out, record, path)
+        self._chosen = Kernel(chosen, libraries[chosen], left_out, record, path)
+        return self._chosen
 
     def died(self, kernel: Kernel, status: int) -> str:
         """Notes that a worker ended in service, and moves on to another variant where it is to blame.
@@ -138,6 +141,16 @@ class Kernels:
         write_record(kernel.record_path, record)
         log.warning("The language worker %s: they are left out until the next start", what)
         return f"{what} (left out until the next start; `anomalygpt-edge doctor` says more)"
+
+    @property
+    def trial_s(self) -> float:
+        """How long the next :meth:`choose` takes about: seconds where it tries a variant first."""
+        if self._chosen is None or self._chosen.record is None or self._chosen.name not in self._dead:
+            return 0.0
+        record = self._chosen.record
+        left = (name for name in record.ranking if name not in self._dead and name not in record.left_out)
+        following = next(left, record.ranking[-1])
+        return 0.0 if following == record.ranking[-1] or following in record.proved else _TRIAL_S
 
     def _best(self, trial: _Trial, record: KernelRecord) -> tuple[str, KernelRecord]:
         for name in record.ranking:

@@ -302,7 +302,7 @@ class LanguageWorker:
 
     def _drop_lost(self) -> None:
         """Tells those who wait for what the next worker cannot give, or not in time."""
-        back_s = time.monotonic() + self._pause_s + self._loading_s
+        back_s = time.monotonic() + self._pause_s + self._kernels.trial_s + self._loading_s
         with self._lock:
             for pending in self._pending.values():
                 if pending.result.done():

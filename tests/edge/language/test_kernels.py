@@ -298,7 +298,7 @@ def test_another_processor_wheel_model_or_number_of_threads_is_proved_for_itself
     assert record_path("0" * 64, 2, known) == paths[0]
     library.write_bytes(b"two")
     paths.append(record_path("0" * 64, 2, known))
-    monkeypatch.setattr("edge.language.kernel_memory.cpu_model", lambda: "another")
+    monkeypatch.setattr("edge.language.kernel_memory.machine_id", lambda: "another")
     paths.append(record_path("0" * 64, 2, known))
     assert len(set(paths)) == len(paths)
 
