@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +19,14 @@ from edge.cameras import Frame
 from edge.cameras.folder import FolderCamera
 from edge.config import StationConfig
 from edge.inspection import Verdict
+from edge.station.judging import Judged
+from edge.station.opening import opened_station
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, wait_until
 from tests.edge.parts import write_parts
 from tests.edge.station.conftest import MakeStation
 from tests.edge.station.slow_engine import Hold, held_engine
 from tests.edge.station.test_commands import Commander, commanded, plc
+from tests.edge.station.test_pipeline import recorded
 from tests.edge.station.test_process import recorded_verdicts
 
 __all__ = ["plc"]
@@ -93,6 +97,39 @@ def test_a_camera_that_does_not_come_back_from_a_read_is_a_fault_too(
         assert wait_until(lambda: plc.of("state")[-1]["state"] == "running")
 
     commanded(config, talk)
+
+
+def test_a_language_worker_that_is_stopped_is_a_fault_long_before_its_time_is_over(
+    speaking_station: Callable[..., StationConfig], tmp_path: Path, plc: Commander
+) -> None:
+    write_parts(tmp_path / "parts", good=2)
+    config = speaking_station(
+        tmp_path / "parts", camera={"loop": True, "rate_hz": 4}, messaging={"brokers": [plc.broker]}
+    )
+    stopped: list[int] = []
+
+    def stop(judged: Judged) -> None:
+        decider = opened._rooms.judge.decider
+        if judged.inspection.seq == 5 and decider is not None and decider.worker.pid is not None:
+            os.kill(decider.worker.pid, signal.SIGSTOP)
+            stopped.append(decider.worker.pid)
+
+    def talk() -> None:
+        try:
+            assert wait_until(lambda: bool(stopped), 60)
+            assert wait_until(lambda: "has not ended in" in plc.of("state")[-1]["text"], 30)
+            assert plc.of("state")[-1]["state"] == "fault"
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        assert wait_until(lambda: plc.of("state")[-1]["state"] == "running")
+
+    with opened_station(config, [stop]) as opened, ThreadPoolExecutor(1) as plc_side:
+        talking = plc_side.submit(talk)
+        talking.add_done_callback(lambda _: opened.stop())
+        opened.run()
+        talking.result()
+    assert all(one.verdict is not Verdict.ERROR for one in recorded(config))
 
 
 @contextmanager
