@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 from edge.errors import EdgeError, MessagingError
@@ -197,7 +198,7 @@ class Publisher:
                 self._totals["total"] += 1
                 self._totals[inspection.verdict.value] += 1
                 self._result_seq = max(self._result_seq, inspection.seq)
-                self._show(lambda node, one=inspection, t=dict(self._totals): node.inspection(one, t))
+                self._show(partial(SparkplugNode.inspection, one=inspection, totals=dict(self._totals)))
             changes = [change for one in inspections for change in self._alarms.observe(one)]
             future = self._pump.enqueue([*entries, *map(self._alarm_entry, changes)])
         self._pump.turn_away()

@@ -34,7 +34,10 @@ def test_loopback_is_this_machine(host: str, here: bool) -> None:
 def test_a_broker_that_takes_anybody_is_found(tmp_path: Path, anonymous: bool) -> None:
     with Mosquitto(tmp_path / "broker", anonymous=anonymous) as broker:
         settings = broker.settings(username="cell-3", password_env="NOT_SET_AND_NOT_NEEDED")
-        assert lets_anybody_in(MessagingSettings(brokers=(settings,)), settings) is anonymous
+        assert (
+            lets_anybody_in(MessagingSettings(site="plant", line="a", brokers=(settings,)), settings)
+            is anonymous
+        )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,7 @@ def test_what_others_could_hear_or_say(
 ) -> None:
     """The visit is tested above with a real broker; an address of another machine is not at hand here."""
     monkeypatch.setattr(secrecy, "lets_anybody_in", lambda *_: anonymous)
-    doubts = list(broker_doubts(MessagingSettings(brokers=(broker,)), broker))
+    doubts = list(broker_doubts(MessagingSettings(site="plant", line="a", brokers=(broker,)), broker))
     assert len(doubts) == len(said)
     assert all(word in found for word, (found, _) in zip(said, doubts, strict=True))
 
