@@ -72,7 +72,7 @@ class PartsView:
     def print_words(self, inspection: Inspection) -> None:
         """Print a part's sentence as a line of text."""
         self._console.print(
-            f"{inspection.seq:>5}  {one_line(inspection.part_id):<20}  {inspection.words}",
+            f"{inspection.seq:>5}  {one_line(inspection.part_id):<20}  {one_line(inspection.words)}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -175,6 +175,6 @@ def _figures(inspection: Inspection) -> tuple[str, str, str]:
     total_ms = inspection.latency_ms.get("total")
     return (
         "" if inspection.score is None else score_text(inspection.score),
-        one_line(inspection.error) or "  ".join(filter(None, (inspection.location, inspection.words))),
+        one_line(inspection.error or "  ".join(filter(None, (inspection.location, inspection.words)))),
         "" if total_ms is None else f"{total_ms:.0f}",
     )

@@ -162,7 +162,7 @@ def _row(inspection: Inspection) -> str:
     row = f"{row}  {inspection.location}".rstrip()
     if inspection.review:
         row += "  (look at it: the language model and the score disagree)"
-    return f"{row}\n       {inspection.words}" if inspection.words else row
+    return f"{row}\n       {one_line(inspection.words)}" if inspection.words else row
 
 
 def _write_overlay(folder: Path, judged: Judged) -> None:
