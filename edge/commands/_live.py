@@ -72,7 +72,7 @@ class PartsView:
     def print_words(self, inspection: Inspection) -> None:
         """Print a part's sentence as a line of text."""
         self._console.print(
-            f"{inspection.seq:>5}  {one_line(inspection.part_id):<20}  {inspection.words}",
+            f"{inspection.seq:>5}  {one_line(inspection.part_id):<20}  {one_line(inspection.words)}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -176,7 +176,7 @@ def _figures(inspection: Inspection) -> tuple[str, str, str, str]:
     took_ms = inspection.took_ms
     return (
         "" if inspection.score is None else score_text(inspection.score),
-        one_line(inspection.error) or "  ".join(filter(None, (inspection.location, inspection.words))),
+        one_line(inspection.error or "  ".join(filter(None, (inspection.location, inspection.words)))),
         "" if took_ms is None else f"{took_ms:.0f}",
         "" if took_ms is None else f"{inspection.waited_ms:.0f}",
     )

@@ -174,7 +174,7 @@ def _row(inspection: Inspection, language_error: str) -> str:
     if inspection.review:
         no_verdict, other = "the language model gave no verdict", "the language model and the score disagree"
         row += f"  (look at it: {no_verdict if language_error else other})"
-    return f"{row}\n       {inspection.words}" if inspection.words else row
+    return f"{row}\n       {one_line(inspection.words)}" if inspection.words else row
 
 
 def _write_overlay(folder: Path, judged: Judged) -> None:

@@ -25,7 +25,11 @@ def count_tokens(gguf: Path, text: str) -> int:
     command = [sys.executable, "-m", "edge.language.count_tokens", str(gguf)]
     try:
         done = subprocess.run(
-            command, input=text.encode(), capture_output=True, timeout=_PATIENCE_S, check=False
+            command,
+            input=text.encode("utf-8", "replace"),
+            capture_output=True,
+            timeout=_PATIENCE_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LanguageError(f"The tokens of a text cannot be counted: {error}.") from error

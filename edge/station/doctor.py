@@ -21,6 +21,7 @@ from edge.errors import BundleError, EdgeError, LanguageError, RecordsError
 from edge.records import History
 from edge.station.product import check_description, check_learned_by
 from edge.station.products import Products
+from edge.station.secrecy import broker_doubts, file_doubts
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle, Precision
@@ -411,6 +412,8 @@ def _brokers(config: StationConfig) -> Iterator[Finding]:
     if not config.messaging.enabled:
         yield Finding("broker", Mark.WARNING, "none: verdicts are not published", "Add messaging.brokers.")
     settings = config.messaging
+    for doubt in file_doubts(config):
+        yield Finding("secret", Mark.WARNING, *doubt)
     topics = Topics(settings.site, settings.line, settings.station or config.station.name)
     for broker in settings.brokers:
         probed = probe(settings, broker, topics)
@@ -427,6 +430,8 @@ def _brokers(config: StationConfig) -> Iterator[Finding]:
             )
         else:
             yield Finding("broker", Mark.OK, f"{broker} lets us in")
+        for doubt in broker_doubts(settings, broker):
+            yield Finding("broker", Mark.WARNING, *doubt)
         if probed.state:
             mark = Mark.WRONG if probed.ails else Mark.OK
             remedy = "It says so itself; what it names is in docs/station.md and docs/plc.md."

@@ -232,7 +232,7 @@ class Blocking:
 def test_a_listener_may_wait_for_others_that_publish(mosquitto: Mosquitto) -> None:
     mosquitto.start()
     listener = Blocking()
-    settings = MessagingSettings(brokers=(mosquitto.settings(),))
+    settings = MessagingSettings(site="plant", line="a", brokers=(mosquitto.settings(),))
     client = Client(
         settings, client_id="c", subscriptions=["plant/#"], prepare=lambda: Birth(1), listener=listener
     )
