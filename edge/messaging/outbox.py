@@ -130,7 +130,8 @@ class Outbox:
             entry is counted as dropped.
 
         Raises:
-            MessagingError: the disk took nothing, and all is as it was before.
+            OutboxDiskError: the disk took nothing, and all is as it was before.
+            MessagingError: an entry is too long for a payload, and none is taken in.
         """
         try:
             try:
@@ -313,7 +314,7 @@ class Outbox:
         """Drop what is stale; returns how many of which stream.
 
         Raises:
-            MessagingError: the disk took nothing, and all is as it was before.
+            OutboxDiskError: the disk took nothing, and all is as it was before.
         """
         try:
             stale = self._db.execute(
@@ -340,7 +341,7 @@ class Outbox:
             acked: rows of the other one that the broker has.
 
         Raises:
-            MessagingError: the disk took nothing, and this outbox is as it was before.
+            OutboxDiskError: the disk took nothing, and this outbox is as it was before.
         """
         rows = other._waiting_rows(acked)
         try:

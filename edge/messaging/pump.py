@@ -25,6 +25,7 @@ from typing import Any
 from edge.errors import EdgeError, MessagingError
 from edge.messaging.client import Session
 from edge.messaging.outbox import Outbox
+from edge.messaging.outbox_file import OutboxDiskError
 from edge.messaging.outbox_keeper import OutboxKeeper
 from edge.messaging.streams import Counts, Entry, Row, Stream
 
@@ -382,10 +383,11 @@ class Pump:
                 submission.future.set_result([])
             return
         try:
-            seqs = self.outbox.commit(entries, self._acked)
-        except MessagingError as error:
-            self._leave_disk(error)
-            seqs = self.outbox.commit(entries)
+            seqs = self._take_in(entries)
+        except MessagingError as error:  # an entry that cannot be a payload; those beside it go with it
+            for submission in submissions:
+                submission.future.set_exception(error)
+            return
         self._acked.clear()
         self._set_fault("" if all(seqs) else "The disk is full: messages are being given up.")
         for submission in submissions:
@@ -399,6 +401,13 @@ class Pump:
                         "Free space on the disk.",
                     )
                 )
+
+    def _take_in(self, entries: Sequence[Entry]) -> list[int]:
+        try:
+            return self.outbox.commit(entries, self._acked)
+        except OutboxDiskError as error:
+            self._leave_disk(error)
+            return self.outbox.commit(entries)
 
     def _flush_acked(self) -> None:
         if self._acked:
@@ -447,7 +456,7 @@ class Pump:
         try:
             if expired := self.outbox.expire():
                 self._on_expired(expired)
-        except MessagingError as error:
+        except OutboxDiskError as error:
             self._leave_disk(error)
         self.outbox.keep_reserve()
 

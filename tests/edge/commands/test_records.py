@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import click
 import pytest
 
+from edge.clock import DAY_S, StationClock
 from edge.commands.records import Moment
 from edge.inspection import Inspection, Region, Verdict, utc_timestamp
 from edge.records import Records, RecordsSettings
@@ -100,3 +102,15 @@ def test_moments(text: str, moment: datetime) -> None:
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         Moment().convert(text, None, None)
+
+
+def test_a_person_confirms_the_date_for_a_station_that_asks(command: Command, history: Path) -> None:
+    done = command("records", "--confirm-date", "--data-dir", history)
+    assert done.code == 0
+    assert f"{datetime.now(timezone.utc).date()} is confirmed" in done.out
+    late = time.time() - 740 * DAY_S  # where the station's clock stood before the date jumped
+    (history / "clock.json").write_text(
+        json.dumps({"boot": "", "steady_s": 0, "station_s": late, "believed_ahead_s": 0})
+    )
+    assert StationClock(history).jump_s() == 0
+    assert not (history / "clock.confirmed").exists()

@@ -61,7 +61,9 @@ LOSSES = (damage, cut, gone, of_another_program)
     )
 )
 @settings(max_examples=30, deadline=None)
-def test_numbers_rise_over_every_loss_of_the_outbox_or_of_its_ledger(steps: list[tuple[str, object, int]]):
+def test_numbers_rise_over_every_loss_of_the_outbox_or_of_its_ledger(
+    steps: list[tuple[str, object, int]],
+) -> None:
     """Both files at one time are another matter: then Unix time is above what a line can have counted to."""
     with tempfile.TemporaryDirectory(dir=QUICK_DISK) as folder:
         path = Path(folder) / "outbox.db"
@@ -91,7 +93,7 @@ def test_numbers_rise_over_every_loss_of_the_outbox_or_of_its_ledger(steps: list
     assert births == sorted(set(births))
 
 
-def test_a_ledger_that_cannot_be_read_costs_nothing_while_the_outbox_is_there(tmp_path: Path):
+def test_a_ledger_that_cannot_be_read_costs_nothing_while_the_outbox_is_there(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     outbox = Outbox(path)
     assert outbox.commit([entry(Stream.ALARM)] * 8)[-1] == 8
@@ -111,7 +113,7 @@ def test_a_plc_hears_of_the_reset_and_the_standing_alarms_stay(
     publisher: Make,
     tmp_path: Path,
     lose: Callable[[Path], None],
-):
+) -> None:
     station = publisher(mosquitto.settings())
     for code in (AlarmCode.CAMERA, AlarmCode.NG_SERIES):
         for active in (True, False):
@@ -137,7 +139,7 @@ def test_a_plc_hears_of_the_reset_and_the_standing_alarms_stay(
         assert wait_until(lambda: late.of("alarm")) and late.of("alarm")[0]["mask"] == alarm["mask"]
 
 
-def test_an_outbox_of_the_version_before_is_taken_over(tmp_path: Path):
+def test_an_outbox_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     Outbox(path).close()
     with closing(sqlite3.connect(path)) as db:
