@@ -109,9 +109,12 @@ class Outbox:
             self._set_counter(_BIRTH, self._birth)
             for topic, payload in self._ledger.retained.items():
                 self._retain(topic, payload.encode())
-        for stream, last in self._last.items():
-            if last:
-                self._ledger.cover(stream.name, last)
+        # A ledger that was lost is written anew.
+        for stream in Stream:
+            self._ledger.cover(stream.name, self._last[stream])
+        self._ledger.cover(_BIRTH, self._birth)
+        for topic, payload in self._retained.items():
+            self._ledger.keep(topic, payload)
 
     # -- taking in ---------------------------------------------------------------------------
 
