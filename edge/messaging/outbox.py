@@ -107,8 +107,8 @@ class Outbox:
                 self._set_counter(f"seq:{stream.name}", self._last[stream])
             self._birth = max(self._birth, self._ledger.marks.get(_BIRTH, 0))
             self._set_counter(_BIRTH, self._birth)
-            for topic, payload in self._ledger.retained.items():
-                self._retain(topic, payload.encode())
+            for topic, text in self._ledger.retained.items():
+                self._retain(topic, text.encode())
         # A ledger that was lost is written anew.
         for stream in Stream:
             self._ledger.cover(stream.name, self._last[stream])

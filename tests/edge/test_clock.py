@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def test_a_person_confirms_the_date_that_the_computer_shows(
     computer: Computer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computer.wall_s += 740 * DAY_S
-    monkeypatch.setattr("edge.clock.time.time", lambda: computer.wall_s)
+    monkeypatch.setattr(time, "time", lambda: computer.wall_s)
     confirm_date(computer.folder)
     computer.run(60)
     assert computer.clock.jump_s() == 0
@@ -114,7 +114,7 @@ def test_a_person_confirms_the_date_that_the_computer_shows(
 
 
 def test_an_old_confirmation_confirms_nothing(computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.clock.time.time", lambda: computer.wall_s)
+    monkeypatch.setattr(time, "time", lambda: computer.wall_s)
     confirm_date(computer.folder)
     computer.wall_s += 740 * DAY_S
     assert computer.clock.jump_s() != 0
@@ -141,6 +141,8 @@ def test_a_file_that_cannot_be_read_begins_a_new_clock(computer: Computer, conte
     )
 )
 def test_it_never_goes_back_and_never_runs_ahead(steps: list[tuple[str, float]]) -> None:
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         computer = Computer(Path(folder))
         ran = 0.0

@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import jsonschema
@@ -32,6 +34,8 @@ class Bench:
         self.broken_disk = False
         self.options = options
         self.outcome: Any = "done it"
+        self.gate = threading.Event()
+        self.gate.set()
         self.start()
 
     def start(self) -> None:
@@ -42,6 +46,7 @@ class Bench:
 
     def _do(self, command: Command) -> Any:
         self.done.append(command)
+        assert self.gate.wait(10), "nobody opened the gate"
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
@@ -69,13 +74,13 @@ class Bench:
 
 
 @pytest.fixture
-def bench():
+def bench() -> Iterator[Bench]:
     made = Bench()
     yield made
     made.router.close()
 
 
-def test_a_command_is_done_and_answered(bench: Bench):
+def test_a_command_is_done_and_answered(bench: Bench) -> None:
     answer = bench.send("product", {"id": "a1", "product": "bottle", "expires": 1_000_500})
     assert (answer["id"], answer["cmd"], answer["code"], answer["text"]) == (
         "a1",
@@ -86,7 +91,7 @@ def test_a_command_is_done_and_answered(bench: Bench):
     assert bench.done == [Command("product", "a1", 1000.5, product="bottle")]
 
 
-def test_a_repeat_is_answered_and_not_done_again_also_after_a_restart(bench: Bench):
+def test_a_repeat_is_answered_and_not_done_again_also_after_a_restart(bench: Bench) -> None:
     first = bench.send("trigger", {"id": "t"})
     assert bench.send("trigger", {"id": "t"}) == first
     bench.router.close()
@@ -99,7 +104,9 @@ def test_a_repeat_is_answered_and_not_done_again_also_after_a_restart(bench: Ben
     "second",
     [("resume", {}), ("product", {"product": "cup"}), ("ack", {"code": 3})],
 )
-def test_an_id_that_comes_again_with_another_command_is_refused_and_nothing_is_done(bench: Bench, second):
+def test_an_id_that_comes_again_with_another_command_is_refused_and_nothing_is_done(
+    bench: Bench, second: tuple[str, dict[str, Any]]
+) -> None:
     first = {"pause": {}, "product": {"product": "bottle"}, "ack": {}}
     name, fields = second
     before = name if name in first else "pause"
@@ -109,7 +116,7 @@ def test_an_id_that_comes_again_with_another_command_is_refused_and_nothing_is_d
     assert len(bench.done) == 1
 
 
-def test_an_id_of_a_command_that_is_still_being_done_is_not_another_ones(bench: Bench):
+def test_an_id_of_a_command_that_is_still_being_done_is_not_another_ones(bench: Bench) -> None:
     bench.outcome = Future()
     assert bench.send("product", {"id": "x", "product": "b"})["code"] == ReplyCode.ACCEPTED
     assert bench.send("pause", {"id": "x"})["code"] == ReplyCode.REFUSED
@@ -117,12 +124,12 @@ def test_an_id_of_a_command_that_is_still_being_done_is_not_another_ones(bench: 
     assert wait_until(lambda: bench.answers[-1]["code"] == ReplyCode.DONE)
 
 
-def test_a_repeat_may_have_another_expiry(bench: Bench):
+def test_a_repeat_may_have_another_expiry(bench: Bench) -> None:
     first = bench.send("trigger", {"id": "t", "expires": 1_001_000})
     assert bench.send("trigger", {"id": "t", "expires": 1_009_000}) == first
 
 
-def test_what_the_stations_file_does_not_allow_is_refused():
+def test_what_the_stations_file_does_not_allow_is_refused() -> None:
     bench = Bench(allowed=("pause", "resume"))
     answer = bench.send("enroll", {"id": "e", "count": 5, "product": "plate"})
     assert answer["code"] == ReplyCode.REFUSED and "messaging.commands" in answer["text"]
@@ -131,19 +138,19 @@ def test_what_the_stations_file_does_not_allow_is_refused():
     bench.router.close()
 
 
-def test_by_default_nobody_can_enroll_over_the_broker():
+def test_by_default_nobody_can_enroll_over_the_broker() -> None:
     assert set(COMMANDS) - set(MessagingSettings().commands) == {"enroll"}
     assert set(get_args(CommandName)) == set(COMMANDS)
 
 
-def test_a_command_that_cannot_be_remembered_is_refused_and_not_done(bench: Bench):
+def test_a_command_that_cannot_be_remembered_is_refused_and_not_done(bench: Bench) -> None:
     bench.broken_disk = True
     answer = bench.send("trigger", {"id": "t"})
     assert answer["code"] == ReplyCode.REFUSED and "The disk takes nothing" in answer["text"]
     assert bench.done == []
 
 
-def test_a_step_of_the_clock_makes_no_accepted_command_late(bench: Bench):
+def test_a_step_of_the_clock_makes_no_accepted_command_late(bench: Bench) -> None:
     bench.send("trigger", {"id": "t", "expires": 1_060_000})
     (command,) = bench.done
     assert command.expires == 1060.0
@@ -152,7 +159,7 @@ def test_a_step_of_the_clock_makes_no_accepted_command_late(bench: Bench):
     assert replace(command, deadline_s=time.monotonic() - 1).expired()
 
 
-def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench):
+def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench) -> None:
     bench.outcome = Future()
     bench.send("product", {"id": "p", "product": "bottle"})
     bench.router.close()  # the future never ends: the station died
@@ -162,7 +169,7 @@ def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench):
     assert len(bench.done) == 1
 
 
-def test_what_takes_effect_later_is_accepted_and_then_done(bench: Bench):
+def test_what_takes_effect_later_is_accepted_and_then_done(bench: Bench) -> None:
     bench.outcome = Future()
     assert bench.send("product", {"id": "p", "product": "b"})["code"] == ReplyCode.ACCEPTED
     assert bench.send("product", {"id": "p", "product": "b"})["code"] == ReplyCode.ACCEPTED  # still under way
@@ -195,13 +202,15 @@ def test_what_takes_effect_later_is_accepted_and_then_done(bench: Bench):
         ("ack", {"id": "x", "code": True}, False, ReplyCode.MALFORMED, "code"),  # a bool is no number here
     ],
 )
-def test_what_must_not_be_done_is_not_done_and_told_why(bench: Bench, name, fields, retained, code, said):
+def test_what_must_not_be_done_is_not_done_and_told_why(
+    bench: Bench, name: str, fields: dict[str, object], retained: bool, code: ReplyCode, said: str
+) -> None:
     answer = bench.send(name, fields, retained=retained)
     assert answer["code"] == code and said in answer["text"]
     assert bench.done == []
 
 
-def test_where_the_broker_keeps_commands_each_needs_an_expiry():
+def test_where_the_broker_keeps_commands_each_needs_an_expiry() -> None:
     bench = Bench(needs_expiry=True)
     assert bench.send("pause", {"id": "1"})["code"] == ReplyCode.REFUSED
     assert bench.send("pause", {"id": "2", "expires": 2_000_000})["code"] == ReplyCode.DONE
@@ -219,7 +228,9 @@ def test_where_the_broker_keeps_commands_each_needs_an_expiry():
         (ZeroDivisionError("oops"), ReplyCode.FAILED, "ZeroDivisionError"),  # a mistake of ours stops nothing
     ],
 )
-def test_a_handler_that_raises_refuses_or_fails(bench: Bench, outcome, code, said):
+def test_a_handler_that_raises_refuses_or_fails(
+    bench: Bench, outcome: Exception, code: ReplyCode, said: str
+) -> None:
     bench.outcome = outcome
     answer = bench.send("product", {"id": "x", "product": "cup"})
     assert answer["code"] == code and said in answer["text"]
@@ -227,11 +238,9 @@ def test_a_handler_that_raises_refuses_or_fails(bench: Bench, outcome, code, sai
     assert bench.send("pause", {"id": "y"})["code"] == ReplyCode.DONE
 
 
-def test_more_than_can_wait_is_counted(bench: Bench):
+def test_more_than_can_wait_is_counted(bench: Bench) -> None:
     gate = threading.Event()
-    bench._do = lambda _: "ok" if gate.wait(10) else ""  # type: ignore[method-assign]
-    bench.router.close()
-    bench.start()
+    bench.gate = gate
     for n in range(MAX_WAITING + 50):
         bench.router.offer("pause", json.dumps({"id": str(n)}).encode())
     assert bench.router.counts.overflowed == 50
@@ -245,7 +254,7 @@ def test_more_than_can_wait_is_counted(bench: Bench):
         lambda value: json.dumps({"id": "i", "count": value}).encode()
     )
 )
-def test_any_payload_is_a_command_or_one_clear_error(payload: bytes):
+def test_any_payload_is_a_command_or_one_clear_error(payload: bytes) -> None:
     try:
         command = parse("pause", payload)
     except MessagingError as error:
@@ -255,7 +264,7 @@ def test_any_payload_is_a_command_or_one_clear_error(payload: bytes):
 
 
 @pytest.mark.parametrize("depth", [100, 255])
-def test_deeply_nested_json_is_refused(depth: int):
+def test_deeply_nested_json_is_refused(depth: int) -> None:
     bench = Bench()
     bench.router.offer("pause", b"[" * depth + b"]" * depth)
     bench.router.offer("pause", b'{"id":"n","count":' + b"[" * depth * 2)
@@ -264,7 +273,7 @@ def test_deeply_nested_json_is_refused(depth: int):
     assert bench.done == []
 
 
-def test_random_payloads_do_nothing_and_each_is_answered_or_counted(tmp_path):
+def test_random_payloads_do_nothing_and_each_is_answered_or_counted(tmp_path: Path) -> None:
     """A hundred thousand of them: ``python -m tests.reliability --only fuzzed_commands``."""
     if MOSQUITTO is None:
         pytest.skip("mosquitto is not installed")
@@ -273,7 +282,9 @@ def test_random_payloads_do_nothing_and_each_is_answered_or_counted(tmp_path):
     assert figures["answered"] > 100 < figures["unanswerable"]
 
 
-def test_answers_are_remembered_on_disk_up_to_a_bound(tmp_path, monkeypatch):
+def test_answers_are_remembered_on_disk_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("edge.messaging.answers.REMEMBERED_COMMANDS", 3)
     outbox = Outbox(tmp_path / "outbox.db")
     for n in range(5):
