@@ -6,19 +6,18 @@ import sqlite3
 
 from edge.messaging.commands import Answered
 
-#: Answers to so many commands are kept.
-REMEMBERED_COMMANDS = 2000
-
 
 class Answers:
     """By command id, the oldest first; all in memory too, so that no dead disk makes one forgotten.
 
     Args:
         db: with the outbox's tables, without implicit transactions.
+        room: so many are kept.
     """
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, room: int) -> None:
         self._db = db
+        self._room = room
         rows = db.execute("SELECT id, asked, answer, number FROM command ORDER BY number").fetchall()
         self._known = {str(row[0]): Answered(row[1], row[2]) for row in rows}
         self._number = rows[-1][3] if rows else 0
@@ -34,13 +33,13 @@ class Answers:
             "INSERT OR REPLACE INTO command(id, number, answer, asked) VALUES (?,?,?,?)",
             (command_id, self._number, answered.answer, answered.asked),
         )
-        self._db.execute("DELETE FROM command WHERE number<=?", (self._number - REMEMBERED_COMMANDS,))
+        self._db.execute("DELETE FROM command WHERE number<=?", (self._number - self._room,))
 
     def note(self, command_id: str, answered: Answered) -> None:
         """It is in the file."""
         self._known.pop(command_id, None)
         self._known[command_id] = answered
-        while len(self._known) > REMEMBERED_COMMANDS:
+        while len(self._known) > self._room:
             del self._known[next(iter(self._known))]
 
     def items(self) -> list[tuple[str, Answered]]:

@@ -38,6 +38,9 @@ ROW_OVERHEAD = 48
 #: Rows given up at one time on a full disk; more would need a longer log.
 _GIVE_UP_ROWS = 500
 
+#: Answers to so many commands are kept, so that a repeat is not done again.
+REMEMBERED_COMMANDS = 2000
+
 #: Rows that an outbox in memory takes over from one whose disk died.
 _ADOPTED_ROWS = 10_000
 
@@ -81,7 +84,7 @@ class Outbox:
             self._counts = self._load_counts()
             self._last = {stream: self._counter(f"seq:{stream.name}") for stream in Stream}
             self._retained: dict[str, bytes] = dict(self._db.execute("SELECT topic, payload FROM retained"))
-            self._answers = Answers(self._db)
+            self._answers = Answers(self._db, REMEMBERED_COMMANDS)
             self._birth = self._counter(_BIRTH)
             self._restore()
         except sqlite3.Error as error:

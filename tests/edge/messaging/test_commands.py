@@ -285,7 +285,7 @@ def test_random_payloads_do_nothing_and_each_is_answered_or_counted(tmp_path: Pa
 def test_answers_are_remembered_on_disk_up_to_a_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.messaging.answers.REMEMBERED_COMMANDS", 3)
+    monkeypatch.setattr("edge.messaging.outbox.REMEMBERED_COMMANDS", 3)
     outbox = Outbox(tmp_path / "outbox.db")
     for n in range(5):
         outbox.remember_command(str(n), Answered("trigger", b"answer %d" % n))
