@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from edge.clock import DAY_S, StationClock
 from edge.commands.records import Moment
 from edge.inspection import Inspection, Region, Verdict, utc_timestamp
 from edge.records import Records, RecordsSettings
@@ -160,3 +161,15 @@ def test_nothing_that_fits_is_said(command: Command, history: Path, form: list[s
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         Moment().convert(text, None, None)
+
+
+def test_a_person_confirms_the_date_for_a_station_that_asks(command: Command, history: Path) -> None:
+    done = command("records", "--confirm-date", "--data-dir", history)
+    assert done.code == 0
+    assert f"{datetime.now(timezone.utc).date()} is confirmed" in done.out
+    late = time.time() - 740 * DAY_S  # where the station's clock stood before the date jumped
+    (history / "clock.json").write_text(
+        json.dumps({"boot": "", "steady_s": 0, "station_s": late, "believed_ahead_s": 0})
+    )
+    assert StationClock(history).jump_s() == 0
+    assert not (history / "clock.confirmed").exists()

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from edge.errors import MessagingError
 from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationState
 from edge.messaging import outbox_keeper as keeper_module
 from edge.messaging.commands import Answered
 from edge.messaging.outbox import Outbox
-from edge.messaging.streams import Stream
+from edge.messaging.streams import Entry, Stream
 from tests.edge.messaging.brokers import Mosquitto, Subscriber, inspection, wait_until
 from tests.edge.messaging.dead_disk import dead_disk
 from tests.edge.messaging.test_outbox import entry, texts
@@ -100,6 +101,18 @@ def test_a_command_is_refused_where_it_cannot_be_remembered(
         subscriber.client.publish(station.topics.command("ack"), b'{"id":"a"}', qos=1)
         assert wait_until(lambda: subscriber.of("reply"))
         assert subscriber.of("reply")[0]["code"] == 2 and "disk" in subscriber.of("reply")[0]["text"]
+
+
+def test_a_message_that_cannot_be_a_payload_is_refused_and_no_dead_disk(
+    publisher: Make, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    station = publisher(mosquitto.settings())
+    too_long = Entry(Stream.EVENT, station.topics.event, {"k" * 600: 1})
+    with pytest.raises(MessagingError, match="does not fit"):
+        station._pump.submit([too_long]).result(5)
+    station.event(EventCode.STARTED)
+    assert wait_until(lambda: subscriber.seqs("event") == [1])
+    assert station.status().durable and station.status().healthy
 
 
 def test_an_outbox_that_is_damaged_while_it_runs_is_set_aside_and_that_is_told(

@@ -100,10 +100,12 @@ def test_a_ledger_that_cannot_be_read_costs_nothing_while_the_outbox_is_there(tm
     outbox.close()
     damage(tmp_path / "outbox.db.ledger")
     outbox = Outbox(path)
-    assert outbox.commit([entry(Stream.ALARM)]) == [9]
+    standing = outbox.retained()
     outbox.close()
     damage(path)
-    assert Outbox(path).commit([entry(Stream.ALARM)])[0] > 9, "it was written anew when the outbox opened"
+    outbox = Outbox(path)
+    assert outbox.retained() == standing != []
+    assert outbox.commit([entry(Stream.ALARM)])[0] > 8, "it was written anew when the outbox opened"
 
 
 @pytest.mark.parametrize("lose", LOSSES)
