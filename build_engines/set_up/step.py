@@ -63,6 +63,7 @@ class Progress:
         took_s: seconds, as long as it is not running any more.
         processor_s: seconds of processor time of the commands that have ended.
         fraction: of its work, 0 to 1; None where it does not say.
+        first: when it first said how far it is, in seconds since it began, and the fraction then.
         lines: the last ones that it printed.
     """
 
@@ -70,6 +71,7 @@ class Progress:
     took_s: float = 0.0
     processor_s: float = 0.0
     fraction: float | None = None
+    first: tuple[float, float] | None = None
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
 
 
@@ -155,6 +157,11 @@ class Running:
                 self._read(lines, log.write)
             return self._waited(self._process) == 0
 
+    def _note(self, fraction: float) -> None:
+        self.progress.fraction = fraction
+        if self.progress.first is None:
+            self.progress.first = (self.elapsed_s, fraction)
+
     def _waited(self, process: subprocess.Popen[str]) -> int:
         """The exit status; asks the system itself, which tells also what the process used."""
         _, status, used = os.wait4(process.pid, 0)
@@ -167,7 +174,7 @@ class Running:
             said = _PROGRESS.match(line.strip())
             if said is not None:
                 done, total = int(said[1]), int(said[2])
-                self.progress.fraction = min(1.0, done / total) if total else None
+                self._note(min(1.0, done / total) if total else 0.0)
             else:
                 write(line)
                 if line.strip():

@@ -152,25 +152,25 @@ def test_what_remains_is_the_longest_way_through_what_is_left(tmp_path: Path) ->
 
 
 def test_a_step_that_says_how_far_it_is_tells_what_remains(tmp_path: Path) -> None:
-    """After a quarter of the work, three times as long is left, whatever is usual."""
-    seen: list[tuple[float | None, float, float]] = []
+    """After a quarter of the work three times as long is left, whatever is usual and what came before."""
     says = (
-        "import time; print('before'); time.sleep(0.4); print('progress 3/12', flush=True); "
-        "import pathlib\nwhile not pathlib.Path('seen').exists(): time.sleep(0.01)"
+        "import pathlib, time\nprint('before'); time.sleep(1)\n"
+        "print('progress 0/12', flush=True); time.sleep(0.5); print('progress 3/12', flush=True)\n"
+        "while not pathlib.Path('seen').exists(): time.sleep(0.01)"
     )
-    half = plan(tmp_path, step("compiler", python(says), usual_s=1000))
-    (compiler,) = half.steps
+    quarter = plan(tmp_path, step("compiler", python(says), usual_s=1000))
+    (compiler,) = quarter.steps
+    seen: list[tuple[float, float]] = []
 
     def look() -> None:
-        fraction = half.progress(compiler).fraction
-        if fraction is not None and not seen:
-            seen.append((fraction, half.elapsed_s(compiler), half.remaining_s()))
+        progress = quarter.progress(compiler)
+        if progress.fraction == 0.25 and progress.first is not None and not seen:
+            seen.append((quarter.elapsed_s(compiler) - progress.first[0], quarter.remaining_s()))
             (tmp_path / "seen").touch()
 
-    half.run(look)
-    ((fraction, elapsed_s, remaining_s),) = seen
-    assert fraction == 0.25
-    assert remaining_s == pytest.approx(3 * elapsed_s, rel=0.2)
+    quarter.run(look)
+    ((working_s, remaining_s),) = seen
+    assert remaining_s == pytest.approx(3 * working_s, rel=0.2)
     assert (tmp_path / "logs" / "compiler.log").read_text() == "before\n"
 
 
