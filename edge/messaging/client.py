@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 STABLE_S = 5.0
 #: So many in a row that did not hold are no accident: few brokers say that a client was replaced.
 _SUSPICIOUS = 3
-#: A command has 511 bytes and our own state comes back; nothing that a station hears is longer.
-MOST_PACKET_BYTES = 16_384
+#: A topic may have 64 KB, a command 511 bytes: what is longer is no mistake that could be answered.
+MOST_PACKET_BYTES = 131_072
 _LOOP_S = 0.2
 _GOODBYE_S = 1.0
 #: Of the messages that a broker lets be under way, so many are not for the outbox.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.cameras.folder_listing import name_parts
@@ -39,6 +39,7 @@ def test_names(files: list[str], ids: list[str]) -> None:
     assert [named[Path(file)] for file in files] == ids
 
 
+@settings(deadline=None)
 @given(st.lists(FILES, min_size=1, max_size=8))
 def test_an_id_is_one_files_and_no_place_on_this_machine(files: list[Path]) -> None:
     named = part_ids(files)
@@ -48,6 +49,7 @@ def test_an_id_is_one_files_and_no_place_on_this_machine(files: list[Path]) -> N
         assert "somebody" not in part_id
 
 
+@settings(deadline=None)
 @given(st.sets(FILES, min_size=1, max_size=8))
 def test_the_folder_camera_gives_each_file_an_id_too(files: set[Path]) -> None:
     named = name_parts(Path("/home/somebody"), files, among=files)

@@ -7,7 +7,7 @@ import logging
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -42,6 +42,7 @@ def test_no_line_of_a_trace_looks_like_a_record() -> None:
     assert any("FrameError: part.png: ok" in line for line in trace)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_becomes_one_visible_line(text: str) -> None:
     shown = one_line(text)
@@ -51,6 +52,7 @@ def test_any_text_becomes_one_visible_line(text: str) -> None:
         assert shown == text or not text.isascii()
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_text_is_a_formula_in_a_spreadsheet(text: str) -> None:
     cell = str(csv_cell(text))

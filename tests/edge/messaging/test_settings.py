@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -97,6 +97,7 @@ def test_a_name_or_an_address_is_a_host(host: str) -> None:
 LOGIN = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).map(lambda text: f"q7Z{text}")
 
 
+@settings(deadline=None)
 @given(secret=LOGIN, scheme=st.sampled_from(["mqtt://", "mqtts://", "ssl://", "tcp://", ""]))
 def test_a_login_in_the_host_is_refused_and_told_to_nobody(secret: str, scheme: str) -> None:
     with pytest.raises(ValidationError) as caught:
