@@ -87,7 +87,7 @@ class ProductSwitch:
                 continue
             if change.command.expired():
                 change.done.set_exception(
-                    ProductError("Its time was over before the part before it was done.")
+                    ProductError("The command expired before the previous part was finished.")
                 )
                 continue
             try:
