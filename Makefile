@@ -58,12 +58,23 @@ test-training: $(VENV)/.train$(WITHOUT) ## the tests of training: make test-trai
 
 lock: ## pin every package anew, with hashes, for all Pythons: needs uv (pip install uv)
 	$(LOCK) $(LOCKED)/setup.in --output-file $(LOCKED)/setup.txt
+	$(LOCK) setup.py --extra language --output-file $(LOCKED)/station.txt
+	$(LOCK) setup.py --extra language --extra tensorrt --output-file $(LOCKED)/station-gpu.txt
 	$(LOCK) setup.py --extra build --extra demo --extra language --output-file $(LOCKED)/demo.txt
 	$(LOCK) setup.py --extra test --extra language --output-file $(LOCKED)/test.txt
 	$(LOCK) setup.py --extra test --extra train --extra language --output-file $(LOCKED)/train.txt
+	$(LOCK) build_engines/locked/llama-build.in --output-file build_engines/locked/llama-build.txt
+	$(LOCK) build_engines/locked/llama-run.in --output-file build_engines/locked/llama-run.txt
+	$(PIN) requirements/jetpack-6.txt $(JETPACK_6) --output-file $(LOCKED)/jetpack-6.txt
+	$(PIN) requirements/jetpack-7.txt $(JETPACK_7) --output-file $(LOCKED)/jetpack-7.txt
+	$(PIN) requirements/jetpack-6.txt requirements/jetson-opencv.txt $(JETPACK_6) --output-file $(LOCKED)/jetpack-6-opencv.txt
+	$(PIN) requirements/jetpack-7.txt requirements/jetson-opencv.txt $(JETPACK_7) --output-file $(LOCKED)/jetpack-7-opencv.txt
+PIN = uv pip compile --quiet --generate-hashes --no-annotate --no-header
 # llama-cpp-python is compiled by build_engines.llama_wheel, which knows its hash.
-LOCK = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
-  --constraint constraints.txt --no-emit-package llama-cpp-python
+LOCK = $(PIN) --universal --python-version 3.10 --constraint constraints.txt --no-emit-package llama-cpp-python
+# A board has one Python and one glibc.
+JETPACK_6 = --python-version 3.10 --python-platform aarch64-manylinux_2_35 --only-binary :all:
+JETPACK_7 = --python-version 3.12 --python-platform aarch64-manylinux_2_39 --only-binary :all:
 
 clean: ## remove the environments and what tools leave behind; downloads and bundles stay in .cache
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,14 @@ version = next(
 )
 
 EXTRAS = {
-    "build": ["onnx>=1.16", "onnxruntime>=1.18", "nncf>=2.14", "safetensors>=0.4", "tokenizers>=0.19"],
+    "build": [
+        "onnx>=1.16",
+        "onnxruntime>=1.18",
+        "nncf>=2.14",
+        "packaging>=24.2",  # requirements and licences, for the bill of materials
+        "safetensors>=0.4",
+        "tokenizers>=0.19",
+    ],
     # Weights from the Hugging Face hub; httpx2 is what its library speaks HTTP with.
     "hub": ["huggingface_hub>=2.4,<3", "filelock>=3.10", "httpx2>=2,<3"],
     "demo": ["iotcore>=0.4,<0.5"],
@@ -30,6 +37,8 @@ EXTRAS["test"] = [
     "pytest-xdist>=3.6",
     "hypothesis>=6.100",
     "jsonschema>=4.20",
+    "cyclonedx-python-lib>=11",  # the schema of a bill of materials
+    "license-expression>=30.4",
     "ruff>=0.6",
     "mypy>=1.11",
     "types-PyYAML",
@@ -52,7 +61,7 @@ setup(
     include_package_data=True,
     package_data={
         "edge": ["**/*.json", "py.typed"],
-        "build_engines": ["*.cmake", "py.typed"],
+        "build_engines": ["*.cmake", "locked/*.txt", "py.typed"],
         "build_engines.bundles": ["*.yaml"],
         "models": ["*.yaml", "weights/*.safetensors", "py.typed"],
     },

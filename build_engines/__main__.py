@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from build_engines.commands import accept, banks, budget, compile, steps
+from build_engines.commands import accept, banks, budget, compile, sbom, steps
 from build_engines.commands.fetch import fetch
 from build_engines.commands.pin import pin
 from build_engines.presets import load_preset, preset_names
@@ -72,6 +72,7 @@ cli.add_command(banks.command)
 cli.add_command(budget.command)
 cli.add_command(compile.command)
 cli.add_command(accept.command)
+cli.add_command(sbom.command)
 
 
 def main() -> None:

@@ -23,7 +23,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from build_engines.llama_pins import (
+    PIP,
+    RUN,
+    environment_with_tools,
+    error_in,
+    install_exactly,
+    install_pinned,
+)
 from build_engines.llama_variants import all_variants, variants_for
+from build_engines.wheel_seal import checked_url, seal_wheel
 from edge.errors import EdgeError, SourceError
 from edge.language.library import VERSION
 from edge.paths import cache_dir
@@ -141,6 +150,7 @@ def build_wheel(progress: Callable[[int, int], None] | None = None, for_all: boo
         recipe.folder.mkdir(exist_ok=True)
         target = recipe.folder / made.name
         made.replace(target)
+        seal_wheel(target)
     return target
 
 
@@ -159,24 +169,12 @@ def install(wheel: Path) -> None:
     """Installs the wheel, and what it needs from the registry, into this environment.
 
     Raises:
-        SourceError: pip says why not.
+        SourceError: the wheel is not what was built, or pip says why not.
     """
-    # The version alone does not tell pip one recipe's wheel from another's.
-    again = ("--force-reinstall", "--no-deps") if _installed_version() == VERSION else ()
-    command = [*_PIP, "install", "--quiet", *again, str(wheel)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise SourceError(f"pip cannot install {wheel.name}: {_last_error(result.stderr)}")
-
-
-def _installed_version() -> str | None:
-    try:
-        return metadata.version(PACKAGE)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-_PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
+    checked = checked_url(wheel)
+    install_pinned(RUN)
+    # The version alone does not tell pip one wheel from another.
+    install_exactly(wheel.name, "--force-reinstall", f"{PACKAGE} @ {checked}")
 
 
 def _require_compiler() -> None:
@@ -199,10 +197,11 @@ def _run_pip(recipe: Recipe, scratch: Path, progress: Callable[[int, int], None]
         "CMAKE_PROJECT_llama.cpp_INCLUDE": str(_HOOK),
         "ANOMALYGPT_EDGE_RECIPE": str(mark),
     }
-    command = [*_PIP, "wheel", "--verbose", "--no-deps", "--no-cache-dir", "--require-hashes"]
-    command += ["--no-binary", PACKAGE, "--wheel-dir", str(scratch), "--requirement", str(requirements)]
+    command = [*PIP, "wheel", "--verbose", "--no-deps", "--no-cache-dir", "--require-hashes"]
+    command += ["--no-build-isolation", "--no-binary", PACKAGE]
+    command += ["--wheel-dir", str(scratch), "--requirement", str(requirements)]
     environment = {
-        **os.environ,
+        **environment_with_tools(scratch / "tools"),
         "CMAKE_ARGS": " ".join(f"-D{name}={value}" for name, value in options.items()),
     }
     log = cache_dir() / "wheels" / f"{PACKAGE}-build.log"
@@ -211,23 +210,18 @@ def _run_pip(recipe: Recipe, scratch: Path, progress: Callable[[int, int], None]
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert process.stdout is not None
-        for line in process.stdout:
-            record.write(line)
-            step = _STEP.match(line)
-            if step is not None and progress is not None:
-                progress(int(step[1]), int(step[2]))
+        with process.stdout as output:
+            for line in output:
+                record.write(line)
+                step = _STEP.match(line)
+                if step is not None and progress is not None:
+                    progress(int(step[1]), int(step[2]))
     wheels = list(scratch.glob("*.whl"))
     if process.wait() != 0 or len(wheels) != 1:
-        reason = _last_error(log.read_text(encoding="utf-8", errors="replace"))
+        reason = error_in(log.read_text(encoding="utf-8", errors="replace"))
         raise SourceError(f"{PACKAGE} {VERSION} cannot be built: {reason}", f"The whole output is in {log}.")
     log.unlink()
     return wheels[0]
-
-
-def _last_error(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)]
-    return (errors or lines or ["no reason given"])[0]
 
 
 def main() -> None:

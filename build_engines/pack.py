@@ -13,12 +13,13 @@ from build_engines.export import FP32_FILE, content_of, preset_graph
 from build_engines.language_half import is_language_up_to_date
 from build_engines.parity import failures
 from build_engines.presets import LanguagePreset, Preset
+from build_engines.sbom import write_sbom
 from edge.bundle import MANIFEST_NAME, Bundle, Precision
 from edge.errors import BundleError
 
 
 def pack(made: Bundle, target: Path, language: LanguagePreset | None = None) -> Bundle:
-    """Copies a verified bundle to ``target``, which is replaced whole or not at all.
+    """Copies a verified bundle and its bill of materials to ``target``: replaced whole or not at all.
 
     Args:
         made: what ``export`` wrote and ``verify`` measured.
@@ -48,7 +49,7 @@ def pack(made: Bundle, target: Path, language: LanguagePreset | None = None) -> 
         for name in made.manifest.files:
             shutil.copyfile(made.path / name, whole / name)
         write_manifest(whole, made.manifest)
-        Bundle.load(whole)
+        write_sbom(Bundle.load(whole))
         if target.exists():
             target.replace(old)
         whole.replace(target)

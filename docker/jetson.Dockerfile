@@ -10,22 +10,22 @@ FROM ${BASE} AS made
 ARG JETPACK=6
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends cmake g++ python3-dev python3-venv \
+    && apt-get install --yes --no-install-recommends g++ python3-dev python3-venv \
     && rm -rf /var/lib/apt/lists/*
 ENV VIRTUAL_ENV=/opt/anomalygpt-edge/.venv
 ENV PATH=${VIRTUAL_ENV}/bin:${PATH}
 RUN python3 -m venv --system-site-packages "${VIRTUAL_ENV}"
 WORKDIR /src
 COPY requirements requirements
-# The image has no OpenCV of JetPack's to be in the way of; from 4.12 on pip's wants NumPy 2.
-RUN pip install --no-cache-dir \
-    --requirement requirements/jetpack-${JETPACK}.txt 'opencv-python-headless>=4.9,<4.12'
+# The image has no OpenCV of JetPack's to be in the way of.
+RUN python -m pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: \
+    --requirement requirements/locked/jetpack-${JETPACK}-opencv.txt
 COPY setup.py pyproject.toml README.md LICENSE NOTICE ./
 COPY configs/bundles configs/bundles
 COPY edge edge
 COPY models models
 COPY build_engines build_engines
-RUN pip install --no-cache-dir --no-deps . \
+RUN python -m pip install --no-cache-dir --no-deps --no-build-isolation . \
     && ANOMALYGPT_EDGE_CACHE=/tmp/cache python -m build_engines.llama_wheel --all \
     && rm -rf /tmp/cache
 

@@ -18,6 +18,7 @@ import click
 
 import edge.commands
 from edge.errors import EdgeError
+from edge.paths import keep_from_others
 from edge.plain_text import one_line
 
 EXIT_ERROR = 1
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: as on the command line, without the program's name; default: the process's own.
     """
+    keep_from_others()
     sys.exit(_exit_code(arguments))
 
 

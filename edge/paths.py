@@ -48,6 +48,11 @@ def checkout() -> Path | None:
     return root if (root / "setup.py").is_file() and (root / "pyproject.toml").is_file() else None
 
 
+def keep_from_others() -> None:
+    """What this process and its children write from now on: files 0640, folders 0750, or stricter."""
+    os.umask(os.umask(0o077) | 0o027)
+
+
 def absolute(path: Path, base: Path | None = None) -> Path:
     """``path`` with ``~`` expanded and, where it is relative, seen from ``base`` (default: here)."""
     # Not resolve(): a link that a person put in a path is what that person wants to read in messages.

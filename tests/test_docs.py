@@ -35,8 +35,9 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 
 def test_the_jetson_page_names_files_that_are_there() -> None:
     page = (ROOT / "docs" / "jetson.md").read_text()
-    named = set(re.findall(r"(?:requirements|docker)/[\w.-]*\w", page))
-    assert {"requirements/jetpack-6.txt", "requirements/jetpack-7.txt", "docker/jetson.Dockerfile"} == named
+    named = set(re.findall(r"(?:requirements|docker)/[\w./-]*\w", page))
+    pins = {f"requirements/{locked}jetpack-{number}.txt" for locked in ("", "locked/") for number in (6, 7)}
+    assert pins | {"docker/jetson.Dockerfile"} == named
     assert all((ROOT / name).is_file() for name in named)
 
 

@@ -7,6 +7,7 @@ import re
 import runpy
 import sys
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from setuptools import find_packages
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("edge", "build_engines", "models")
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 # Extras that a room may import from, beside what every installation has.
@@ -27,11 +29,17 @@ EXTRAS = {
     "build_engines": ("build", "hub", "language"),
     "models": ("build", "train"),
 }
+PINS = ROOT / "requirements" / "locked"
+LLAMA_PINS = ROOT / "build_engines" / "locked"
 LOCKED = {
+    "station": (),
+    "station-gpu": ("tensorrt",),
     "demo": ("build", "demo"),
     "test": ("test",),
     "train": ("test", "train"),
 }
+BOARDS = {"jetpack-6": "3.10", "jetpack-7": "3.12"}
+ALL_PINS = sorted([*PINS.glob("*.txt"), *LLAMA_PINS.glob("*.txt")])
 NAMED_OTHERWISE = {
     "cuda": "cuda-bindings",
     "cv2": "opencv-python-headless",
@@ -74,14 +82,14 @@ def imported(room: str) -> Iterator[tuple[str, Path]]:
                     yield package, path.relative_to(ROOT)
 
 
-def pins(file: Path, python: str) -> dict[str, str]:
+def pins(file: Path, python: str, machine: str = "x86_64") -> dict[str, str]:
     """Package to version of a file of pins, for a Python on 64-bit Linux."""
     environment = {k: str(v) for k, v in default_environment().items()} | {
         "python_version": python,
         "python_full_version": f"{python}.0",
         "sys_platform": "linux",
         "platform_system": "Linux",
-        "platform_machine": "x86_64",
+        "platform_machine": machine,
         "extra": "",
     }
     found: dict[str, str] = {}
@@ -139,9 +147,92 @@ def test_the_hashes_are_of_the_constraints_versions(target: str, python: str) ->
     assert differing == {}
 
 
-@pytest.mark.parametrize("target", [*LOCKED, "setup"])
-def test_every_pin_has_a_hash(target: str) -> None:
-    text = (ROOT / "requirements" / "locked" / f"{target}.txt").read_text()
-    entries = text.replace("\\\n", " ").strip().splitlines()
+@pytest.mark.parametrize("file", ALL_PINS, ids=lambda file: file.stem)
+def test_every_pin_has_a_hash(file: Path) -> None:
+    entries = file.read_text().replace("\\\n", " ").strip().splitlines()
     assert entries
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_every_extra_is_in_some_file_of_pins(packaging: dict[str, Any]) -> None:
+    """All that ``setup.py`` can pull in; llama-cpp-python's own hash stands where it is compiled."""
+    everywhere = set().union(*(pins(PINS / f"{name}.txt", "3.11") for name in LOCKED))
+    wanted = declared(packaging, tuple(packaging["extras_require"]))
+    assert {canonicalize_name(one.name) for one in wanted} - everywhere == {"llama-cpp-python"}
+
+
+@pytest.mark.parametrize("target", [*LOCKED, "setup"])
+def test_what_an_installed_package_needs_is_pinned_too(target: str) -> None:
+    """pip installs with ``--no-deps``: what nobody pinned would be missing."""
+    pinned = pins(PINS / f"{target}.txt", PYTHON)
+    missing: set[str] = set()
+    looked_at = 0
+    for name, version in pinned.items():
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:  # of another target
+            continue
+        if found.version != version:
+            continue
+        looked_at += 1
+        for needed in map(Requirement, found.requires or ()):
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                at = pinned.get(canonicalize_name(needed.name))
+                if at is None or not needed.specifier.contains(at, prereleases=True):
+                    missing.add(f"{needed} of {name}")
+    assert looked_at > 5
+    assert missing == set()
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_what_builds_this_package_is_pinned(python: str) -> None:
+    """Its editable install has no build isolation, which would fetch unpinned packages."""
+    needed = re.findall(r'^requires = \["(.*)"\]$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    requirements = [Requirement(line) for line in needed[0].split('", "')]
+    assert [one.name for one in requirements] == ["setuptools"]
+    for pinned in (
+        pins(PINS / "setup.txt", python),
+        *(pins(PINS / f"{b}.txt", p) for b, p in BOARDS.items()),
+    ):
+        assert "pip" in pinned
+        assert all(one.specifier.contains(pinned[one.name]) for one in requirements)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_what_compiles_llama_cpp_python_is_pinned(python: str, machine: str) -> None:
+    """What its build requires, and what that asks for where the system has none or too old ones."""
+    pinned = pins(LLAMA_PINS / "llama-build.txt", python, machine)
+    assert {"scikit-build-core", "cmake", "ninja", "packaging", "pathspec"} <= set(pinned)
+    assert python != "3.10" or {"tomli", "exceptiongroup", "typing-extensions"} <= set(pinned)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_what_llama_cpp_python_needs_is_pinned(python: str, packaging: dict[str, Any]) -> None:
+    """Beside what every installation has."""
+    try:
+        llama = distribution("llama-cpp-python")
+    except PackageNotFoundError:
+        pytest.skip("llama-cpp-python is not installed")
+    ours = {canonicalize_name(one.name) for one in declared(packaging, ())}
+    pinned = pins(LLAMA_PINS / "llama-run.txt", python)
+    beside = [
+        one
+        for one in map(Requirement, llama.requires or ())
+        if (one.marker is None or one.marker.evaluate({"extra": ""}))
+        and canonicalize_name(one.name) not in {*ours, "typing-extensions"}  # pydantic brings the last one
+    ]
+    assert beside
+    assert all(one.specifier.contains(pinned[canonicalize_name(one.name)]) for one in beside)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("opencv", [False, True])
+def test_what_a_board_needs_is_pinned_for_its_python(board: str, opencv: bool) -> None:
+    pinned = pins(PINS / f"{board}{'-opencv' if opencv else ''}.txt", BOARDS[board], "aarch64")
+    texts = [(ROOT / "requirements" / f"{name}.txt").read_text() for name in ("jetson", board)]
+    wanted = [Requirement(line) for line in "\n".join(texts).splitlines() if line and line[0] not in "#-"]
+    assert len(wanted) > 10
+    for one in wanted:
+        assert one.specifier.contains(pinned[canonicalize_name(one.name)]), one
+    assert ("opencv-python-headless" in pinned) == opencv

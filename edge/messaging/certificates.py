@@ -93,7 +93,7 @@ def _alternative_name(host: str) -> str:
 def _workshop(folder: Path) -> tempfile.TemporaryDirectory[str]:
     """A place in the folder where keys are made, readable by nobody else."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=folder)
     except OSError as error:
         raise MessagingError(
@@ -103,7 +103,7 @@ def _workshop(folder: Path) -> tempfile.TemporaryDirectory[str]:
 
 def _keep(work: Path, folder: Path, name: str) -> None:
     (work / f"{name}.key").chmod(0o600)
-    (work / f"{name}.crt").chmod(0o644)
+    (work / f"{name}.crt").chmod(0o640)
     for suffix in (".key", ".crt"):
         (work / f"{name}{suffix}").replace(folder / f"{name}{suffix}")
 

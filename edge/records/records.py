@@ -344,7 +344,7 @@ def _claim(data_dir: Path) -> int:
     """Make the folder and hold its lock: a file descriptor, which the system frees in any crash."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(data_dir / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(data_dir / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise RecordsError(
             f"Records cannot be kept in {data_dir}: {error.strerror or error}.",

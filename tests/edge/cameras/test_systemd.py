@@ -1,7 +1,8 @@
-"""The station's systemd unit: valid, and with just the capability that a GigE Vision camera needs."""
+"""The station's systemd unit: valid, shut as far as may be, and open enough for a GigE Vision camera."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from edge.commands._ending import ENDING_S
 from edge.config import StationConfig
 from edge.station.deciding import TIMEOUT_S
 from tests.edge.cameras.gige_network import GigENetwork
+from tests.edge.station.test_confined import under_filter
 
 ROOT = Path(__file__).parents[3]
 UNIT = ROOT / "configs" / "systemd" / "anomalygpt-edge@.service"
@@ -41,6 +43,23 @@ def test_systemd_waits_longer_than_the_station_needs_to_end_and_to_tell_of_a_han
     assert float(values("WatchdogSec")[0]) > hang_s + 2 * TIMEOUT_S
 
 
+def test_it_is_exposed_as_little_as_a_camera_and_a_gpu_allow(tmp_path: Path) -> None:
+    """Of systemd's 0 (shut) to 10 (open); what is left open has its reason in the unit."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=25", copy]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = re.search(r"exposure level for .*: ([0-9.]+)", done.stdout)
+    assert said is not None, done.stdout + done.stderr
+    assert float(said[1]) <= 2.5 and done.returncode == 0
+
+
+def test_what_it_writes_is_for_its_group_at_most() -> None:
+    assert values("UMask") == ["0027"]
+
+
 STREAM = """
 from edge.cameras import GigESettings, create_camera
 from edge.cameras.gige_host import check_raw_sockets
@@ -51,12 +70,18 @@ print(check_raw_sockets().good, sum(frame is not None and not frame.error for fr
 
 
 @pytest.mark.netns
-def test_its_one_capability_is_enough_even_with_a_small_socket_buffer(network: GigENetwork) -> None:
+def test_its_capability_and_calls_are_enough_even_with_a_small_socket_buffer(
+    network: GigENetwork, tmp_path: Path
+) -> None:
     assert values("AmbientCapabilities") == values("CapabilityBoundingSet") == ["CAP_NET_RAW"]
     network.camera()
     only = "-all,+net_raw"
     command = ["setpriv", "--bounding-set", only, "--inh-caps", only, "--no-new-privs"]
     done = subprocess.run(
-        [*command, sys.executable, "-c", STREAM], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+        [*command, *under_filter(tmp_path, "-c", STREAM)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     assert done.stdout == "True 20\n"

@@ -109,6 +109,7 @@ def test_the_requirements_are_the_packages_own_without_what_jetpack_brings() -> 
     del expected["opencv-python-headless"]
     expected["numpy"] += ",<2"  # JetPack's OpenCV was compiled against NumPy 1.
     expected["onnx"] = ">=1.16"  # What `compile` needs.
+    expected |= {"pip": "", "setuptools": ">=68"}  # What installs.
     common, *jetpacks = (named(file.read_text().splitlines()) for file in REQUIREMENTS)
     assert common == expected
     for own in jetpacks:

@@ -1,0 +1,26 @@
+"""``python -m build_engines sbom``: what a bundle is made of, for whoever has to know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(name="sbom")
+@click.argument("bundle_name", metavar="BUNDLE")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file.  [default: sbom.cdx.json beside the bundle's manifest]",
+)
+def command(bundle_name: str, out: Path | None) -> None:
+    """Write the bill of materials of BUNDLE: CycloneDX 1.6, as `pack` does for every bundle that it makes.
+
+    Its files, the weights that they were made of with source, version, licence and sha256, and the Python
+    packages that are installed here. Run it where the station runs, to name the packages that run there.
+    """
+    from build_engines.sbom import write_sbom
+    from edge.bundle import Bundle
+
+    click.echo(write_sbom(Bundle.resolve(bundle_name), out))
