@@ -43,15 +43,11 @@ def needed_by(name: str, extras: Collection[str] = ()) -> list[Distribution]:
 def licence_of(package: Distribution) -> str:
     """A package's terms as its metadata states them, an SPDX expression where it has one; else empty."""
     metadata = package.metadata
-    expression = metadata.get("License-Expression")
-    if expression:
-        return str(expression)
-    named = [
-        str(value).removeprefix(_OSI)
-        for key, value in metadata.items()
-        if key == "Classifier" and value.startswith(_OSI)
-    ]
+    if "License-Expression" in metadata:
+        return metadata["License-Expression"]
+    classifiers = metadata.get_all("Classifier") or []
+    named = [value.removeprefix(_OSI) for value in classifiers if value.startswith(_OSI)]
     if named:
         return " AND ".join(named)
-    text = str(metadata.get("License") or "").strip()
+    text = metadata["License"].strip() if "License" in metadata else ""
     return text.splitlines()[0] if 0 < len(text) <= _LONGEST_NAME else ""

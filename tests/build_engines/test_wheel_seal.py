@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from build_engines import llama_wheel
+from build_engines.llama_pins import PIP
 from build_engines.wheel_seal import checked_url, seal_of, seal_wheel
 from edge.errors import SourceError
 
@@ -78,7 +79,7 @@ def test_a_wheel_that_changes_after_the_check_is_refused_by_pip(wheel: Path, tmp
     """The hash travels with the address, so that pip checks the bytes that it unpacks."""
     address = checked_url(wheel)
     flip_a_byte(wheel)
-    command = [*llama_wheel.PIP, "install", "--no-deps", "--target", str(tmp_path / "target")]
+    command = [*PIP, "install", "--no-deps", "--target", str(tmp_path / "target")]
     command += ["--require-hashes", f"{llama_wheel.PACKAGE} @ {address}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0 and "DO NOT MATCH THE HASHES" in done.stderr

@@ -49,7 +49,7 @@ def test_it_is_exposed_as_little_as_a_camera_and_a_gpu_allow(tmp_path: Path) -> 
         pytest.skip("needs systemd-analyze")
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=25", copy]
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=25", str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = re.search(r"exposure level for .*: ([0-9.]+)", done.stdout)
     assert said is not None, done.stdout + done.stderr
