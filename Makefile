@@ -26,7 +26,7 @@ help: ## show what can be made
 setup: $(VENV)/.demo$(WITHOUT) ## create .venv with what the demo needs
 
 # One stamp for each of demo, test and train: an environment gets only what it is for.
-$(VENV)/.%$(WITHOUT): $(LOCKED)/%.txt $(LOCKED)/setup.txt setup.py edge/__init__.py edge/language/library.py build_engines/llama_wheel.py
+$(VENV)/.%$(WITHOUT): $(LOCKED)/%.txt $(LOCKED)/setup.txt setup.py edge/__init__.py edge/language/library.py $(wildcard build_engines/llama*)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "error: $(PYTHON) is not Python 3.10 to 3.13. Name one that is: make $* PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \

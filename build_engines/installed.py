@@ -42,16 +42,12 @@ def needed_by(name: str, extras: Collection[str] = ()) -> list[Distribution]:
 
 def licence_of(package: Distribution) -> str:
     """A package's terms as its metadata states them, an SPDX expression where it has one; else empty."""
-    expression = _stated(package, "License-Expression")
-    if expression:
-        return expression[0]
-    classifiers = _stated(package, "Classifier")
-    named = [each.removeprefix(_OSI) for each in classifiers if each.startswith(_OSI)]
+    metadata = package.metadata
+    if "License-Expression" in metadata:
+        return metadata["License-Expression"]
+    classifiers = metadata.get_all("Classifier") or []
+    named = [value.removeprefix(_OSI) for value in classifiers if value.startswith(_OSI)]
     if named:
         return " AND ".join(named)
-    text = next(iter(_stated(package, "License")), "").strip()
+    text = metadata["License"].strip() if "License" in metadata else ""
     return text.splitlines()[0] if 0 < len(text) <= _LONGEST_NAME else ""
-
-
-def _stated(package: Distribution, key: str) -> list[str]:
-    return [str(value) for value in package.metadata.get_all(key) or ()]

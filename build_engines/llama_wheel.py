@@ -1,12 +1,14 @@
 """``python -m build_engines.llama_wheel``: llama-cpp-python, built once, kept in the cache, installed.
 
 Its authors publish only the source on the package registry. Building takes minutes; the wheel
-that comes out is kept, so the next set-up takes seconds, and a copy of the cache's ``wheels``
-folder serves a machine without compiler or network.
+that comes out is kept, so the next set-up takes seconds. It holds the kernels for the processor that
+builds it; with ``--all`` those for every processor, and then a copy of the cache's ``wheels`` folder
+serves any machine without compiler or network.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import platform
@@ -17,6 +19,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from build_engines.llama_pins import (
     install_exactly,
     install_pinned,
 )
+from build_engines.llama_variants import all_variants, variants_for
 from build_engines.wheel_seal import checked_url, seal_wheel
 from edge.errors import EdgeError, SourceError
 from edge.language.library import VERSION
@@ -38,15 +42,15 @@ PACKAGE = "llama-cpp-python"
 SDIST_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
 
 _OPTIONS = {
-    # Not for the processor that happens to build, but for every generation, each in a library of its own;
-    # the best one for the processor is loaded at run time. One build for all would have to choose between
-    # crashing on small industrial processors (no AVX) and leaving half of a server's speed unused.
+    # Not for the processor that happens to build, but for generations, each in a library of its own; the best
+    # one that proves right is loaded at run time. One build for all would have to choose between crashing
+    # on small industrial processors (no AVX) and leaving half of a server's speed unused.
     "GGML_NATIVE": "OFF",
     "GGML_BACKEND_DL": "ON",
-    "GGML_CPU_ALL_VARIANTS": "ON",
-    # Vision, downloads over HTTPS: not used.
+    # Vision, downloads over HTTPS, thousands of warnings about others' code: not used.
     "LLAVA_BUILD": "OFF",
     "LLAMA_OPENSSL": "OFF",
+    "LLAMA_ALL_WARNINGS": "OFF",
     # Everything beside the Python package's own library folder would land in site-packages itself.
     "CMAKE_INSTALL_BINDIR": "llama_cpp/lib",
     "CMAKE_INSTALL_LIBDIR": "llama_cpp/lib",
@@ -54,78 +58,111 @@ _OPTIONS = {
     # A wheel cannot hold links: each versioned name would be a copy of the library.
     "CMAKE_PLATFORM_NO_VERSIONED_SONAME": "ON",
 }
-# On 64-bit ARM, "every generation" reaches up to processors for which GCC 11, JetPack 6's, has no flags, and
-# the build fails. So there it is one: with dot products and half floats, which a Jetson Orin, a Raspberry
-# Pi 5 and what came after them have, or for a machine without these the plainest.
-_ARM_DOT_PRODUCTS = "armv8.2-a+dotprod+fp16"
-_ARM_PLAIN = "armv8-a"
-# The package's build switches llama.cpp's command line helpers on, a third of the work; this runs
-# after that and before they are added.
-_HOOK = "set(LLAMA_BUILD_COMMON OFF)\n"
+_HOOK = Path(__file__).with_name("llama.cmake")
+_MARK = "llama_cpp/lib/recipe.txt"
 
 _STEP = re.compile(r"^\s*\[(\d+)/(\d+)\] ")  # Ninja's count.
 
 
-def wheel_folder() -> Path:
-    """Where this machine's wheel lies, made or not: one folder per version, platform and options."""
-    recipe = repr((SDIST_SHA256, sorted(_own_options().items()), _HOOK))
-    libc = "".join(platform.libc_ver()).replace(".", "_")
-    name = f"{PACKAGE}-{VERSION}-{sysconfig.get_platform()}-{libc}-{_digest(recipe)}"
-    return cache_dir() / "wheels" / name
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a wheel is built from, and for which processors.
+
+    Attributes:
+        name: of the best variant, or ``all``.
+        variants: of the kernels, the plainest first; none where there is one build for all.
+    """
+
+    name: str
+    variants: tuple[str, ...]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """llama.cpp's build options."""
+        if not self.variants:
+            return {**_OPTIONS, "GGML_CPU_ALL_VARIANTS": "OFF"}
+        chosen = ";".join(self.variants)
+        return {**_OPTIONS, "GGML_CPU_ALL_VARIANTS": "ON", "ANOMALYGPT_EDGE_KERNELS": chosen}
+
+    @property
+    def digest(self) -> str:
+        """Of everything that the libraries depend on, beside the compiler."""
+        text = repr((SDIST_SHA256, sorted(self.options.items()), _HOOK.read_text(encoding="utf-8")))
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def folder(self) -> Path:
+        """Where its wheel lies, made or not: one folder per version, platform and recipe."""
+        libc = "".join(platform.libc_ver()).replace(".", "_")
+        name = f"{PACKAGE}-{VERSION}-{sysconfig.get_platform()}-{libc}-{self.name}-{self.digest}"
+        return cache_dir() / "wheels" / name
+
+    @property
+    def wheel(self) -> Path | None:
+        """Its wheel in the cache, or None where it is not built yet."""
+        return next(self.folder.glob("*.whl"), None)
 
 
-def build_options(machine: str, flags: Collection[str]) -> dict[str, str]:
-    """llama.cpp's build options for a kind of processor.
+def recipe_for_all(machine: str | None = None) -> Recipe:
+    """For every processor of a kind; None is this machine's."""
+    return Recipe("all", all_variants(machine or platform.machine()))
+
+
+def recipe_for(machine: str, flags: Collection[str]) -> Recipe:
+    """For one processor: see :func:`variants_for`."""
+    variants = variants_for(machine, flags)
+    return Recipe(variants[-1], variants) if variants else recipe_for_all(machine)
+
+
+def own_recipe() -> Recipe:
+    """For the processor at hand."""
+    return recipe_for(platform.machine(), cpu_flags())
+
+
+def built_wheel(for_all: bool = False) -> Path | None:
+    """The wheel in the cache that serves this machine, or None where it is not built yet.
 
     Args:
-        machine: such as ``x86_64`` or ``aarch64``.
-        flags: instruction sets, as Linux names them; of account on ARM.
+        for_all: whether it must hold the kernels for every processor.
     """
-    if machine not in ("aarch64", "arm64"):
-        return _OPTIONS
-    generation = _ARM_DOT_PRODUCTS if {"asimddp", "asimdhp"}.issubset(flags) else _ARM_PLAIN
-    return {**_OPTIONS, "GGML_CPU_ALL_VARIANTS": "OFF", "GGML_CPU_ARM_ARCH": generation}
+    wheel = recipe_for_all().wheel
+    return wheel if for_all or wheel is not None else own_recipe().wheel
 
 
-def _own_options() -> dict[str, str]:
-    return build_options(platform.machine(), cpu_flags())
-
-
-def built_wheel() -> Path | None:
-    """The wheel in the cache, or None where it is not built yet."""
-    return next(wheel_folder().glob("*.whl"), None)
-
-
-def build_wheel(progress: Callable[[int, int], None] | None = None) -> Path:
+def build_wheel(progress: Callable[[int, int], None] | None = None, for_all: bool = False) -> Path:
     """The wheel, built from the pinned source where the cache does not have it: minutes the first time.
 
     Args:
         progress: called with the steps done and the steps in all.
+        for_all: whether to build the kernels for every processor, not only for this one.
 
     Raises:
         SourceError: no compiler, the source is not the pinned one, or it does not compile.
     """
-    wheel = built_wheel()
+    wheel = built_wheel(for_all)
     if wheel is not None:
         return wheel
     _require_compiler()
-    folder = wheel_folder()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=folder.parent) as scratch:
-        made = _run_pip(Path(scratch), progress)
-        folder.mkdir(exist_ok=True)
-        target = folder / made.name
+    recipe = recipe_for_all() if for_all else own_recipe()
+    recipe.folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=recipe.folder.parent) as scratch:
+        made = _run_pip(recipe, Path(scratch), progress)
+        recipe.folder.mkdir(exist_ok=True)
+        target = recipe.folder / made.name
         made.replace(target)
         seal_wheel(target)
     return target
 
 
-def is_installed() -> bool:
-    """Whether this environment has the version that this project needs."""
+def is_installed(for_all: bool = False) -> bool:
+    """Whether this environment has the libraries that :func:`build_wheel` would make."""
     try:
-        return metadata.version(PACKAGE) == VERSION
-    except metadata.PackageNotFoundError:
+        package = metadata.distribution(PACKAGE)
+        made_by = Path(str(package.locate_file(_MARK))).read_text(encoding="utf-8").strip()
+    except (metadata.PackageNotFoundError, OSError):
         return False
+    serving = {recipe_for_all().digest} if for_all else {recipe_for_all().digest, own_recipe().digest}
+    return package.version == VERSION and made_by in serving
 
 
 def install(wheel: Path) -> None:
@@ -145,17 +182,21 @@ def _require_compiler() -> None:
     if shutil.which(wanted[0]) is None:
         raise SourceError(
             f"There is no C++ compiler {wanted[0]!r} to build {PACKAGE} with.",
-            "On Debian and Ubuntu: sudo apt install g++. Without one, copy the wheels folder of a "
-            f"machine like this one to {wheel_folder().parent}.",
+            "On Debian and Ubuntu: sudo apt install g++. Or run `python -m build_engines.llama_wheel --all` "
+            f"on a machine that has one, and copy its cache's wheels folder to {cache_dir() / 'wheels'}.",
         )
 
 
-def _run_pip(scratch: Path, progress: Callable[[int, int], None] | None) -> Path:
-    hook = scratch / "hook.cmake"
-    hook.write_text(_HOOK)
+def _run_pip(recipe: Recipe, scratch: Path, progress: Callable[[int, int], None] | None) -> Path:
+    mark = scratch / Path(_MARK).name
+    mark.write_text(f"{recipe.digest}\n", encoding="utf-8")
     requirements = scratch / "requirements.txt"
     requirements.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SDIST_SHA256}\n")
-    options = {**_own_options(), "CMAKE_PROJECT_llama.cpp_INCLUDE": str(hook)}
+    options = {
+        **recipe.options,
+        "CMAKE_PROJECT_llama.cpp_INCLUDE": str(_HOOK),
+        "ANOMALYGPT_EDGE_RECIPE": str(mark),
+    }
     command = [*PIP, "wheel", "--verbose", "--no-deps", "--no-cache-dir", "--require-hashes"]
     command += ["--no-build-isolation", "--no-binary", PACKAGE]
     command += ["--wheel-dir", str(scratch), "--requirement", str(requirements)]
@@ -183,25 +224,29 @@ def _run_pip(scratch: Path, progress: Callable[[int, int], None] | None) -> Path
     return wheels[0]
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
 def main() -> None:
     """Builds where needed and installs where needed; one line of error and status 1 where it fails."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    parser = argparse.ArgumentParser(
+        "python -m build_engines.llama_wheel", description="Builds llama-cpp-python once and installs it."
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="for every processor, as a stick or a container needs it"
+    )
+    for_all: bool = parser.parse_args().all
     console = Console(stderr=True)
     try:
-        if is_installed():
+        if is_installed(for_all):
             return
-        if built_wheel() is None:
-            console.print(f"Building {PACKAGE} {VERSION} once, for all processors; this takes minutes.")
+        if built_wheel(for_all) is None:
+            kinds = "every processor" if for_all else f"this processor ({own_recipe().name})"
+            console.print(f"Building {PACKAGE} {VERSION} once, for {kinds}; this takes minutes.")
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
             task = bars.add_task("llama.cpp", total=None)
-            wheel = build_wheel(lambda done, total: bars.update(task, completed=done, total=total))
+            wheel = build_wheel(lambda done, total: bars.update(task, completed=done, total=total), for_all)
         install(wheel)
     except EdgeError as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)

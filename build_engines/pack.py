@@ -64,9 +64,9 @@ def is_up_to_date(
     target: Path,
     preset: Preset,
     precisions: Collection[Precision],
-    language: LanguagePreset | None,
     *,
     exactly: bool,
+    without_language: bool,
 ) -> bool:
     """Whether ``target`` holds an intact bundle with the graph that the preset makes today.
 
@@ -74,8 +74,8 @@ def is_up_to_date(
         target: the bundle's folder.
         preset: what to make.
         precisions: that it has to have.
-        language: the language half that it has to have; None for none.
         exactly: whether it must have no others.
+        without_language: whether it may lack the preset's language half.
 
     Raises:
         SourceError: the weights cannot be fetched.
@@ -93,6 +93,9 @@ def is_up_to_date(
         same is not None
         and same.sha256 == hashlib.sha256(graph).hexdigest()
         and (set(manifest.graphs) == set(precisions) if exactly else set(manifest.graphs) >= set(precisions))
-        and is_language_up_to_date(manifest, language)
+        and (
+            (without_language and manifest.language is None)
+            or is_language_up_to_date(manifest, preset.language)
+        )
         and not failures(manifest)
     )

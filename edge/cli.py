@@ -19,6 +19,7 @@ import click
 import edge.commands
 from edge.errors import EdgeError
 from edge.paths import keep_from_others
+from edge.plain_text import one_line
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -92,7 +93,8 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         error.show()
         return error.exit_code
     except EdgeError as error:
-        click.echo(f"error: {error}", err=True)
+        lines = str(error).split("\n")  # a station file's problems, one a line
+        click.echo(f"error: {chr(10).join(map(one_line, lines))}", err=True)
         return EXIT_ERROR
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)

@@ -77,7 +77,7 @@ class StationClock:
         self._kept_s = float("-inf")
 
     def now(self) -> float:
-        """Seconds of the station's life; never less than before. Unix time, as long as no clock was ever set."""
+        """Seconds, never less than before: Unix time, until a clock is set or the computer is off."""
         return self._start_s + self._steady() - self._start_steady_s
 
     def jump_s(self) -> float:

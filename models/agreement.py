@@ -94,7 +94,7 @@ class _Torch:
 
         llm = self._llm
         with torch.no_grad():
-            before = torch.tensor(tokenize(prompt.before, markup=True))
+            before = torch.tensor(prompt.opening(tokenize))
             prefix = llm.extended(llm.prefix(before), self._base)
             after = llm.embed(torch.tensor(tokenize(prompt.after, markup=True)))
             read = torch.cat([torch.from_numpy(rows), after.expand(len(rows), -1, -1)], dim=1)

@@ -1,4 +1,4 @@
-"""The matching decoder's text half: how far a patch is told as abnormal, in words' own space.
+"""The matching decoder's text half: how abnormal a patch scores in the space of words.
 
 Per tap one linear layer into the text space; the cosine to the abnormal sentences against that to
 the normal ones, as a softmax at a temperature of 1/100; the mean over the taps (AnomalyGPT, section

@@ -86,7 +86,7 @@ class Teacher:
     def prefix(self, description: str) -> Prefix:
         """Keys and values of the prompt's fixed beginning; computed once per description."""
         if description not in self._prefixes:
-            ids = torch.tensor(self._tokenize(prompt_for(description).before, True))
+            ids = torch.tensor(prompt_for(description).opening(self._tokenize))
             self._prefixes[description] = self.llm.prefix(ids)
         return self._prefixes[description]
 

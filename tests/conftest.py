@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle, bundles_dir
 from edge.errors import LanguageError, SourceError
@@ -18,6 +19,10 @@ from tests.build_engines.tiny import speaking_bundle as make_speaking_bundle
 from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 
 pytest_plugins = ["tests.skips", "tests.workers"]
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("busy machine", deadline=None)
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,7 +35,7 @@ def own_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def own_memory_of_crashes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is known of this machine's kernels is copied: a signal that a test sends is nobody else's knowledge.
+    """A copy of what is known of this machine's kernels: a test's signals are nobody else's knowledge.
 
     What comes from the cache is asked for before, by fixtures of the session.
     """

@@ -114,12 +114,12 @@ def build(
     adapted = load_preset(preset).adapted(size, taps)
     target = out or bundles_dir() / adapted.name
     choices = _choices(adapted, precisions, all_precisions)
-    language = None if without_language else adapted.language
+    exactly = bool(precisions)
     # What a folder holds today, no manifest tells: calibrated on one, a bundle is always made again.
     if (
         not force
         and calibrate_on is None
-        and is_up_to_date(target, adapted, choices[0], language, exactly=bool(precisions))
+        and is_up_to_date(target, adapted, choices[0], exactly=exactly, without_language=without_language)
     ):
         click.echo(f"{target} is up to date.")
         return

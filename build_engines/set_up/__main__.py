@@ -15,6 +15,7 @@ from rich.console import Console
 
 from build_engines.set_up.display import Display, minutes
 from build_engines.set_up.plan import Plan
+from build_engines.set_up.step import Progress
 from build_engines.set_up.steps import TARGETS, steps
 from build_engines.set_up.work import WITHOUT_LANGUAGE
 from edge.errors import EdgeError
@@ -55,11 +56,15 @@ def _record(file: Path, target: str, display: Display, plan: Plan, cpu_s: float)
         "cores": os.cpu_count(),
         "took_s": round(display.elapsed_s, 1),
         "processor_s": round(cpu_s, 1),
-        "steps_s": {step.name: round(plan.elapsed_s(step), 1) for step in plan.steps},
+        "steps": {step.name: _times(plan.progress(step)) for step in plan.steps},
     }
     part = file.with_name(f".{file.name}.{os.getpid()}")
     part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     part.replace(file)
+
+
+def _times(progress: Progress) -> dict[str, float]:
+    return {"took_s": round(progress.took_s, 1), "processor_s": round(progress.processor_s, 1)}
 
 
 def _root() -> Path:

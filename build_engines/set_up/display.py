@@ -67,10 +67,12 @@ class Display:
 
     def summary(self, before_s: float) -> RenderableType:
         """What each step took, when all are done; ``before_s`` went into the environment itself."""
-        table = Table.grid(padding=(0, 2))
-        table.add_row("  Python environment", Text(minutes(before_s), justify="right"))
+        table = Table("", "took", "processor", box=None, header_style="dim")
+        table.columns[1].justify = table.columns[2].justify = "right"
+        table.add_row("Python environment", minutes(before_s), "")
         for step in self._plan.steps:
-            table.add_row(f"  {step.title}", Text(minutes(self._plan.elapsed_s(step)), justify="right"))
+            progress = self._plan.progress(step)
+            table.add_row(step.title, minutes(progress.took_s), minutes(progress.processor_s))
         return table
 
     def _table(self) -> RenderableType:

@@ -11,7 +11,7 @@ from build_engines.set_up.step import Phase, Progress, Running, Step
 from edge.errors import SourceError
 
 _TICK_S = 0.25
-_TELLING = 0.05  # From this fraction on, a step's own pace says more than what is usual.
+_TELLING = 0.05  # After this share of the work, a step's own pace says more than what is usual.
 _COMPLAINT = ("error", "Error", "ERROR")
 
 
@@ -107,24 +107,31 @@ class Plan:
                 )
 
     def _left_s(self, step: Step, pace: float) -> float:
-        progress, elapsed_s = self.progress(step), self.elapsed_s(step)
-        if progress.phase is Phase.DONE:
+        if self.progress(step).phase is Phase.DONE:
             return 0.0
-        if progress.fraction is not None and progress.fraction >= _TELLING:
-            return elapsed_s * (1 - progress.fraction) / progress.fraction
-        return max(step.usual_s * pace - elapsed_s, 0.0)
+        whole_s = self._whole_s(step) or step.usual_s * pace
+        return max(whole_s - self.elapsed_s(step), 0.0)
 
     def _pace(self) -> float:
         """How much longer than usual this machine takes, as far as that shows; never less than 1."""
         taken_s = usual_s = 0.0
         for step in self.steps:
-            fraction = self.progress(step).fraction
-            if self.progress(step).phase is Phase.DONE:
-                fraction = 1.0
-            if fraction is not None and fraction >= _TELLING:
-                taken_s += self.elapsed_s(step) / fraction
+            done = self.progress(step).phase is Phase.DONE
+            whole_s = self.elapsed_s(step) if done else self._whole_s(step)
+            if whole_s is not None:
+                taken_s += whole_s
                 usual_s += step.usual_s
         return max(1.0, taken_s / usual_s) if usual_s else 1.0
+
+    def _whole_s(self, step: Step) -> float | None:
+        """How long a step takes from beginning to end, by its own pace; None where that is not known."""
+        progress = self.progress(step)
+        if progress.first is None or progress.fraction is None:
+            return None
+        first_s, first = progress.first
+        if progress.fraction - first < _TELLING:
+            return None
+        return first_s + (self.elapsed_s(step) - first_s) * (1 - first) / (progress.fraction - first)
 
     def _error(self, step: Step) -> SourceError:
         lines = list(self.progress(step).lines)

@@ -61,13 +61,17 @@ class Progress:
     Attributes:
         phase: where it is.
         took_s: seconds, as long as it is not running any more.
+        processor_s: seconds of processor time of the commands that have ended.
         fraction: of its work, 0 to 1; None where it does not say.
+        first: when it first said how far it is, in seconds since it began, and the fraction then.
         lines: the last ones that it printed.
     """
 
     phase: Phase = Phase.WAITING
     took_s: float = 0.0
+    processor_s: float = 0.0
     fraction: float | None = None
+    first: tuple[float, float] | None = None
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
 
 
@@ -151,14 +155,26 @@ class Running:
             assert self._process.stdout is not None
             with self._process.stdout as lines:
                 self._read(lines, log.write)
-            return self._process.wait() == 0
+            return self._waited(self._process) == 0
+
+    def _note(self, fraction: float) -> None:
+        self.progress.fraction = fraction
+        if self.progress.first is None:
+            self.progress.first = (self.elapsed_s, fraction)
+
+    def _waited(self, process: subprocess.Popen[str]) -> int:
+        """The exit status; asks the system itself, which tells also what the process used."""
+        _, status, used = os.wait4(process.pid, 0)
+        self.progress.processor_s += used.ru_utime + used.ru_stime
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return process.returncode
 
     def _read(self, lines: Iterable[str], write: Callable[[str], object]) -> None:
         for line in lines:
             said = _PROGRESS.match(line.strip())
             if said is not None:
                 done, total = int(said[1]), int(said[2])
-                self.progress.fraction = min(1.0, done / total) if total else None
+                self._note(min(1.0, done / total) if total else 0.0)
             else:
                 write(line)
                 if line.strip():

@@ -14,7 +14,7 @@ TARGETS: tuple[Target, ...] = get_args(Target)
 
 _LANGUAGE_REMEDY = (
     "To go on without the language half, where the calibrated score decides and nothing is put into words: "
-    "make {target} LANGUAGE=no."
+    "make {goal} LANGUAGE=no."
 )
 
 
@@ -39,7 +39,7 @@ def steps(target: Target, *, language: bool) -> tuple[Step, ...]:
             (*install, "--require-hashes", "--only-binary", ":all:", "--requirement", str(locked(target))),
             (*install, "--no-build-isolation", "--editable", "."),
         ),
-        usual_s=30,
+        usual_s=15,
     )
     weights = Step("weights", "model weights", (_work("fetch-weights"),), after=("packages",), usual_s=10)
     graphs = Step(
@@ -47,21 +47,20 @@ def steps(target: Target, *, language: bool) -> tuple[Step, ...]:
         "vision graph: written, quantized and measured",
         (_work("make-graphs"),),
         after=("weights",),
-        usual_s=110,
+        usual_s=150,
     )
     bundle = Step(
         "bundle",
         "model bundle",
         (_work("make-bundle", *(() if language else (WITHOUT_LANGUAGE,))),),
         after=("graphs", "llama") if language else ("graphs",),
-        usual_s=5,
+        usual_s=3,
     )
     # After the weights, which others wait for: they share the line.
     cells = Step("cells", "images of solar cells", (_work("fetch-cells"),), after=("weights",), usual_s=5)
     return (
-        *(_llama(target) if language else ()),
         packages,
-        *((_installed_llama(target),) if language else ()),
+        *(_llama(target) if language else ()),
         weights,
         *((cells,) if target == "demo" else ()),
         graphs,
@@ -69,27 +68,24 @@ def steps(target: Target, *, language: bool) -> tuple[Step, ...]:
     )
 
 
-def _llama(target: Target) -> tuple[Step, ...]:
-    return (
-        Step(
-            "compiler",
-            "llama.cpp, compiled for this processor",
-            (_work("compile-llama"),),
-            usual_s=120,
-            remedy=_LANGUAGE_REMEDY.format(target=target),
-        ),
+def _llama(target: Target) -> tuple[Step, Step]:
+    remedy = _LANGUAGE_REMEDY.format(goal="test-training" if target == "train" else target)
+    compiler = Step(
+        "compiler",
+        "llama.cpp, compiled for this processor",
+        (_work("compile-llama"),),
+        usual_s=170,
+        remedy=remedy,
     )
-
-
-def _installed_llama(target: Target) -> Step:
-    return Step(
+    installed = Step(
         "llama",
         "llama.cpp, installed",
         (_work("install-llama"),),
         after=("compiler", "packages"),
-        usual_s=3,
-        remedy=_LANGUAGE_REMEDY.format(target=target),
+        usual_s=2,
+        remedy=remedy,
     )
+    return compiler, installed
 
 
 def _work(*what: str) -> tuple[str, ...]:

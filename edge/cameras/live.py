@@ -281,8 +281,8 @@ class LiveCamera:
 
     def _out_of_step(self) -> str:
         return (
-            f"Camera {self._name} sent an image that may be of the part before, whose own was late or missing. "
-            "Check exposure and frame rate, or raise camera.trigger.window_s."
+            f"Camera {self._name} sent an image that may be of the part before, whose own did not come in "
+            "time. Check exposure and frame rate, or raise camera.trigger.window_s."
         )
 
     def _error_frame(self, part_id: str, error: str, acquisition: int = 0) -> Frame:

@@ -45,9 +45,11 @@ class OpenTrigger:
         self._clock = clock
         self._lock = threading.Lock()
         self._asked: Asked | None = None
-        self._order = Order(window_s)
-        self._unanswered = 0  # triggers without an image since the last image
-        self._late_until_s = 0.0  # until when an image of them may still come
+        self._order = Order(2 * window_s)
+        # Triggers without an image since the last image: whose image may still come, and the others.
+        self._recent = 0
+        self._old = 0
+        self._late_until_s = 0.0
 
     def ask(self, part_id: str, acquisition: int = 0) -> str | None:
         """Open a trigger for this part; the part that one is still open for, if there is one."""
@@ -56,7 +58,7 @@ class OpenTrigger:
                 return self._asked.part_id
             now_s = self._clock()
             if now_s > self._late_until_s:
-                self._unanswered = 0
+                self._old, self._recent = self._old + self._recent, 0
             self._asked = Asked(part_id, acquisition, now_s, self._order.announced(now_s))
             return None
 
@@ -68,8 +70,9 @@ class OpenTrigger:
             missed: images that the camera took before this one and that never arrived.
         """
         with self._lock:
-            asked, unanswered = self._asked, max(0, self._unanswered - missed)
-            self._unanswered = 0
+            # What the camera lost may be of the old ones: only what is beyond them explains the recent.
+            asked, unanswered = self._asked, self._recent > max(0, missed - self._old)
+            self._recent = self._old = 0
             self._order.seen(image_at_s)
             if asked is None or not asked.at_s <= image_at_s <= asked.at_s + self._window_s:
                 self._order.doubt()
@@ -87,7 +90,7 @@ class OpenTrigger:
             if asked is None or self._clock() <= asked.at_s + self._window_s:
                 return None
             self._asked = None
-            self._unanswered += 1
+            self._recent += 1
             self._late_until_s = asked.at_s + 2 * self._window_s
             return asked
 
@@ -95,5 +98,5 @@ class OpenTrigger:
         """End the open trigger, with the connection that it was sent over; it, or None."""
         with self._lock:
             asked, self._asked = self._asked, None
-            self._unanswered = 0
+            self._recent = self._old = 0
             return asked

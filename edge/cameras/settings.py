@@ -24,9 +24,9 @@ class _Settings(BaseModel):
     )
 
     @property
-    def known_rate_hz(self) -> tuple[str, float | None]:
-        """The key that bounds how fast parts come, and its value; None where it is not known."""
-        return "camera.rate_hz", getattr(self, "rate_hz", None)
+    def known_rate_hz(self) -> float | None:
+        """How fast parts come at most, parts per second; None where the settings do not say."""
+        return None
 
 
 class FolderSettings(_Settings):
@@ -62,7 +62,7 @@ class FolderSettings(_Settings):
     again: bool = Field(
         default=False,
         title="Again",
-        description="With watch: inspect what is in the folder at every start, also what was inspected before.",
+        description="With watch: at every start, inspect also what was inspected before.",
     )
     rate_hz: float | None = Field(
         default=None,
@@ -71,6 +71,10 @@ class FolderSettings(_Settings):
         title="Rate (parts per second)",
         description="At most so many parts per second, up to 1000; without it, as fast as they are taken.",
     )
+
+    @property
+    def known_rate_hz(self) -> float | None:
+        return self.rate_hz
 
     @model_validator(mode="after")
     def _loop_or_watch(self) -> FolderSettings:
@@ -238,6 +242,10 @@ class GigESettings(_Settings):
         "three frame periods running free, and never with a trigger.",
     )
 
+    @property
+    def known_rate_hz(self) -> float | None:
+        return self.frame_rate_hz if self.trigger.is_free else None
+
     @field_validator("pixel_format")
     @classmethod
     def _known_format(cls, name: str | None) -> str | None:
@@ -318,6 +326,10 @@ class VideoSettings(_Settings):
         title="Rate (parts per second)",
         description="At most so many frames per second, up to 1000; without it, as fast as they are taken.",
     )
+
+    @property
+    def known_rate_hz(self) -> float | None:
+        return self.rate_hz
 
 
 CameraSettings = Annotated[

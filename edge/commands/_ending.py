@@ -11,7 +11,6 @@ import faulthandler
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -66,19 +65,19 @@ class Ending:
         told_s: float | None = None
         rearmed_s = 0.0
         while not self._over.wait(_POLL_S):
-            if self._station is None:
-                continue
             now_s = time.monotonic()
-            if now_s >= rearmed_s + 1:
+            if self._station is not None and now_s >= rearmed_s + 1:
                 # A native call that keeps the interpreter's lock stops every thread, this one too.
-                faulthandler.dump_traceback_later(_FROZEN_S, exit=True, file=sys.__stderr__)
+                faulthandler.dump_traceback_later(_FROZEN_S, exit=True, file=2)
                 rearmed_s = now_s
             if self._was_told():
                 told_s = told_s or now_s
-                self._station.stop()
+                if self._station is not None:
+                    self._station.stop()
             if told_s is None:
                 continue
-            if now_s > told_s + _PATIENCE_S and (hang := self._station.hang):
+            hang = self._station.hang if self._station is not None else ""
+            if hang and now_s > told_s + _PATIENCE_S:
                 self._end(f"{hang} It ends without that part.")
             elif now_s > told_s + self._limit_s:
                 self._end(f"The station did not end within {self._limit_s:g} s.")
@@ -86,10 +85,10 @@ class Ending:
     def finish(self) -> None:
         """The process ends by itself."""
         self._over.set()
-        faulthandler.cancel_dump_traceback_later()
 
     def close(self) -> None:
         """Nobody watches any more."""
+        faulthandler.cancel_dump_traceback_later()
         os.close(self._woken)
         os.close(self.alarm)
 

@@ -11,6 +11,9 @@ from edge.cameras import IMAGE_SUFFIXES, Frame, Image, read_image
 from edge.cameras.folder_listing import PartFile, name_parts
 from edge.errors import FrameError
 
+MOST_TOGETHER_BYTES = 800_000_000
+"""Sixty images of 4 megapixels in colour: more than a product is ever learned from at once."""
+
 
 def image_files(paths: Sequence[Path]) -> list[Path]:
     """The files among ``paths``, and the images in the folders among them, sorted by name.
@@ -37,6 +40,25 @@ def images_in(folder: Path) -> list[Path]:
             f"Name a folder that holds some ({', '.join(sorted(IMAGE_SUFFIXES))}).",
         )
     return files
+
+
+def read_together(files: Iterable[Path], most_bytes: int = MOST_TOGETHER_BYTES) -> list[Image]:
+    """Images that are held in memory at one time, to be learned from.
+
+    Raises:
+        FrameError: one cannot be read, or they are more than ``most_bytes`` together.
+    """
+    images: list[Image] = []
+    room = most_bytes
+    for file in files:
+        images.append(read_image(file))
+        room -= images[-1].nbytes
+        if room < 0:
+            raise FrameError(
+                f"The images up to {file} take more than {most_bytes / 1e6:g} MB of memory together.",
+                "Name fewer: one to a few good parts are enough, and more can follow with --add.",
+            )
+    return images
 
 
 def frames(files: Sequence[Path]) -> Iterator[Frame]:

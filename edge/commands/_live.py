@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from edge.inspection import Inspection, Verdict
+from edge.plain_text import one_line
 from edge.station.tally import Tally
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class PartsView:
     def print_words(self, inspection: Inspection) -> None:
         """Print a part's sentence as a line of text."""
         self._console.print(
-            f"{inspection.seq:>5}  {inspection.part_id:<20}  {inspection.words}",
+            f"{inspection.seq:>5}  {one_line(inspection.part_id):<20}  {one_line(inspection.words)}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -92,7 +93,9 @@ class PartsView:
         """What was last said of a part, in full: a narrow table's row has no room for a sentence."""
         from rich.text import Text
 
-        said = ((one.part_id, one.error or one.words) for one in reversed(tuple(self._last)))
+        said = (
+            (one_line(one.part_id), one_line(one.error or one.words)) for one in reversed(tuple(self._last))
+        )
         return Text(next((f" {part_id}: {text}\n" for part_id, text in said if text), ""))
 
     def _parts(self) -> Table:
@@ -114,7 +117,7 @@ class PartsView:
             table.add_row(
                 str(inspection.seq),
                 # As Text: what a part is called must not be read as markup.
-                Text(inspection.part_id),
+                Text(one_line(inspection.part_id)),
                 Text(verdict_text(inspection), style=_STYLES[inspection.verdict]),
                 *map(Text, _figures(inspection)),
             )
@@ -127,7 +130,7 @@ def print_part(console: Console, inspection: Inspection) -> None:
     """One line of plain text, aligned with its neighbours."""
     score, where, ms, waited = _figures(inspection)
     console.print(
-        f"{inspection.seq:>5}  {inspection.part_id:<20}  {verdict_text(inspection):<7}  "
+        f"{inspection.seq:>5}  {one_line(inspection.part_id):<20}  {verdict_text(inspection):<7}  "
         f"{score:>6}  {ms:>6} ms  waited {waited:>4} ms  {where}".rstrip(),
         markup=False,
         highlight=False,
@@ -173,7 +176,7 @@ def _figures(inspection: Inspection) -> tuple[str, str, str, str]:
     took_ms = inspection.took_ms
     return (
         "" if inspection.score is None else score_text(inspection.score),
-        inspection.error or "  ".join(filter(None, (inspection.location, inspection.words))),
+        one_line(inspection.error or "  ".join(filter(None, (inspection.location, inspection.words)))),
         "" if took_ms is None else f"{took_ms:.0f}",
         "" if took_ms is None else f"{inspection.waited_ms:.0f}",
     )

@@ -22,7 +22,7 @@ def waiting(what: str, console: Console | None = None) -> Iterator[None]:
     from rich.console import Console
 
     console = console or Console(stderr=True)
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield
         return
     with console.status(f"{what} …"):

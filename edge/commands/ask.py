@@ -108,18 +108,29 @@ def _asked(questions: Sequence[str]) -> Iterator[str]:
 def _read_lines(prompt: str) -> Iterator[str]:
     while True:
         try:
-            line = input(prompt).strip()
+            line = input(prompt) if prompt else _piped_line()
         except EOFError:
             return
-        if line.lower() in _FAREWELLS:
+        if line.strip().lower() in _FAREWELLS:
             return
-        yield line
+        yield line.strip()
+
+
+def _piped_line() -> str:
+    """The next line, or as much of it as shows that it is too long for a question."""
+    from edge.language.words import LONGEST_QUESTION
+
+    line = sys.stdin.readline(LONGEST_QUESTION + 2)
+    if not line:
+        raise EOFError
+    return line
 
 
 def _verdict_line(inspection: Inspection) -> str:
     from edge.commands._live import score_text
+    from edge.plain_text import one_line
 
     verdict, score = inspection.verdict.value.upper(), score_text(inspection.score or 0.0)
-    line = f"{verdict:5}  {inspection.part_id}  anomaly {inspection.p_anomaly:.3f}  score {score}"
+    line = f"{verdict:5}  {one_line(inspection.part_id)}  anomaly {inspection.p_anomaly:.3f}  score {score}"
     review = "  (the calibrated score says otherwise: have a look)" if inspection.review else ""
     return f"{line}  {inspection.location}".rstrip() + review

@@ -71,9 +71,8 @@ def command(
       anomalygpt-edge enroll --product bottle --add more_good_parts/
     """
     from edge import paths
-    from edge.cameras import read_image
     from edge.commands._engine import opened_engine
-    from edge.commands._image_files import image_files
+    from edge.commands._image_files import image_files, read_together
     from edge.evaluation.progress import progress_bar
     from edge.station.product import check_description, check_name
     from edge.station.products import Products
@@ -86,7 +85,7 @@ def command(
     check_description(description or "")
     if add or not images:
         products.get(product)
-    read = [read_image(file) for file in image_files(images)]
+    read = read_together(image_files(images))
     started_s = time.monotonic()
     with (
         opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity) as (
@@ -95,6 +94,7 @@ def command(
         ),
         progress_bar() as progress,
     ):
+        check_description(products.description(product) if description is None else description, opened)
 
         def learn(references: Sequence[Image]) -> Memory:
             return enroll(engine, references, bundle_id=opened.id, rotations=rotations, progress=progress)

@@ -162,17 +162,19 @@ def _judge(engine: Engine, bundle: Bundle, product: Product | None, decider: Dec
 
 def _row(inspection: Inspection, language_error: str) -> str:
     from edge.commands._live import score_text
+    from edge.plain_text import one_line
 
+    part_id = one_line(inspection.part_id)
     if inspection.error:
-        return f"ERROR  {inspection.part_id}  {inspection.error}"
+        return f"ERROR  {part_id}  {one_line(inspection.error)}"
     verdict, score = inspection.verdict.value.upper(), score_text(inspection.score or 0.0)
     total_ms = inspection.latency_ms["total"]
-    row = f"{verdict:5}  {inspection.part_id}  score {score}  p {inspection.p_value:.3f}  {total_ms:.0f} ms"
+    row = f"{verdict:5}  {part_id}  score {score}  p {inspection.p_value:.3f}  {total_ms:.0f} ms"
     row = f"{row}  {inspection.location}".rstrip()
     if inspection.review:
         no_verdict, other = "the language model gave no verdict", "the language model and the score disagree"
         row += f"  (look at it: {no_verdict if language_error else other})"
-    return f"{row}\n       {inspection.words}" if inspection.words else row
+    return f"{row}\n       {one_line(inspection.words)}" if inspection.words else row
 
 
 def _write_overlay(folder: Path, judged: Judged) -> None:

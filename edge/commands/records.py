@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _AGO = re.compile(r"(\d+)\s*([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _ALL = 2**31
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes for the beginning of a formula, full-width forms and leading blanks included."""
 _CSV_COLUMNS = (
     *("id", "seq", "station", "product", "part_id", "camera", "captured_at", "verdict", "code", "review"),
     *("p_anomaly", "score", "p_value", "location", "regions", "words", "error", "bundle", "references"),
@@ -155,6 +157,7 @@ def _confirm_date(data_dir: Path) -> None:
 
 def _print_table(found: Sequence[Record]) -> None:
     from edge.commands._live import score_text
+    from edge.plain_text import one_line
 
     rows = [
         ("SEQ", "CAPTURED (UTC)", "PRODUCT", "PART", "VERDICT", "SCORE", "P", "MS", "WHERE / ERROR", "IMAGE")
@@ -176,6 +179,7 @@ def _print_table(found: Sequence[Record]) -> None:
                 str(record.overlay or record.image or ""),
             )
         )
+    rows = [tuple(map(one_line, row)) for row in rows]  # type: ignore[misc]  # as long as it was
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -187,6 +191,17 @@ def _counters_line(counters: Counters) -> str:
         return line
     times = (counters.latency_min_ms, counters.latency_mean_ms or 0.0, counters.latency_max_ms or 0.0)
     return line + "; {:.0f} / {:.0f} / {:.0f} ms (min / mean / max)".format(*times)
+
+
+def csv_cell(value: object) -> object:
+    """A text or path that no spreadsheet takes for a formula: an apostrophe stands before one that would be.
+
+    Numbers stay numbers, also negative ones.
+    """
+    if not isinstance(value, str | Path):
+        return value
+    text = str(value).encode("utf-8", "backslashreplace").decode()
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _export(path: Path, found: Sequence[Record]) -> None:
@@ -206,9 +221,8 @@ def _export(path: Path, found: Sequence[Record]) -> None:
                     "regions": json.dumps(record.inspection.to_dict()["regions"])
                 }
                 total_ms = record.inspection.latency_ms.get("total")
-                writer.writerow(
-                    [*(fields[name] for name in _CSV_COLUMNS), total_ms, record.image, record.overlay]
-                )
+                row = [*(fields[name] for name in _CSV_COLUMNS), total_ms, record.image, record.overlay]
+                writer.writerow(map(csv_cell, row))
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

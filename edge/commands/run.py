@@ -27,9 +27,9 @@ log = logging.getLogger(__name__)
 def command(ctx: click.Context, station: Path, plain: bool, again: bool, verbose: bool) -> None:
     """Run a station until its camera ends, or until Ctrl-C or SIGTERM.
 
-    At the end, what is in the queue is inspected, recorded, and published or kept in the outbox. It
-    takes at most 20 seconds, whatever hangs: a part that hangs then becomes an error. On a terminal a
-    table follows the parts; elsewhere the log tells what changes.
+    At the end, what is in the queue is inspected, recorded, and published or kept in the outbox. What
+    is not inspected after 20 seconds, whatever hangs, becomes an error. On a terminal a table follows
+    the parts; elsewhere the log tells what changes.
 
     \b
     Exit codes:

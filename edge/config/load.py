@@ -21,7 +21,7 @@ _TOPIC_NAMES = {"site": "site", "line": "line", "station": "name"}
 def load_station(path: Path) -> StationConfig:
     """The station that a file describes.
 
-    Relative paths in the file are seen from the file's folder, and every path in the result is
+    Relative paths in the file are resolved against the file's folder, and every path in the result is
     absolute. ``messaging`` gets its topic names from ``station``.
 
     Raises:

@@ -18,7 +18,9 @@ from edge.errors import ConfigError
 
 _SHOWN_CHARACTERS = 60
 _SECRET_KEY = re.compile(r"pass|pwd|secret|token|credential|private", re.IGNORECASE)
-_SECRET_IN_ADDRESS = re.compile(r"(?<=://)[^/@\s]*@")
+#: Up to the last @: what a person took for a password may hold any character.
+_SECRET_IN_ADDRESS = re.compile(r"(\w+://)?.*@", re.DOTALL)
+_ADDRESS_KEYS = frozenset({"host", "url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,10 @@ def _place_and_value(document: Document, path: KeyPath, kind: str) -> tuple[Plac
         return document.keys.get(path, Place(1, 1)), ""
     if path in document.scalars:
         place, text = document.scalars[path]
-        secret = any(isinstance(key, str) and _SECRET_KEY.search(key) for key in path)
+        # An address that is refused may be refused for the login in it.
+        secret = path[-1] in _ADDRESS_KEYS or any(
+            isinstance(key, str) and _SECRET_KEY.search(key) for key in path
+        )
         return place, "" if secret else _shown(text)
     # A section, or a key that is missing in it: where the nearest section begins.
     while path and path not in document.keys:
@@ -157,4 +162,4 @@ def _shown(text: str) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    return _SECRET_IN_ADDRESS.sub("***@", text)
+    return _SECRET_IN_ADDRESS.sub(lambda found: f"{found[1] or ''}***@", text)

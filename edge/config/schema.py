@@ -17,7 +17,7 @@ from edge.records.settings import RecordsSettings
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class StationIdentity(_Section):
@@ -80,8 +80,8 @@ class PartIdSettings(_Section):
         gt=0,
         le=60,
         title="Window, seconds",
-        description="With plc: an image must be taken within this time after its announcement. It must be "
-        "shorter than the time between two parts.",
+        description="With plc: an image must be taken within this time after its announcement; shorter than "
+        "the time between two parts.",
     )
 
 
@@ -112,8 +112,8 @@ class VerdictSettings(_Section):
         gt=0,
         le=600,
         title="Time until an inspection hangs, seconds",
-        description="An inspection that takes longer, and more than four times as long as is usual here, is a "
-        "fault: the heartbeat stops until it has ended.",
+        description="An inspection that takes longer, and more than four times as long as is usual here, is "
+        "a fault: the heartbeat stops until it has ended.",
     )
 
 
@@ -251,11 +251,12 @@ class StationConfig(_Section):
     @model_validator(mode="after")
     def _one_part_in_a_window(self) -> StationConfig:
         for camera in self.all_cameras:
-            key, rate_hz = camera.known_rate_hz
+            rate_hz = camera.known_rate_hz
             if self.part_ids.source == "plc" and rate_hz and self.part_ids.window_s >= 1 / rate_hz:
                 raise ValueError(
-                    f"part_ids.window_s is {self.part_ids.window_s:g} and {key} lets parts come {1 / rate_hz:g} s "
-                    "apart: an image could be of either of two parts. Set the window below that"
+                    f"part_ids.window_s is {self.part_ids.window_s:g} and the rate of camera {camera.name} "
+                    f"lets parts come {1 / rate_hz:g} s apart: an image could be of either of two parts. Set "
+                    "the window below that"
                 )
         return self
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -17,14 +18,18 @@ import numpy.typing as npt
 
 from edge.errors import LanguageError
 from edge.fetch import sha256_of
-from edge.language.library import last_complaint, load
+from edge.language.kernels import Kernels
+from edge.language.library import last_complaint, load, named_kernel
 from edge.language.model import LanguageModel, Limits
 
 Rows = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float32]
 
-_MOST_THREADS_BY_DEFAULT = 4  # A small model gains nothing from more.
 _LARGEST_BATCH = 512
+
+
+class NotFiniteError(LanguageError):
+    """The logits are not numbers: the kernels are at fault, or the rows are far out of range."""
 
 
 class Context:
@@ -34,14 +39,19 @@ class Context:
         model: the file, its hash and how embeddings enter it.
         limits: threads and room.
         sequences: how many memories.
+        kernel: the library of the variant that computes; None takes this process's, and for the first
+            one in a process the best that proves right.
 
     Raises:
         LanguageError: the file is not the expected one, is no GGUF, or does not fit its description.
     """
 
-    def __init__(self, model: LanguageModel, limits: Limits, sequences: int = 1) -> None:
+    def __init__(
+        self, model: LanguageModel, limits: Limits, sequences: int = 1, kernel: Path | None = None
+    ) -> None:
         _check_file(model)
-        self._llama = load(limits.wait_policy)
+        kernel = kernel or named_kernel() or Kernels(model, limits).choose().library
+        self._llama = load(limits.wait_policy, kernel)
         self._scale = np.float32(model.embedding_scale)
         self._model = self._load(model)
         self._context: Any = None
@@ -66,7 +76,7 @@ class Context:
             markup: whether strings such as ``<|im_end|>`` are the model's control tokens. Never for
                 text that a person typed.
         """
-        data = text.encode("utf-8")
+        data = text.encode("utf-8", "replace")  # an argument that is no UTF-8 comes with lone surrogates
         size = len(data) + 1
         buffer = (ctypes.c_int32 * size)()
         count = self._llama.llama_tokenize(self._vocabulary, data, len(data), buffer, size, False, markup)
@@ -194,7 +204,7 @@ class Context:
         parameters.n_ctx = limits.context_tokens * sequences
         parameters.n_batch = parameters.n_ubatch = self._batch_size
         parameters.n_outputs_max = sequences  # The fewest that it takes; one is used at a time.
-        parameters.n_threads = parameters.n_threads_batch = limits.threads or _default_threads()
+        parameters.n_threads = parameters.n_threads_batch = limits.own_threads
         # Sliding windows forget positions, and then a copied prefix could not be continued.
         parameters.swa_full = True
         last_complaint()
@@ -250,7 +260,7 @@ class Context:
             raise LanguageError("llama.cpp gave no logits.")
         logits: Logits = np.ctypeslib.as_array(pointer, shape=(self.vocabulary_size,)).copy()
         if not np.isfinite(logits).all():
-            raise LanguageError("The language model's logits are not finite.")
+            raise NotFiniteError("The language model's logits are not finite.")
         return logits
 
 
@@ -264,10 +274,6 @@ def _check_file(model: LanguageModel) -> None:
             f"{model.gguf} has sha256 {found}, the bundle says {model.sha256}.",
             "Prompts are trained on one exact file: build or copy the bundle again.",
         )
-
-
-def _default_threads() -> int:
-    return min(len(os.sched_getaffinity(0)), _MOST_THREADS_BY_DEFAULT)
 
 
 def _pointer(array: npt.NDArray[Any], kind: type[Any]) -> Any:

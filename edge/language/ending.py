@@ -8,31 +8,30 @@ from edge.errors import LanguageError
 from edge.language.library import REMEDY
 
 #: What a processor raises over an instruction or an address that it does not take.
-CRASHES = frozenset((signal.SIGILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE))
+FATAL = frozenset((signal.SIGILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE))
 
 _CRASHED = f"llama.cpp's code does not run on this machine as it was built. {REMEDY}"
 _KILLED = "If nobody killed it, memory ran out: look into the kernel's log (dmesg)."
 _ENDED = "What it wrote last stands in the error output (of a service: in its journal)."
 
 
-def ended(status: int, *, loading: bool, kernels: str = "") -> LanguageError:
+def ended(status: int, *, loading: bool, fault: str = "") -> LanguageError:
     """The error that a worker's end is.
 
     Args:
         status: of the process; negative: minus the number of the signal that ended it.
         loading: it had not loaded its model yet.
-        kernels: which build of llama.cpp's kernels it computed with; empty where that is not known.
+        fault: what happened in its kernels, as part of a sentence; empty where nobody has said it.
     """
     how, remedy = f"ended with status {status}", _ENDED
     if status < 0:
         how, remedy = f"was ended by {_signal_name(-status)}", _ENDED
-        if -status in CRASHES:
-            remedy = _CRASHED
+        if -status in FATAL:
+            how, remedy = fault or how, _CRASHED
         elif -status == signal.SIGKILL:
             remedy = _KILLED
-    where = f" in its {kernels} kernels" if kernels else ""
     when = " while it was loading" if loading else ""
-    return LanguageError(f"The language worker {how}{where}{when}.", remedy)
+    return LanguageError(f"The language worker {how}{when}.", remedy)
 
 
 def not_started(error: Exception) -> LanguageError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.inspection import Verdict
+
+_MOST_THREADS_BY_DEFAULT = 4  # A small model gains nothing from more.
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,6 +43,10 @@ class LanguageModel:
     part_rows: int | None = None
 
 
+Tokenize = Callable[[str, bool], list[int]]
+"""The tokens of a text; and whether strings such as ``<|im_end|>`` in it are control tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """The fixed words around a part's embedding rows, in the model's own chat markup.
@@ -48,6 +56,8 @@ class Prompt:
 
     Attributes:
         before: system message, product description and the question.
+        markup_chars: how many characters of ``before`` may be markup. What follows holds a description
+            that a person typed, and is text whatever it says. None: all of them.
         after: what ends the question and opens the answer.
         turn_before, turn_after: what stands around a follow-up question. The question itself is
             plain text: markup that a person types into it means nothing.
@@ -60,6 +70,12 @@ class Prompt:
     turn_after: str
     yes: str = "Yes"
     no: str = "No"
+    markup_chars: int | None = None
+
+    def opening(self, tokens: Tokenize) -> list[int]:
+        """The tokens of ``before``: its markup as markup, what a person typed into it as text."""
+        place = len(self.before) if self.markup_chars is None else self.markup_chars
+        return [*tokens(self.before[:place], True), *tokens(self.before[place:], False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,11 @@ class Limits:
     wait_policy: Literal["passive", "active"] = "passive"
     context_tokens: int = 768
     dialogues: int = 4
+
+    @property
+    def own_threads(self) -> int:
+        """``threads``, or what None takes."""
+        return self.threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS_BY_DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)

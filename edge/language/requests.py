@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge.errors import EdgeError
 from edge.language.context import Rows
@@ -11,10 +12,16 @@ from edge.language.model import LanguageModel, Limits, Prompt, Reading
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message to a worker: what to load. Answered by :class:`Ready` or :class:`Failed`."""
+    """The first message to a worker: what to load. Answered by :class:`Ready` or :class:`Failed`.
+
+    Attributes:
+        model, limits: as for :class:`Runner`.
+        kernel: the library of the variant that computes.
+    """
 
     model: LanguageModel
     limits: Limits
+    kernel: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -22,6 +23,7 @@ from edge.errors import LanguageError
 from edge.inspection import Verdict
 from edge.language.context import Context, Logits, Rows
 from edge.language.model import LanguageModel, Limits, Prompt, Reading
+from edge.language.words import LONGEST_QUESTION
 
 _PREFIX = 0
 
@@ -54,14 +56,17 @@ class Runner:
     Args:
         model: the GGUF and how embeddings enter it.
         limits: threads, room and the number of dialogues.
+        kernel: as for :class:`Context`.
 
     Raises:
         LanguageError: llama.cpp is missing, or the file is not what the bundle says.
     """
 
-    def __init__(self, model: LanguageModel, limits: Limits | None = None) -> None:
+    def __init__(
+        self, model: LanguageModel, limits: Limits | None = None, kernel: Path | None = None
+    ) -> None:
         limits = limits or Limits()
-        self._context = Context(model, limits, sequences=1 + limits.dialogues)
+        self._context = Context(model, limits, sequences=1 + limits.dialogues, kernel=kernel)
         self._base_rows = model.base_rows
         self._part_rows = model.part_rows
         self._free = list(range(limits.dialogues, 0, -1))
@@ -124,10 +129,14 @@ class Runner:
         follows it. Nothing that is said here reaches another part, the verdict or a setting.
 
         Raises:
-            LanguageError: the question is empty, the dialogue is over, or its room is full.
+            LanguageError: the question is empty or too long, the dialogue is over, or its room is full.
         """
         if not question.strip():
             raise LanguageError("The question is empty.")
+        if len(question) > LONGEST_QUESTION:
+            raise LanguageError(
+                f"The question has {len(question)} characters.", f"Ask in {LONGEST_QUESTION} or fewer."
+            )
         state = self._state(dialogue)
         if state.first_token is not None:
             yield from ("" for _ in self.answer(dialogue))
@@ -200,7 +209,7 @@ class Runner:
             return
         self._prefix = None
         self._context.forget(_PREFIX)
-        self._context.feed_tokens(_PREFIX, self._context.tokens(prompt.before, markup=True))
+        self._context.feed_tokens(_PREFIX, prompt.opening(self._context.tokens))
         if self._base_rows is not None:
             self._context.feed_rows(_PREFIX, self._base_rows)
         self._prefix = prompt

@@ -140,7 +140,7 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     setup: Setup = connection.recv()
     try:
-        runner = Runner(setup.model, setup.limits)
+        runner = Runner(setup.model, setup.limits, setup.kernel)
         _read_a_prompt(runner, setup.model)
     except EdgeError as error:
         connection.send(Failed(error))

@@ -1,10 +1,10 @@
 """The language model in a process of its own: a station survives whatever happens in there.
 
 A worker that dies or hangs is killed and started again, at once and then with growing pauses, for
-as long as it takes. A verdict that was under way is asked for once more, where the next process can
-be there within its deadline. While there is none, or while the one there is is late with a part, whoever
-asks gets a LanguageError at once: nobody waits for what is known not to come. Words and dialogues of
-before are gone.
+as long as it takes; one that dies of a wrong instruction or memory access, with the next variant of the
+kernels. A verdict that was under way is asked for once more, where the next process can be there within
+its deadline. While there is none, or while the one there is is late with a part, whoever asks gets a
+LanguageError at once: nobody waits for what is known not to come. Words and dialogues of before are gone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from edge.errors import EdgeError, LanguageError
 from edge.language.child import Child
 from edge.language.context import Rows
 from edge.language.ending import ended, not_started
+from edge.language.kernels import Kernel, Kernels
 from edge.language.model import LanguageModel, Limits, Prompt, Reading
 from edge.language.requests import Answer, Ask, Failed, Judge, Ready, Release, Reply, Request, Setup
 
@@ -71,7 +72,9 @@ class LanguageWorker:
 
     def __init__(self, model: LanguageModel, limits: Limits | None = None, most_waiting: int = 32) -> None:
         self.limits = limits or Limits()
-        self._setup = Setup(model, self.limits)
+        self._model = model
+        self._kernels = Kernels(model, self.limits)
+        self._kernel: Kernel | None = None
         self._most_waiting = most_waiting
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -95,6 +98,11 @@ class LanguageWorker:
         if child is None:
             return str(self._trouble)
         return _LATE if child.is_late() else ""
+
+    @property
+    def kernel(self) -> str:
+        """The variant of the kernels that the last process was started with; empty before the first."""
+        return self._kernel.name if self._kernel is not None else ""
 
     @property
     def pid(self) -> int | None:
@@ -226,7 +234,11 @@ class LanguageWorker:
     def _new_child(self) -> Child | None:
         """A process that loads its model; None where the machine does not give one."""
         try:
-            return Child(self._setup)
+            self._kernel = self._kernels.choose(self._closing)
+            return Child(Setup(self._model, self.limits, self._kernel.library))
+        except LanguageError as error:
+            self._trouble = error
+            return None
         except Exception as error:
             log.debug("the language worker cannot be started", exc_info=True)
             self._trouble = not_started(error)
@@ -264,7 +276,9 @@ class LanguageWorker:
         except (EOFError, OSError):
             with self._lock:
                 self._child = None
-            self._trouble = ended(child.wait(_ENDING_S), loading=not ready)
+            status = child.wait(_ENDING_S)
+            fault = self._kernels.died(self._kernel, status) if self._kernel is not None else ""
+            self._trouble = ended(status, loading=not ready, fault=fault)
         except Exception as error:
             log.exception("the language worker sent what cannot be read")
             self._trouble = LanguageError(f"The language worker was given up: {error!r}.")
@@ -288,7 +302,7 @@ class LanguageWorker:
 
     def _drop_lost(self) -> None:
         """Tells those who wait for what the next worker cannot give, or not in time."""
-        back_s = time.monotonic() + self._pause_s + self._loading_s
+        back_s = time.monotonic() + self._pause_s + self._kernels.trial_s + self._loading_s
         with self._lock:
             for pending in self._pending.values():
                 if pending.result.done():

@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 STABLE_S = 5.0
 #: So many in a row that did not hold are no accident: few brokers say that a client was replaced.
 _SUSPICIOUS = 3
-#: A command has 511 bytes and our own state comes back; nothing that a station hears is longer.
-MOST_PACKET_BYTES = 16_384
+#: A topic may have 64 KB, a command 511 bytes: what is longer is no mistake that could be answered.
+MOST_PACKET_BYTES = 131_072
 _LOOP_S = 0.2
 _GOODBYE_S = 1.0
 #: Of the messages that a broker lets be under way, so many are not for the outbox.
@@ -316,7 +316,7 @@ class Client:
         attempt.untold.append(partial(self._listener.link_up, attempt.session))
 
     def _filters(self) -> list[tuple[str, Any]]:
-        """The subscriptions: with MQTT 5 a message that its sender wants kept says so also to those it meets."""
+        """The subscriptions; with MQTT 5 a retained message says so also to those who are connected."""
         if self._settings.protocol != "5":
             return [(name, 1) for name in self._subscriptions]
         from paho.mqtt.subscribeoptions import SubscribeOptions

@@ -99,7 +99,7 @@ class Command:
 
     @property
     def asked(self) -> str:
-        """What it asks for, in a few characters: the same for each repeat, which may have a new ``expires``."""
+        """What it asks for, in a few characters; a repeat, which may have a new ``expires``, has the same."""
         fields = (self.name, self.product, self.part_id, self.count, self.code, self.acquisition, self.by)
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:16]
 

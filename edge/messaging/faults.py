@@ -179,7 +179,7 @@ class PacketTooLargeError(ValueError):
 
 
 def broken(error: Exception, broker: BrokerSettings) -> Fault:
-    """The connection could not be kept going: no sockets left, a packet that is too long or makes no sense."""
+    """The connection could not be kept going: no sockets left, or a packet too long or without sense."""
     if isinstance(error, PacketTooLargeError):
         remedy = (
             "Have the broker refuse such messages (mosquitto: message_size_limit) and clear retained ones."

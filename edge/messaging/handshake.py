@@ -1,4 +1,4 @@
-"""The trade's handshake: ready, busy, result valid, acknowledge, acquisition id, missed acquisition.
+"""The usual handshake between vision and PLC: ready, busy, result valid, acknowledge, missed acquisition.
 
 ::
 

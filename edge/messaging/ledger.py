@@ -49,8 +49,9 @@ class Ledger:
 
     def keep(self, topic: str, payload: bytes) -> None:
         """The broker is about to be given this payload to keep."""
-        self.retained[topic] = payload.decode()
-        self._write()
+        if self.retained.get(topic) != payload.decode():
+            self.retained[topic] = payload.decode()
+            self._write()
 
     def take_over(self, other: Ledger) -> None:
         """Say all that another one says too: the disk may not have taken it."""

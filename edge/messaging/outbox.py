@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import MessagingError
+from edge.messaging.answers import Answers
 from edge.messaging.commands import Answered
 from edge.messaging.ledger import Ledger
 from edge.messaging.outbox_file import OutboxFile, OutboxMemory
@@ -83,12 +84,7 @@ class Outbox:
             self._counts = self._load_counts()
             self._last = {stream: self._counter(f"seq:{stream.name}") for stream in Stream}
             self._retained: dict[str, bytes] = dict(self._db.execute("SELECT topic, payload FROM retained"))
-            self._answers = {
-                str(command_id): Answered(asked, answer)
-                for command_id, asked, answer in self._db.execute(
-                    "SELECT id, asked, answer FROM command ORDER BY number"
-                )
-            }
+            self._answers = Answers(self._db, REMEMBERED_COMMANDS)
             self._birth = self._counter(_BIRTH)
             self._restore()
         except sqlite3.Error as error:
@@ -114,11 +110,14 @@ class Outbox:
                 self._set_counter(f"seq:{stream.name}", self._last[stream])
             self._birth = max(self._birth, self._ledger.marks.get(_BIRTH, 0))
             self._set_counter(_BIRTH, self._birth)
-            for topic, payload in self._ledger.retained.items():
-                self._retain(topic, payload.encode())
-        for stream, last in self._last.items():
-            if last:
-                self._ledger.cover(stream.name, last)
+            for topic, text in self._ledger.retained.items():
+                self._retain(topic, text.encode())
+        # A ledger that was lost is written anew.
+        for stream in Stream:
+            self._ledger.cover(stream.name, self._last[stream])
+        self._ledger.cover(_BIRTH, self._birth)
+        for topic, payload in self._retained.items():
+            self._ledger.keep(topic, payload)
 
     # -- taking in ---------------------------------------------------------------------------
 
@@ -130,7 +129,8 @@ class Outbox:
             entry is counted as dropped.
 
         Raises:
-            MessagingError: the disk took nothing, and all is as it was before.
+            OutboxDiskError: the disk took nothing, and all is as it was before.
+            MessagingError: an entry is too long for a payload, and none is taken in.
         """
         try:
             try:
@@ -313,7 +313,7 @@ class Outbox:
         """Drop what is stale; returns how many of which stream.
 
         Raises:
-            MessagingError: the disk took nothing, and all is as it was before.
+            OutboxDiskError: the disk took nothing, and all is as it was before.
         """
         try:
             stale = self._db.execute(
@@ -340,7 +340,7 @@ class Outbox:
             acked: rows of the other one that the broker has.
 
         Raises:
-            MessagingError: the disk took nothing, and this outbox is as it was before.
+            OutboxDiskError: the disk took nothing, and this outbox is as it was before.
         """
         rows = other._waiting_rows(acked)
         try:
@@ -357,12 +357,13 @@ class Outbox:
                 self._set_counter(_BIRTH, self._birth)
                 for topic, payload in other._retained.items():
                     self._retain(topic, payload)
-                for command_id, answered in other._answers.items():
-                    self._write_answer(command_id, answered)
+                for answer in other._answers.items():
+                    self._answers.write(*answer)
                 self._save_counts()
         except sqlite3.Error as error:
             raise self._file.unusable(error) from error
-        self._answers = dict(other._answers)
+        for answer in other._answers.items():
+            self._answers.note(*answer)
         self._ledger.take_over(other._ledger)
         self._adopted = [row_id for row_id, *_ in rows] + list(acked)
 
@@ -384,7 +385,7 @@ class Outbox:
 
     def command_answer(self, command_id: str) -> Answered | None:
         """What was answered to a command; None for one never seen."""
-        return self._answers.get(command_id)
+        return self._answers.recall(command_id)
 
     def remember_command(self, command_id: str, answered: Answered) -> None:
         """Keep a command's answer, durably; the oldest of many are forgotten.
@@ -396,22 +397,10 @@ class Outbox:
             raise MessagingError("The disk does not take that it was done.", "Look at the station's disk.")
         try:
             with self._transaction():
-                self._write_answer(command_id, answered)
+                self._answers.write(command_id, answered)
         except sqlite3.Error as error:
             raise self._file.unusable(error) from error
-        self._answers.pop(command_id, None)
-        self._answers[command_id] = answered
-        while len(self._answers) > REMEMBERED_COMMANDS:
-            del self._answers[next(iter(self._answers))]
-
-    def _write_answer(self, command_id: str, answered: Answered) -> None:
-        number = self._counter("command") + 1
-        self._set_counter("command", number)
-        self._db.execute(
-            "INSERT OR REPLACE INTO command(id, number, answer, asked) VALUES (?,?,?,?)",
-            (command_id, number, answered.answer, answered.asked),
-        )
-        self._db.execute("DELETE FROM command WHERE number<=?", (number - REMEMBERED_COMMANDS,))
+        self._answers.note(command_id, answered)
 
     # -- numbers -----------------------------------------------------------------------------
 
@@ -428,7 +417,7 @@ class Outbox:
         return self._last[stream]
 
     def begin_after(self, stream: Stream, seq: int) -> None:
-        """Where this outbox has never heard of a stream: its numbers up to ``seq`` are no business of its own."""
+        """In an outbox that has never heard of a stream: its numbers up to ``seq`` are taken as sent."""
         self._db.execute("INSERT OR IGNORE INTO counter VALUES (?,?)", (f"seq:{stream.name}", seq))
         self._last[stream] = self._counter(f"seq:{stream.name}")
 

@@ -46,6 +46,10 @@ _MIGRATIONS = {1: "ALTER TABLE command ADD COLUMN asked TEXT NOT NULL DEFAULT ''
 _NOT_OURS = ("already exists", "no such")
 
 
+class OutboxDiskError(MessagingError):
+    """The file cannot be used; nothing is wrong with what it should have taken."""
+
+
 class OutboxFile:
     """An open file, owned by one process and one thread.
 
@@ -115,7 +119,7 @@ class OutboxFile:
             raise
         return db
 
-    def unusable(self, error: Exception) -> MessagingError:
+    def unusable(self, error: Exception) -> OutboxDiskError:
         """What to tell about an error of the file."""
         return unusable(self._path, error)
 
@@ -188,7 +192,7 @@ class OutboxMemory:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         create_tables(self.db)
 
-    def unusable(self, error: Exception) -> MessagingError:
+    def unusable(self, error: Exception) -> OutboxDiskError:
         """What to tell about an error."""
         return unusable(self._path, error)
 
@@ -222,14 +226,14 @@ def rollback(db: sqlite3.Connection) -> None:
         db.execute("ROLLBACK")
 
 
-def unusable(path: Path, error: Exception) -> MessagingError:
+def unusable(path: Path, error: Exception) -> OutboxDiskError:
     """What to tell about an error of the outbox at ``path``."""
     if "locked" in str(error):
-        return MessagingError(
+        return OutboxDiskError(
             f"The outbox {path} belongs to a station that is running.",
             "Stop the other station, or give this one its own data_dir.",
         )
-    return MessagingError(
+    return OutboxDiskError(
         f"The outbox {path} cannot be used: {error}.", "Make its folder writable and the disk free."
     )
 

@@ -232,7 +232,7 @@ class Publisher:
                 self._totals["total"] += 1
                 self._totals[inspection.verdict.value] += 1
                 self._result_seq = max(self._result_seq, inspection.seq)
-                self._show(lambda node, one=inspection, t=dict(self._totals): node.inspection(one, t))
+                self._show_inspection(inspection)
             changes = [change for one in inspections for change in self._alarms.observe(one)]
             future = self._pump.enqueue([*entries, *map(self._alarm_entry, changes)])
         self._pump.turn_away()
@@ -370,6 +370,10 @@ class Publisher:
         node = self._sparkplug
         if node is not None:
             self._pump.enqueue_question(lambda: what(node))
+
+    def _show_inspection(self, inspection: Inspection) -> None:
+        totals = dict(self._totals)  # as they are now, not as they will be when the pump comes to it
+        self._show(lambda node: node.inspection(inspection, totals))
 
     def _alarm_entry(self, change: AlarmChange) -> Entry:
         self._show(lambda node: node.alarms(change.mask, change.unacked))

@@ -24,7 +24,9 @@ from typing import Any
 
 from edge.errors import EdgeError, MessagingError
 from edge.messaging.client import Session
+from edge.messaging.in_flight import InFlight
 from edge.messaging.outbox import Outbox
+from edge.messaging.outbox_file import OutboxDiskError
 from edge.messaging.outbox_keeper import OutboxKeeper
 from edge.messaging.streams import Counts, Entry, Row, Stream
 
@@ -37,6 +39,7 @@ _HOUSEKEEPING_S = 5.0
 _REFUSED_PAUSE_S = 10.0
 _BATCH = 1000
 _MAX_LIVE = 1000
+_MISTAKES = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 #: A disk that does not even answer must not keep the process from ending.
 _END_S = 10.0
 
@@ -72,16 +75,8 @@ class _Question:
             self.future.set_exception(
                 MessagingError(f"The outbox cannot be used: {error}.", "Check the disk.")
             )
-        except Exception as error:  # whoever asked is told, and the pump goes on
+        except (EdgeError, *_MISTAKES) as error:  # whoever asked is told, and the pump goes on
             self.future.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A message under way: a row of the outbox, or the topic of one that is not of it."""
-
-    what: Row | str
-    at_s: float
 
 
 def _ended() -> MessagingError:
@@ -126,8 +121,7 @@ class Pump:
         self._stopping = False
         self._closed = False
         self._session: Session | None = None
-        self._in_flight: dict[int, _Sent] = {}  # the oldest first
-        self._heard_s = 0.0  # when the broker last acknowledged anything
+        self._in_flight = InFlight()
         # Bounded: who sends commands faster than a broker takes the answers asks again.
         self._live: deque[tuple[str, bytes, bool]] = deque(maxlen=_MAX_LIVE)
         self._submissions: list[_Submission] = []
@@ -231,7 +225,7 @@ class Pump:
 
     def pending(self) -> int:
         """Messages that the broker has not acknowledged, those past the outbox included."""
-        live = len(self._live) + sum(isinstance(sent.what, str) for sent in self._in_flight.values())
+        live = len(self._live) + len(self._in_flight) - self._in_flight.rows
         return self.outbox.counts().total_rows - len(self._acked) + live
 
     def note_forbidden(self, topic: str, reason: str) -> None:
@@ -274,10 +268,9 @@ class Pump:
             self._live.clear()
 
     def _settle(self, session: Session, mid: int, refusal: str) -> None:
-        if session is not self._session or mid not in self._in_flight:
+        sent = self._in_flight.settle(mid) if session is self._session else None
+        if sent is None:
             return
-        self._heard_s = time.monotonic()
-        sent = self._in_flight.pop(mid).what
         if isinstance(sent, str):
             if refusal:
                 self.note_forbidden(sent, refusal)
@@ -323,7 +316,7 @@ class Pump:
 
     def _outbox_changed(self) -> None:
         self._acked.clear()
-        self._in_flight = {mid: sent for mid, sent in self._in_flight.items() if isinstance(sent.what, str)}
+        self._in_flight.forget_rows()
 
     def _fail_waiting(self) -> None:
         """Whoever came after the end is told so instead of waiting."""
@@ -378,10 +371,9 @@ class Pump:
 
     def _watch_broker(self) -> None:
         """Give up a broker that answers pings and acknowledges nothing."""
-        if self._session is None or not self._in_flight or not self._requests.empty():
+        if self._session is None or not self._requests.empty():  # an answer may be among them
             return
-        oldest_s = next(iter(self._in_flight.values())).at_s
-        if time.monotonic() - max(oldest_s, self._heard_s) > self._ack_timeout_s:
+        if self._in_flight.unanswered_s() > self._ack_timeout_s:
             self._session.give_up()
             self._end(self._session)
 
@@ -393,10 +385,11 @@ class Pump:
                 submission.future.set_result([])
             return
         try:
-            seqs = self.outbox.commit(entries, self._acked)
-        except MessagingError as error:
-            self._leave_disk(error)
-            seqs = self.outbox.commit(entries)
+            seqs = self._take_in(entries)
+        except MessagingError as error:  # an entry that cannot be a payload; those beside it go with it
+            for submission in submissions:
+                submission.future.set_exception(error)
+            return
         self._acked.clear()
         self._set_fault("" if all(seqs) else "The disk is full: messages are being given up.")
         for submission in submissions:
@@ -410,6 +403,13 @@ class Pump:
                         "Free space on the disk.",
                     )
                 )
+
+    def _take_in(self, entries: Sequence[Entry]) -> list[int]:
+        try:
+            return self.outbox.commit(entries, self._acked)
+        except OutboxDiskError as error:
+            self._leave_disk(error)
+            return self.outbox.commit(entries)
 
     def _flush_acked(self) -> None:
         if self._acked:
@@ -431,8 +431,7 @@ class Pump:
         streams = [stream for stream in Stream if self._refused_until.get(stream, 0.0) <= now]
         alarms = [stream for stream in streams if stream is Stream.ALARM]
         rows = self.outbox.take(min(self._room(session), session.window), alarms)
-        under_way = sum(isinstance(sent.what, Row) for sent in self._in_flight.values())
-        room = min(self._room(session), session.window - under_way) - len(rows)
+        room = min(self._room(session), session.window - self._in_flight.rows) - len(rows)
         rows += self.outbox.take(max(0, room), [stream for stream in streams if stream is not Stream.ALARM])
         for row in rows:
             if not self._send(session, row, row.topic, row.payload, row.retain):
@@ -447,7 +446,7 @@ class Pump:
         if mid is None:  # the connection has just ended: link_down is on its way
             self._end(session)
             return False
-        self._in_flight[mid] = _Sent(what, time.monotonic())
+        self._in_flight.add(mid, what)
         return True
 
     def _keep_house(self) -> None:
@@ -458,7 +457,7 @@ class Pump:
         try:
             if expired := self.outbox.expire():
                 self._on_expired(expired)
-        except MessagingError as error:
+        except OutboxDiskError as error:
             self._leave_disk(error)
         self.outbox.keep_reserve()
 

@@ -5,6 +5,7 @@ Without the section, or without a broker in it, nothing is published and nothing
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,9 +18,13 @@ DAY_S = 86_400.0
 
 CommandName = Literal["trigger", "product", "ack", "pause", "resume", "enroll", "result_ack"]
 
+#: A name, also one of other scripts, an IPv4 or an IPv6 address, which may name its interface.
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[\w.-]+)?")
+
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A password that stands where it should not is in no error, whoever prints it.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _topic_level(value: str, info: ValidationInfo) -> str:
@@ -82,6 +87,16 @@ class BrokerSettings(_Section):
         title="Password variable",
         description="Environment variable that holds the password.",
     )
+
+    @field_validator("host")
+    @classmethod
+    def _host_alone(cls, value: str) -> str:
+        if not _HOST.fullmatch(value):
+            raise ValueError(
+                "must be a name or an address alone; scheme, port, user and password have keys of their own "
+                "('tls', 'port', 'username', 'password_file')"
+            )
+        return value
 
     @model_validator(mode="after")
     def _credentials_fit(self) -> BrokerSettings:
@@ -227,7 +242,7 @@ class MessagingSettings(_Section):
         gt=0,
         le=600,
         title="Acknowledgment timeout",
-        description="A broker that acknowledges nothing for so long is left for the next one, or asked again.",
+        description="A broker that acknowledges nothing for so long is left for the next, or asked again.",
     )
     retry_min_s: float = Field(
         default=0.5,

@@ -96,7 +96,7 @@ class History:
         ]
 
     def after(self, seq: int, limit: int) -> list[Inspection]:
-        """The inspections numbered above ``seq``, in the order of their numbers; of very many the last ``limit``."""
+        """The inspections above ``seq``, in the order of their numbers; of very many the last ``limit``."""
         with reading(self.path) as db:
             rows = db.execute(
                 "SELECT * FROM inspections WHERE seq > ? ORDER BY seq DESC LIMIT ?", (seq, limit)

@@ -91,7 +91,8 @@ def acquisitions(db: sqlite3.Connection) -> None:
 def sources(db: sqlite3.Connection) -> None:
     """Which images have their inspection (``seq``), and how often each ended the station before."""
     db.execute(
-        "CREATE TABLE sources (source TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, deaths INTEGER NOT NULL)"
+        "CREATE TABLE sources "
+        "(source TEXT PRIMARY KEY NOT NULL, seq INTEGER NOT NULL, deaths INTEGER NOT NULL)"
     )
 
 

@@ -131,7 +131,7 @@ class Records(History):
             raise
 
     def _begin_anew(self, error: DamagedError) -> None:
-        """A station that keeps nothing any more is worse than one that lost its history: say so, and go on."""
+        """A station that keeps nothing is worse than one that lost its history: say so, and go on."""
         self._set_aside = set_aside(self.path)
         log.error("records: %s It lies in %s now, and a new one is begun.", error.message, self._set_aside)
         self._open()

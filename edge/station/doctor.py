@@ -21,6 +21,7 @@ from edge.errors import BundleError, EdgeError, LanguageError, RecordsError
 from edge.records import History
 from edge.station.product import check_description, check_learned_by
 from edge.station.products import Products
+from edge.station.secrecy import broker_doubts, file_doubts
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle, Precision
@@ -83,6 +84,7 @@ def examine(
         bundle_name: as for :meth:`edge.bundle.Bundle.resolve`.
         config: of a station, whose product, camera and broker are looked at too.
     """
+    from edge.station.doctor_kernels import look_at_kernels
     from edge.station.jetson import look
 
     yield _python()
@@ -97,7 +99,10 @@ def examine(
         bundle = Bundle.resolve(bundle_name)
         yield Finding("bundle", Mark.OK, f"{bundle.id} in {bundle.path}, every hash right")
         yield from _engine(bundle, config)
-        yield _language(bundle, None if config is None else config.verdict.decided_by)
+        language = _language(bundle, None if config is None else config.verdict.decided_by)
+        yield language
+        if language.mark is Mark.OK:
+            yield from look_at_kernels(bundle, config)
     except BundleError as error:
         yield _wrong("bundle", error)
     yield _told("data", lambda: _data_dir(data_dir))
@@ -350,7 +355,7 @@ def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
     product = Products(data_dir).get(name)
     if bundle is not None:
         check_learned_by(bundle.id, product)
-    check_description(product.description)
+    check_description(product.description, bundle)
     memory = product.memory()
     number = product.version.number
     return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
@@ -407,6 +412,8 @@ def _brokers(config: StationConfig) -> Iterator[Finding]:
     if not config.messaging.enabled:
         yield Finding("broker", Mark.WARNING, "none: verdicts are not published", "Add messaging.brokers.")
     settings = config.messaging
+    for doubt in file_doubts(config):
+        yield Finding("secret", Mark.WARNING, *doubt)
     topics = Topics(settings.site, settings.line, settings.station or config.station.name)
     for broker in settings.brokers:
         probed = probe(settings, broker, topics)
@@ -423,6 +430,8 @@ def _brokers(config: StationConfig) -> Iterator[Finding]:
             )
         else:
             yield Finding("broker", Mark.OK, f"{broker} lets us in")
+        for doubt in broker_doubts(settings, broker):
+            yield Finding("broker", Mark.WARNING, *doubt)
         if probed.state:
             mark = Mark.WRONG if probed.ails else Mark.OK
             remedy = "It says so itself; what it names is in docs/station.md and docs/plc.md."

@@ -135,7 +135,7 @@ def _decider(
 
 
 def _orders(config: StationConfig, products: Products, bundle: Bundle, publisher: Publisher) -> Orders:
-    switch = ProductSwitch(products, bundle.id)
+    switch = ProductSwitch(products, bundle)
 
     def enrolled(product: Product, command: Command) -> None:
         text = f"{new_version(product)} Asked for by {command.sender}."

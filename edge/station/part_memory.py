@@ -33,7 +33,7 @@ class KeptPartMemory:
         again: what was inspected before this start is inspected again.
 
     Raises:
-        RecordsError: the history cannot be written.
+        RecordsError: what is under way cannot be noted there.
     """
 
     def __init__(self, records: Records, camera: str, *, again: bool = False) -> None:
@@ -42,11 +42,22 @@ class KeptPartMemory:
         self._path = records.data_dir / f"under-way-{camera}"
         self._begun: deque[str] = deque(maxlen=_NOTED)
         self._noted = 0
-        suspects = [source for source in _read(self._path) if not self._sources.look_up(source)[0]]
-        records.begin_sources(suspects, f"{camera}:" if again else None)
+        try:
+            suspects = [source for source in _read(self._path) if not self.settled(source)]
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise RecordsError(
+                f"{self._path} cannot be written: {error.strerror or error}.",
+                "Give the station's user the right to write there.",
+            ) from error
         for source in suspects:
             log.warning("camera %s: the station ended while %r was under way", camera, source)
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        try:
+            records.begin_sources(suspects, f"{camera}:" if again else None)
+        except RecordsError as error:
+            log.warning("%s", error)  # a full disk: what is noted stays for the next start
+        else:
+            os.ftruncate(self._file, 0)
 
     def inspected(self, source: str) -> bool:
         return source in self._begun or self.settled(source)
@@ -65,7 +76,6 @@ class KeptPartMemory:
             if self._noted > _REWRITE_AT:
                 self._noted = len(self._begun)
                 os.ftruncate(self._file, 0)
-                os.lseek(self._file, 0, os.SEEK_SET)
                 os.write(self._file, "".join(f"{each}\0" for each in self._begun).encode())
             else:
                 os.write(self._file, f"{source}\0".encode())

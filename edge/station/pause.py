@@ -44,7 +44,7 @@ class Pause:
         while not self._wishes.empty():
             wish = self._wishes.get()
             if wish.command.expired():
-                late = CommandRefusedError("Its time was over before the part before it was done.")
+                late = CommandRefusedError("The command expired before the previous part was finished.")
                 wish.done.set_exception(late)
                 continue
             paused = wish.command.name == "pause"

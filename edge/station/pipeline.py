@@ -37,6 +37,17 @@ from edge.station.writer import BACKLOG, Hearer, Listener, Writer
 
 log = logging.getLogger(__name__)
 
+#: A camera is asked for an image five times a second; one that reads a large file may take its time.
+CAMERA_HANG_S = 10.0
+
+_INSPECTION_HANGS = (
+    "The inspection of part {name} has not ended in {limit_s} s: no part is judged. Restart the station if "
+    "it does not go on; raise verdict.hang_s where a part may take longer."
+)
+_CAMERA_HANGS = (
+    "Camera {name} has not answered in {limit_s} s: parts are not seen. Restart the station if it does not "
+    "go on, and look at its driver or its folder."
+)
 _ABANDONED = (
     "Not inspected: the station had to end while an inspection hung. "
     "Look into the log for what hung; show the part again."
@@ -100,7 +111,8 @@ class Station:
         self._writer = Writer(rooms.records, rooms.publisher, self.health, listeners, hearers)
         self._narrator = Narrator(rooms.judge.decider, words, self._writer.put_words)
         self._tally = Tally()
-        self._progress = Progress(hang_s, warm_up_s)
+        self._progress = Progress(hang_s, _INSPECTION_HANGS, first_s=warm_up_s)
+        self._reading = {camera.name: Progress(CAMERA_HANG_S, _CAMERA_HANGS) for camera in rooms.cameras}
         self._pulse = Pulse(
             rooms.cameras,
             rooms.publisher,
@@ -110,7 +122,7 @@ class Station:
             bundle=bundle,
             engine=engine,
             decider=rooms.judge.decider,
-            progress=self._progress,
+            hang=lambda: self.hang,
         )
         self._stopping = False
         self._writing: Future[None] | None = None
@@ -140,8 +152,8 @@ class Station:
 
     @property
     def hang(self) -> str:
-        """Why no part is judged any more, though one is under way; empty where parts are judged."""
-        return self._progress.hang
+        """What hangs, so that parts are not judged; empty while all goes on."""
+        return next(filter(None, (each.hang for each in (self._progress, *self._reading.values()))), "")
 
     def abandon(self, timeout_s: float) -> int:
         """End without the inspector, which hangs: its part and those that wait become errors, kept and told.
@@ -240,19 +252,27 @@ class Station:
             if not self._queue.wait_for_room(camera.name, _POLL_S):
                 continue
             try:
-                frame = camera.read(timeout_s=_POLL_S)
+                with self._reading[camera.name].working_on(camera.name):
+                    frame = camera.read(timeout_s=_POLL_S)
             except EndOfStream:
-                return
+                break
             if triggers is None:
                 frames = [] if frame is None else [frame]
             elif frame is not None:
                 frames = triggers.match(frame)
             elif frames := triggers.overdue():
                 camera.doubt("it took no image of a part that was announced.", triggers.window_s + _POLL_S)
-            if triggers is not None and (trouble := triggers.trouble):
-                self.health.set("part_ids", Level.DEGRADED, trouble)
+            self._watch_announcements()
             for each in frames:
                 self._queue.put(each)
+        if triggers is not None:
+            for each in triggers.end():
+                self._queue.put(each)
+
+    def _watch_announcements(self) -> None:
+        troubles = [each.trouble for each in self._rooms.orders.triggers.values()]
+        trouble = next(filter(None, troubles), "")
+        self.health.set("part_ids", Level.DEGRADED if trouble else Level.OK, trouble)
 
     def _inspect(self) -> None:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""

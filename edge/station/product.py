@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.bounded import SMALL_FILE_BYTES, read_regular
-from edge.errors import ProductError
+from edge.errors import LanguageError, ProductError
 
 if TYPE_CHECKING:
+    from edge.bundle import Bundle
     from edge.vision.memory import Memory
+
+log = logging.getLogger(__name__)
 
 FILE_NAME = "product.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -106,21 +110,47 @@ def check_name(name: str) -> str:
     )
 
 
-def check_description(text: str) -> str:
+def check_description(text: str, bundle: Bundle | None = None) -> str:
     """Return ``text`` if the language model can be told it as the description of a product.
+
+    Args:
+        bundle: whose language model counts the tokens; without one, or without a language half, its
+            characters alone are counted.
 
     Raises:
         ProductError: it is longer than the room that a prompt has for it.
     """
-    from edge.language.words import LONGEST_DESCRIPTION
+    from edge.language.words import LONGEST_DESCRIPTION, LONGEST_DESCRIPTION_TOKENS
 
-    if len(text) <= LONGEST_DESCRIPTION:
-        return text
-    raise ProductError(
-        f"The description has {len(text)} characters; the language model's question has room for "
-        f"{LONGEST_DESCRIPTION}.",
+    if len(text) > LONGEST_DESCRIPTION:
+        raise _too_long(f"{len(text)} characters", LONGEST_DESCRIPTION)
+    # No tokenizer makes more tokens of a text than it has bytes.
+    if bundle is not None and len(text.encode("utf-8", "replace")) > LONGEST_DESCRIPTION_TOKENS:
+        count = _tokens(text, bundle)
+        if count > LONGEST_DESCRIPTION_TOKENS:
+            raise _too_long(f"{count} of the language model's tokens", LONGEST_DESCRIPTION_TOKENS)
+    return text
+
+
+def _too_long(what: str, room: int) -> ProductError:
+    return ProductError(
+        f"The description has {what}; the language model's question has room for {room}.",
         'Say what a good part looks like in a few words: "amber glass bottle seen from above, round".',
     )
+
+
+def _tokens(text: str, bundle: Bundle) -> int:
+    """As the bundle's language model counts; 0 where nothing here can, and so nothing will be told it."""
+    from edge.language.count_tokens import count_tokens
+
+    language = bundle.manifest.language
+    if language is None:
+        return 0
+    try:
+        return count_tokens(bundle.file(language.gguf), text)
+    except LanguageError as error:
+        log.warning("%s", error)
+        return 0
 
 
 def check_learned_by(bundle_id: str, product: Product) -> None:

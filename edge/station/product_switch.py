@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import ProductError
 from edge.station.judging import Judge
-from edge.station.product import check_learned_by
+from edge.station.product import check_description, check_learned_by
 from edge.station.products import Products
 
 if TYPE_CHECKING:
+    from edge.bundle import Bundle
     from edge.messaging.commands import Command
     from edge.station.product import Product
     from edge.vision.memory import Memory
@@ -43,19 +44,21 @@ class ProductSwitch:
     that its file names.
     """
 
-    def __init__(self, products: Products, bundle_id: str) -> None:
+    def __init__(self, products: Products, bundle: Bundle) -> None:
         self._products = products
-        self._bundle_id = bundle_id
+        self._bundle = bundle
         self._changes: queue.SimpleQueue[_Change] = queue.SimpleQueue()
 
     def ask(self, command: Command) -> Future[str]:
         """Read the product that ``cmd/product`` names, and have it used from the next part on.
 
         Raises:
-            ProductError: it is not enrolled, its memory is damaged, or another bundle learned it.
+            ProductError: it is not enrolled, its memory is damaged, another bundle learned it, or its
+                description is too long for the language model.
         """
         product = self._products.get(command.product)
-        check_learned_by(self._bundle_id, product)
+        check_learned_by(self._bundle.id, product)
+        check_description(product.description, self._bundle)
         change = _Change(product.name, product.memory(), product.description, command, Future())
         self._changes.put(change)
         return change.done
@@ -66,7 +69,7 @@ class ProductSwitch:
         Raises:
             ProductError: its memory is damaged, or another bundle learned it.
         """
-        check_learned_by(self._bundle_id, product)
+        check_learned_by(self._bundle.id, product)
         self._changes.put(_Change(product.name, product.memory(), product.description, None, Future()))
 
     def apply(self, judge: Judge) -> Switched | None:
@@ -84,7 +87,7 @@ class ProductSwitch:
                 continue
             if change.command.expired():
                 change.done.set_exception(
-                    ProductError("Its time was over before the part before it was done.")
+                    ProductError("The command expired before the previous part was finished.")
                 )
                 continue
             try:

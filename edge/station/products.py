@@ -70,6 +70,15 @@ class Products:
             raise self._unknown(name)
         return Product(folder, content.description, content.versions)
 
+    def description(self, name: str) -> str:
+        """What the product of this name looks like, in words; empty where nobody said, or it is not enrolled.
+
+        Raises:
+            ProductError: as :meth:`get`, for one that is enrolled.
+        """
+        content = read_file(self.folder / check_name(name))
+        return "" if content is None else content.description
+
     def enroll(
         self, name: str, images: Sequence[Image], learn: Learn, description: str | None = None
     ) -> Product:

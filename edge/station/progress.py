@@ -1,4 +1,4 @@
-"""Whether the inspector gets on with its work, or hangs in the middle of a part."""
+"""Whether a thread gets on with its work, or hangs in the middle of it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,30 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-#: A part takes as long as the ones before it, give or take; so many times as long is a hang.
+#: A piece takes as long as the ones before it, give or take; so many times as long is a hang.
 _USUAL_TIMES = 4
 _REMEMBERED = 15
 
 
 class Progress:
-    """Follows one thread's work, part by part; any thread may ask. Idle is no hang.
+    """Follows one thread's work, piece by piece; any thread may ask. Idle is no hang.
 
     Args:
-        hang_s: a part that takes longer hangs, unless parts usually take more than a quarter of this.
-        first_s: the first part may take so long.
+        hang_s: a piece that takes longer hangs, unless they usually take more than a quarter of this.
+        sentence: what is said of a piece that hangs, with ``{name}`` and ``{limit_s}``.
+        first_s: the first piece may take so long.
         clock: seconds, steady.
     """
 
     def __init__(
-        self, hang_s: float, first_s: float = 0.0, clock: Callable[[], float] = time.monotonic
+        self,
+        hang_s: float,
+        sentence: str,
+        *,
+        first_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._sentence = sentence
         self._hang_s = hang_s
         self._clock = clock
         self._usual_s: deque[float] = deque(maxlen=_REMEMBERED)
@@ -32,10 +39,10 @@ class Progress:
         self._under_way: tuple[str, float] | None = None  # replaced as a whole, so that it needs no lock
 
     @contextmanager
-    def working_on(self, part_id: str) -> Iterator[None]:
-        """Around the work on one part."""
+    def working_on(self, name: str) -> Iterator[None]:
+        """Around one piece of work."""
         began_s = self._clock()
-        self._under_way = (part_id, began_s)
+        self._under_way = (name, began_s)
         try:
             yield
         finally:
@@ -49,11 +56,7 @@ class Progress:
         under_way = self._under_way
         if under_way is None:
             return ""
-        part_id, began_s = under_way
-        taken_s = self._clock() - began_s
-        if taken_s <= self._limit_s:
+        name, began_s = under_way
+        if self._clock() - began_s <= self._limit_s:
             return ""
-        return (
-            f"The inspection of part {part_id} has not ended in {self._limit_s:.3g} s: no part is judged. "
-            "Restart the station if it does not go on; raise verdict.hang_s where a part may take longer."
-        )
+        return self._sentence.format(name=name, limit_s=f"{self._limit_s:.3g}")

@@ -11,7 +11,6 @@ from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationSt
 from edge.station import service_manager
 from edge.station.deciding import Decider
 from edge.station.health import Health, Level
-from edge.station.progress import Progress
 from edge.station.tally import Tally
 
 _PERIOD_S = 0.25
@@ -38,17 +37,17 @@ _LINK_IS_WELL = (LinkState.CONNECTED, LinkState.CONNECTING, LinkState.DISABLED)
 
 
 class Pulse:
-    """Publishes ``state`` when it changes, an ``event`` when one happens, ``heartbeat`` while parts are judged.
+    """Publishes ``state`` when it changes, ``event`` when one happens, ``heartbeat`` while it is well.
 
-    A station whose inspector hangs is at fault and its heart does not beat, neither for the PLC nor for
-    systemd's watchdog.
+    A station that hangs is at fault and its heart does not beat, neither for the PLC nor for systemd's
+    watchdog.
 
     Args:
         tally: gives the counters at any moment.
         product: the one at the start.
         bundle, engine: what sees, for ``state``.
         decider: whose language worker is watched; None where the calibrated score decides.
-        progress: the inspector's; None: there is none that could hang.
+        hang: why no part is judged though one is there; empty while all is well.
     """
 
     def __init__(
@@ -62,9 +61,9 @@ class Pulse:
         bundle: str,
         engine: str = "",
         decider: Decider | None = None,
-        progress: Progress | None = None,
+        hang: Callable[[], str] = str,
     ) -> None:
-        self._progress = progress
+        self._hang = hang
         self._decider = decider
         self._decided_by = "calibration" if decider is None else decider.decided_by
         self._worker_restarts = 0
@@ -112,7 +111,7 @@ class Pulse:
     def _beat(self) -> None:
         for component, camera in self._cameras.items():
             self._watch_camera(component, camera)
-        hang = "" if self._progress is None else self._progress.hang
+        hang = self._hang()
         self._health.set("inspector", Level.FAULT if hang else Level.OK, hang)
         self._watch_line()
         self._watch_language()

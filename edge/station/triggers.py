@@ -64,6 +64,7 @@ class Triggers:
         self._told = 0  # parts that surely have no image, and were told so, since the last image
         self._distances: deque[float] = deque(maxlen=_DISTANCES)
         self._announced_s = -math.inf
+        self._ended = False
 
     @property
     def trouble(self) -> str:
@@ -87,9 +88,11 @@ class Triggers:
                 result is never ahead of the camera.
 
         Raises:
-            CommandRefusedError: too many parts are announced already.
+            CommandRefusedError: too many parts are announced already, or the station ends.
         """
         with self._lock:
+            if self._ended:
+                raise CommandRefusedError("The station ends.", "Announce the part when it runs again.")
             if len(self._expected) >= MAX_EXPECTED:
                 raise CommandRefusedError(
                     f"{MAX_EXPECTED} parts are announced and none of them was seen.", "Look at the camera."
@@ -135,6 +138,16 @@ class Triggers:
         with self._lock:
             return self._overdue(self._clock())
 
+    def end(self) -> list[Frame]:
+        """No image comes any more: an error for each announced part that waits for one."""
+        with self._lock:
+            self._ended = True
+            error = f"The station ended before camera {self._camera} took an image of this part."
+            frames = [self._error_of(each, None, error) for each in self._expected]
+            self._expected.clear()
+            lost, self._lost = self._lost, []
+            return [*lost, *frames]
+
     def _overdue(self, at_s: float) -> list[Frame]:
         frames = []
         while self._expected and at_s > self._expected[0].at_s + self.window_s:
@@ -162,7 +175,7 @@ class Triggers:
 
     def _not_arrived(self) -> str:
         return (
-            f"Camera {self._camera} took the image of this part, as its count shows, and it never arrived. "
+            f"Camera {self._camera} took the image of this part, as its count shows, and it was lost. "
             "Check network and packet delay."
         )
 
@@ -174,17 +187,17 @@ class Triggers:
             )
         if not known:
             return (
-                f"When camera {self._camera} took this image is not known: the machine's clock was set at that "
-                "moment. Let NTP slew the clock, or set it while the line rests."
+                f"When camera {self._camera} took this image is not known: the machine's clock was set at "
+                "that moment. Let NTP slew the clock, or set it while the line rests."
             )
         if not trusted:
             return (
-                f"Camera {self._camera} and the triggers were out of step a moment ago, so an image may be of "
-                f"the part before. They are in step again when for {self.window_s:g} s (part_ids.window_s) "
-                "there was neither; a shorter window needs a shorter rest."
+                f"Camera {self._camera} and the triggers were out of step a moment ago, so an image may be "
+                f"of the part before. They are in step again after {self.window_s:g} s (part_ids.window_s) "
+                "without either; a shorter window needs a shorter rest."
             )
         names = ", ".join(each.part_id for each in waiting[:4])
         return (
-            f"The image of camera {self._camera} may be of more than one announced part ({names}), or one that "
-            "it lost was. Set part_ids.window_s below the time between two parts."
+            f"The image of camera {self._camera} may be of more than one announced part ({names}), or one "
+            "that it lost was. Set part_ids.window_s below the time between two parts."
         )

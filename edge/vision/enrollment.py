@@ -43,7 +43,7 @@ _RAW_BOUNDARY = as_float32([1])
 TEXT_WEIGHT = 2.0
 """What the text map counts for beside the reference map.
 
-A patch that is told as wholly abnormal, where the good patch that it matches is not at all, is worth
+A patch that scores as wholly abnormal in words, where the good patch that it matches is not at all, is worth
 this many times the distance that a good part's places have to each other, divided by the root of the
 number of references: the more good parts were seen, the less words are needed. Measured on validation
 products of training: image AUROC .920 (1 reference) without words, .934 with a weight of 2.
@@ -118,7 +118,7 @@ class _Bank:
 
 
 def _joined(views: Sequence[Encoded]) -> _Bank:
-    """All patches of some views; where the graph has no text decoder, none is told as abnormal."""
+    """All patches of some views; where the graph has no text decoder, none scores as abnormal."""
     texts = [np.zeros(len(v.features), np.float32) if v.text is None else v.text for v in views]
     return _Bank(np.concatenate([v.features for v in views]), np.concatenate(texts))
 

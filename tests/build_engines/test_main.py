@@ -12,8 +12,8 @@ from build_engines.__main__ import main
 from build_engines.export import content_of, preset_graph
 from build_engines.gguf import REQUANTIZED
 from build_engines.labelled import rendered_set
+from build_engines.limits import PATCH_COSINE_LIMIT
 from build_engines.pack import pack
-from build_engines.parity import PATCH_COSINE_LIMIT
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.errors import BundleError
 from edge.vision.openvino import cpu_precisions
@@ -115,7 +115,7 @@ def test_where_the_fastest_is_not_right_the_next_is_built(
 
 
 def test_without_the_language_half_the_graph_is_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was learned stays in it, so that the language half can be added later."""
     sha256 = REQUANTIZED["Q4_0"]
@@ -127,6 +127,9 @@ def test_without_the_language_half_the_graph_is_the_same(
     assert bundle.manifest.language is None
     learned = preset_graph(preset, preset.source.fetch_all())[0]
     assert bundle.file(bundle.graph("fp32").file).read_bytes() == content_of(learned)
+    capsys.readouterr()
+    call(monkeypatch, "build", tmp_path / "tiny.yaml", "--without-language")
+    assert "up to date" in capsys.readouterr().out
     assert "llama-cpp-python" in failed(monkeypatch, "pack", tmp_path / "tiny.yaml")
 
 

@@ -12,7 +12,8 @@ from onnx import numpy_helper
 from build_engines.draft import write_manifest
 from build_engines.export import export_bundle, save_onnx
 from build_engines.labelled import LabelledProduct, folder_set, rendered_set
-from build_engines.parity import AUROC_LIMIT, failures, parity_table, verify
+from build_engines.limits import AUROC_LIMIT
+from build_engines.parity import failures, parity_table, verify
 from edge.bundle import Bundle, BundleFile, Graph, Manifest, Precision
 from edge.errors import BundleError, DatasetError, EngineError
 from edge.fetch import sha256_of

@@ -80,14 +80,15 @@ def test_a_missing_bundle_says_how_to_build_it(
 def test_an_interrupt_is_one_line(tmp_path: Path) -> None:
     pipe = tmp_path / "station.yaml"
     os.mkfifo(pipe)
+    # A shell's background job ignores the signal, and so would all that it starts.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "edge", "check", str(pipe)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell's background job ignores the signal, and so would all that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    signal.signal(signal.SIGINT, ours)
     # Opening the pipe returns when the command has it open too: it then waits for what nobody writes.
     with pipe.open("w"):
         process.send_signal(signal.SIGINT)

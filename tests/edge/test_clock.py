@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge import clock as clock_module
 from edge.clock import BELIEVED_S, DAY_S, StationClock, confirm_date
 
 START = 1_800_000_000.0
@@ -105,7 +105,7 @@ def test_a_person_confirms_the_date_that_the_computer_shows(
     computer: Computer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computer.wall_s += 740 * DAY_S
-    monkeypatch.setattr(clock_module.time, "time", lambda: computer.wall_s)
+    monkeypatch.setattr(time, "time", lambda: computer.wall_s)
     confirm_date(computer.folder)
     computer.run(60)
     assert computer.clock.jump_s() == 0
@@ -114,7 +114,7 @@ def test_a_person_confirms_the_date_that_the_computer_shows(
 
 
 def test_an_old_confirmation_confirms_nothing(computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock_module.time, "time", lambda: computer.wall_s)
+    monkeypatch.setattr(time, "time", lambda: computer.wall_s)
     confirm_date(computer.folder)
     computer.wall_s += 740 * DAY_S
     assert computer.clock.jump_s() != 0

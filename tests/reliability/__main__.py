@@ -14,8 +14,10 @@ import click
 from edge.bundle import Bundle
 from tests.build_engines.tiny import tiny_bundle
 from tests.reliability.fuzz import fuzzed_commands
+from tests.reliability.hang import hung_inspector
 from tests.reliability.inspection_path import inspection_path
 from tests.reliability.load import DAY_S, day_without_broker, throughput
+from tests.reliability.right_part import right_part
 from tests.reliability.scenarios import FULL, SCENARIOS
 
 MEASUREMENTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
@@ -27,6 +29,8 @@ MEASUREMENTS: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "fast_day_without_broker": lambda folder, events: day_without_broker(
         folder, 5 * DAY_S * events // FULL, seconds=DAY_S * events // FULL
     ),
+    "right_part": right_part,
+    "hung_inspector": lambda folder, events: hung_inspector(folder, max(1, 10 * events // FULL)),
     "fuzzed_commands": lambda folder, events: fuzzed_commands(folder, 10 * events),
     "inspection_path": lambda folder, events: inspection_path(
         folder, Bundle.default(), rate_hz=2.0, turn_s=15.0, rounds=max(1, 2 * events // FULL)

@@ -166,6 +166,11 @@ class Bench:
                 self.complaints += 1
 
     @property
+    def station_pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def station_ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.edge.messaging.brokers import wait_until
+from tests.edge.messaging.dead_disk import dead_disk
 from tests.reliability.bench import Bench, Figures
 from tests.reliability.faults import Cable, fill, small_disk
 
@@ -147,6 +148,17 @@ def disk_full(folder: Path, total: int) -> Figures:
         return bench.finish("disk full, broker there", "for half of the run, on a tmpfs of 16 MB")
 
 
+def disk_dead(folder: Path, total: int) -> Figures:
+    """The disk refuses every write for half of the run, and the broker is there."""
+    with Bench(folder, total, RATE).running() as bench:
+        bench.start_station()
+        bench.wait_durable(total // 4)
+        with dead_disk(bench.station_pid):
+            bench.faults += 1
+            bench.wait_durable(total * 3 // 4)
+        return bench.finish("disk dead, broker there", "for half of the run: every write fails")
+
+
 def disk_full_broker_away(folder: Path, total: int) -> Figures:
     """The same without a broker: now something must go, and it is the oldest results, counted."""
     with Bench(folder, total, RATE).running() as bench, small_disk(folder / "disk") as disk:
@@ -175,5 +187,6 @@ SCENARIOS: dict[str, Callable[[Path, int], Figures]] = {
         station_sigkill,
         disk_full,
         disk_full_broker_away,
+        disk_dead,
     )
 }

@@ -26,6 +26,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to mo
         "broker_flaps",
         "consumer_away",
         "station_sigkill",
+        "disk_dead",
         pytest.param("link_cut", marks=[needs_root, pytest.mark.netns]),
         pytest.param("disk_full", marks=needs_root),
         pytest.param("disk_full_broker_away", marks=needs_root),

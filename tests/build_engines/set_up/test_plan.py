@@ -85,6 +85,17 @@ def test_a_step_begins_when_those_that_it_waits_for_are_done(tmp_path: Path) -> 
     assert (tmp_path / "order").read_text().split() == ["packages", "ourselves", "weights", "bundle"]
 
 
+def test_it_is_told_what_a_step_used_with_all_that_it_started(tmp_path: Path) -> None:
+    """Half a second of processor time in a child, and a second of waiting that costs none."""
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    code = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {burn!r}]); time.sleep(1)"
+    working = plan(tmp_path, step("compiler", python(code)))
+    working.run(lambda: None)
+    progress = working.progress(working.steps[0])
+    assert 0.5 <= progress.processor_s < progress.took_s
+    assert progress.took_s >= 1.5
+
+
 def test_a_step_that_waits_for_none_that_stands_before_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="bundle waits for one that does not stand before it"):
         plan(tmp_path, step("bundle", after=("graphs",)))
@@ -141,25 +152,25 @@ def test_what_remains_is_the_longest_way_through_what_is_left(tmp_path: Path) ->
 
 
 def test_a_step_that_says_how_far_it_is_tells_what_remains(tmp_path: Path) -> None:
-    """After a quarter of the work, three times as long is left, whatever is usual."""
-    seen: list[tuple[float | None, float, float]] = []
+    """After a quarter of the work three times as long is left, whatever is usual and what came before."""
     says = (
-        "import time; print('before'); time.sleep(0.4); print('progress 3/12', flush=True); "
-        "import pathlib\nwhile not pathlib.Path('seen').exists(): time.sleep(0.01)"
+        "import pathlib, time\nprint('before'); time.sleep(1)\n"
+        "print('progress 0/12', flush=True); time.sleep(0.5); print('progress 3/12', flush=True)\n"
+        "while not pathlib.Path('seen').exists(): time.sleep(0.01)"
     )
-    half = plan(tmp_path, step("compiler", python(says), usual_s=1000))
-    (compiler,) = half.steps
+    quarter = plan(tmp_path, step("compiler", python(says), usual_s=1000))
+    (compiler,) = quarter.steps
+    seen: list[tuple[float, float]] = []
 
     def look() -> None:
-        fraction = half.progress(compiler).fraction
-        if fraction is not None and not seen:
-            seen.append((fraction, half.elapsed_s(compiler), half.remaining_s()))
+        progress = quarter.progress(compiler)
+        if progress.fraction == 0.25 and progress.first is not None and not seen:
+            seen.append((quarter.elapsed_s(compiler) - progress.first[0], quarter.remaining_s()))
             (tmp_path / "seen").touch()
 
-    half.run(look)
-    ((fraction, elapsed_s, remaining_s),) = seen
-    assert fraction == 0.25
-    assert remaining_s == pytest.approx(3 * elapsed_s, rel=0.2)
+    quarter.run(look)
+    ((working_s, remaining_s),) = seen
+    assert remaining_s == pytest.approx(3 * working_s, rel=0.2)
     assert (tmp_path / "logs" / "compiler.log").read_text() == "before\n"
 
 
@@ -187,12 +198,9 @@ def test_without_a_terminal_it_is_a_line_for_each_beginning_and_end(tmp_path: Pa
         "the bundle: begun",
         "the bundle: done",
     ]
-    assert [line.split()[0:2] for line in lines[4:]] == [
-        ["Python", "environment"],
-        ["the", "packages"],
-        ["the", "bundle"],
-    ]
-    assert lines[4].endswith("0:10")
+    assert lines[4].split() == ["took", "processor"]
+    assert lines[5].split() == ["Python", "environment", "0:10"]
+    assert [line.split()[:2] for line in lines[6:]] == [["the", "packages"], ["the", "bundle"]]
 
 
 def test_in_a_terminal_it_is_one_table_with_what_is_done_and_what_remains(tmp_path: Path) -> None:

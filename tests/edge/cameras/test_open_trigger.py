@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.cameras.open_trigger import OpenTrigger
 
@@ -110,3 +112,61 @@ def test_what_was_triggered_over_a_lost_connection_does_not_come_late(
     clock.now_s = 115
     trigger.ask("A2")
     assert part_of(trigger, 115.5) == ("A2", True)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["taken", "taken", "taken", "late", "ignored", "lost"]),
+            st.floats(0.01, 0.99),  # from trigger to image, in windows; a late one takes one window more
+            st.floats(0.001, 3.0),  # from the end of one trigger to the next, in windows
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_late_ignored_or_lost_no_image_is_another_parts(
+    steps: list[tuple[str, float, float]],
+) -> None:
+    """A camera that takes one image for each trigger that it does not ignore, in their order."""
+    clock = Clock()
+    trigger = OpenTrigger(window_s=1.0, clock=clock)
+    under_way: list[tuple[float, int, bool]] = []  # arrival, part, whether it is lost
+    arrived_s, missed, open_part = 0.0, 0, False
+
+    def until(moment_s: float) -> None:
+        """Let images arrive, in order, and triggers end."""
+        nonlocal missed, open_part
+        while under_way and under_way[0][0] <= moment_s:
+            at_s, part, lost = under_way.pop(0)
+            end_trigger_at(at_s)
+            clock.now_s = max(clock.now_s, at_s)
+            if lost:
+                missed += 1
+                continue
+            asked = trigger.part_of(at_s, missed)
+            missed = 0
+            if asked is not None:
+                open_part = False
+                assert not asked.trusted or asked.part_id == str(part)
+        end_trigger_at(moment_s)
+        clock.now_s = max(clock.now_s, moment_s)
+
+    def end_trigger_at(moment_s: float) -> None:
+        nonlocal open_part
+        if open_part and moment_s > asked_s + 1.0:
+            clock.now_s = max(clock.now_s, asked_s + 1.001)
+            open_part = trigger.overdue() is None
+
+    asked_s = clock.now_s
+    for part, (outcome, delay, gap) in enumerate(steps):
+        while open_part:
+            until(clock.now_s + 0.05)
+        until(clock.now_s + gap)
+        asked_s = clock.now_s
+        assert trigger.ask(str(part)) is None
+        open_part = True
+        if outcome != "ignored":
+            arrived_s = max(arrived_s, asked_s + delay + (outcome == "late"))
+            under_way.append((arrived_s, part, outcome == "lost"))
+    until(clock.now_s + 5)

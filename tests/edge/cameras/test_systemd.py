@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.commands._ending import ENDING_S
+from edge.config import StationConfig
+from edge.station.deciding import TIMEOUT_S
 from tests.edge.cameras.gige_network import GigENetwork
 from tests.edge.station.test_confined import under_filter
 
@@ -30,6 +33,14 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     copy.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
     done = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
     assert (done.returncode, str(tmp_path) in done.stderr) == (0, False), done.stderr
+
+
+def test_systemd_waits_longer_than_the_station_needs_to_end_and_to_tell_of_a_hang() -> None:
+    assert values("Type") == ["notify"]
+    assert float(values("TimeoutStopSec")[0]) > ENDING_S + 5
+    hang_s = float(StationConfig.model_fields["verdict"].get_default(call_default_factory=True).hang_s)
+    # The language model's own time limit, with the restart of its process, is no reason to restart all.
+    assert float(values("WatchdogSec")[0]) > hang_s + 2 * TIMEOUT_S
 
 
 def test_it_is_exposed_as_little_as_a_camera_and_a_gpu_allow(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.cameras.folder_listing import name_parts
-from edge.commands._image_files import part_ids
+from edge.commands._image_files import part_ids, read_together
+from edge.errors import FrameError
+from tests.edge.cameras.images import picture, save
 
 FILES = st.builds(
     lambda folders, stem, suffix: Path("/home/somebody", *folders, stem + suffix),
@@ -37,6 +39,7 @@ def test_names(files: list[str], ids: list[str]) -> None:
     assert [named[Path(file)] for file in files] == ids
 
 
+@settings(deadline=None)
 @given(st.lists(FILES, min_size=1, max_size=8))
 def test_an_id_is_one_files_and_no_place_on_this_machine(files: list[Path]) -> None:
     named = part_ids(files)
@@ -46,7 +49,16 @@ def test_an_id_is_one_files_and_no_place_on_this_machine(files: list[Path]) -> N
         assert "somebody" not in part_id
 
 
+@settings(deadline=None)
 @given(st.sets(FILES, min_size=1, max_size=8))
 def test_the_folder_camera_gives_each_file_an_id_too(files: set[Path]) -> None:
     named = name_parts(Path("/home/somebody"), files, among=files)
     assert len({part.part_id for part in named}) == len(files)
+
+
+def test_images_are_read_together_as_far_as_the_memory_goes(tmp_path: Path) -> None:
+    files = [save(tmp_path / f"good-{number}.png") for number in range(3)]
+    size = picture().nbytes
+    assert len(read_together(files, 3 * size)) == 3
+    with pytest.raises(FrameError, match=r"good-2\.png take more than"):
+        read_together(files, 3 * size - 1)

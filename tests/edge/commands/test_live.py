@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -13,10 +14,10 @@ from edge.station.judging import Judged
 from edge.station.tally import Tally
 
 
-def judged(seq: int, verdict: Verdict, part_id: str, **more: object) -> Judged:
+def judged(seq: int, verdict: Verdict, part_id: str, **more: Any) -> Judged:
     return Judged(
         Inspection(f"id-{seq}", seq, "s", "p", part_id, "c", "2026-01-02T03:04:05.678Z", verdict, **more)
-    )  # type: ignore[arg-type]
+    )
 
 
 def shown(view: PartsView, console: Console) -> str:

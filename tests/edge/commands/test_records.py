@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from edge.clock import DAY_S, StationClock
 from edge.commands.records import Moment
 from edge.inspection import Inspection, Region, Verdict, utc_timestamp
 from edge.records import Records, RecordsSettings
@@ -79,6 +80,31 @@ def test_csv_holds_all_of_them_and_survives_commas(command: Command, history: Pa
     assert not list(tmp_path.glob(".*.tmp"))
 
 
+def test_csv_holds_no_formulas(command: Command, tmp_path: Path) -> None:
+    names = ["=HYPERLINK(0)", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "part-1", "\udcff.png"]
+    with Records(tmp_path / "data", RecordsSettings(min_free_gb=0)) as records:
+        for seq, name in enumerate(names, start=1):
+            records.append(
+                Inspection(str(seq), seq, "s", "p", name, "c", utc_timestamp(), Verdict.OK, score=-0.25)
+            )
+    target = tmp_path / "out.csv"
+    assert command("records", "--data-dir", tmp_path / "data", "--export", target).code == 0
+    with target.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    written = {row["seq"]: row for row in rows}
+    for seq, name in enumerate(names[:6], start=1):
+        assert written[str(seq)]["part_id"] == f"'{name}"
+    assert written["7"]["part_id"] == "part-1"
+    assert {row["score"] for row in rows} == {"-0.25"}
+
+
+def test_a_parts_name_forges_no_row(command: Command, tmp_path: Path) -> None:
+    with Records(tmp_path, RecordsSettings(min_free_gb=0)) as records:
+        name = "part\n99  2026-01-02T03:04:05.678Z  p  part-99  OK"
+        records.append(Inspection("1", 1, "s", "p", name, "c", utc_timestamp(), Verdict.NG, score=1.0))
+    assert len(command("records", "--data-dir", tmp_path).out.splitlines()) == 1 + 1 + 1
+
+
 def test_csv_that_cannot_be_written_says_so(command: Command, history: Path) -> None:
     done = command("records", "--data-dir", history, "--export", history / "no-folder" / "out.csv")
     assert done.code == 1
@@ -135,3 +161,15 @@ def test_nothing_that_fits_is_said(command: Command, history: Path, form: list[s
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         Moment().convert(text, None, None)
+
+
+def test_a_person_confirms_the_date_for_a_station_that_asks(command: Command, history: Path) -> None:
+    done = command("records", "--confirm-date", "--data-dir", history)
+    assert done.code == 0
+    assert f"{datetime.now(timezone.utc).date()} is confirmed" in done.out
+    late = time.time() - 740 * DAY_S  # where the station's clock stood before the date jumped
+    (history / "clock.json").write_text(
+        json.dumps({"boot": "", "steady_s": 0, "station_s": late, "believed_ahead_s": 0})
+    )
+    assert StationClock(history).jump_s() == 0
+    assert not (history / "clock.confirmed").exists()

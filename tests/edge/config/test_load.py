@@ -277,6 +277,14 @@ def test_a_byte_order_mark_is_no_problem(load: Load) -> None:
         "messaging: {password: %hunter2secret}",
         "messaging: {password: 'hunter2secret",
         "messaging: {password: hunter2secret: x: y}",
+        "messaging: {brokers: [{host: 'mqtt://plc:hunter2secret@broker:1883'}]}",
+        "messaging: {brokers: [{host: 'plc:hunter2secret@broker'}]}",
+        "messaging: {brokers: [{host: 'mqtts://plc:hunter2secret'}]}",
+        "messaging: {brokers: [{host: 'mqtt://plc:/hunter2secret/@@broker'}]}",
+        "messaging: {brokers: [{host: 'mqtt://plc:x hunter2secret@broker'}]}",
+        "cameras: [{name: c, kind: rtsp, url: 'rtsp://user:a/hunter2secret@camera/1'}]",
+        "cameras: [{name: c, kind: rtsp, url: 'user:hunter2secret@camera/1'}]",
+        "queue: {policy: 'user:a hunter2secret@camera/1'}",
     ],
 )
 def test_a_secret_is_never_told(load: Load, text: str) -> None:

@@ -206,24 +206,27 @@ ENDS = [
 
 @pytest.mark.parametrize(("number", "said", "remedy"), ENDS)
 def test_a_part_does_not_wait_for_a_worker_that_is_not_back_in_time_and_hears_how_it_ended(
-    worker: LanguageWorker, rows: Rows, number: signal.Signals, said: str, remedy: str, p_anomaly: float
+    model: LanguageModel, rows: Rows, number: signal.Signals, said: str, remedy: str, p_anomaly: float
 ) -> None:
-    worker.judge(CHATML, rows, ENOUGH_S)
-    worker._loading_s = 10 * ENOUGH_S  # as on a machine that loads slowly
-    victim = pid_of(worker)
-    os.kill(victim, signal.SIGSTOP)
-    with ThreadPoolExecutor(1) as pool:
-        part = pool.submit(worker.judge, CHATML, rows, ENOUGH_S)
-        until(lambda: len(worker._pending) == 1)
-        ended_s = time.monotonic()
-        os.kill(victim, number)
-        os.kill(victim, signal.SIGCONT)
-        with pytest.raises(LanguageError, match=re.escape(said)) as caught:
-            part.result()
-    assert time.monotonic() - ended_s < ENOUGH_S / 2
-    assert remedy in caught.value.remedy
-    until(lambda: worker.pid is not None)
-    assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=1e-3)
+    with LanguageWorker(model, LIMITS) as worker:
+        worker.judge(CHATML, rows, ENOUGH_S)
+        worker._loading_s = 10 * ENOUGH_S  # as on a machine that loads slowly
+        victim, kernel = pid_of(worker), worker.kernel
+        os.kill(victim, signal.SIGSTOP)
+        with ThreadPoolExecutor(1) as pool:
+            part = pool.submit(worker.judge, CHATML, rows, ENOUGH_S)
+            until(lambda: len(worker._pending) == 1)
+            ended_s = time.monotonic()
+            os.kill(victim, number)
+            os.kill(victim, signal.SIGCONT)
+            with pytest.raises(LanguageError, match=re.escape(said)) as caught:
+                part.result()
+        assert time.monotonic() - ended_s < ENOUGH_S / 2
+        assert remedy in caught.value.remedy
+        until(lambda: worker.pid is not None)
+        # After a crash other kernels compute, where there are some, and they round otherwise.
+        same = 1e-3 if worker.kernel == kernel else 0.1
+        assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly == pytest.approx(p_anomaly, abs=same)
 
 
 def test_a_full_queue_refuses_at_once(model: LanguageModel, rows: Rows, p_anomaly: float) -> None:
@@ -352,7 +355,7 @@ def test_a_machine_without_descriptors_is_asked_again_until_it_has_some(
     )
     assert done.returncode == 0, done.stderr
     trouble, back = done.stdout.splitlines()
-    assert "cannot be started: Too many open files" in trouble and "ulimit" in trouble
+    assert "cannot be started" in trouble and "Too many open files" in trouble and "ulimit" in trouble
     assert back == "back"
 
 

@@ -232,7 +232,7 @@ class Blocking:
 def test_a_listener_may_wait_for_others_that_publish(mosquitto: Mosquitto) -> None:
     mosquitto.start()
     listener = Blocking()
-    settings = MessagingSettings(brokers=(mosquitto.settings(),))
+    settings = MessagingSettings(site="plant", line="a", brokers=(mosquitto.settings(),))
     client = Client(
         settings, client_id="c", subscriptions=["plant/#"], prepare=lambda: Birth(1), listener=listener
     )
@@ -304,7 +304,7 @@ def test_a_packet_that_is_too_long_is_named(mosquitto: Mosquitto, publisher: Mak
     with Subscriber(mosquitto.port, "nothing", client_id="flood") as flood:
         topic = "plant/a/cell-3/cmd/trigger"
         # Retained, so that it comes again with each connection: that is what must be said.
-        flood.client.publish(topic, bytes(20_000), qos=1, retain=True).wait_for_publish(10)
+        flood.client.publish(topic, bytes(200_000), qos=1, retain=True).wait_for_publish(10)
         assert wait_until(lambda: "bytes came in" in station.status().link.reason)
         assert "message_size_limit" in station.status().link.remedy
         flood.client.publish(topic, b"", qos=1, retain=True).wait_for_publish(10)

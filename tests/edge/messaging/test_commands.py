@@ -104,7 +104,9 @@ def test_a_repeat_is_answered_and_not_done_again_also_after_a_restart(bench: Ben
     "second",
     [("resume", {}), ("product", {"product": "cup"}), ("ack", {"code": 3})],
 )
-def test_an_id_that_comes_again_with_another_command_is_refused_and_nothing_is_done(bench: Bench, second):
+def test_an_id_that_comes_again_with_another_command_is_refused_and_nothing_is_done(
+    bench: Bench, second: tuple[str, dict[str, Any]]
+) -> None:
     first = {"pause": {}, "product": {"product": "bottle"}, "ack": {}}
     name, fields = second
     before = name if name in first else "pause"
@@ -114,7 +116,7 @@ def test_an_id_that_comes_again_with_another_command_is_refused_and_nothing_is_d
     assert len(bench.done) == 1
 
 
-def test_an_id_of_a_command_that_is_still_being_done_is_not_another_ones(bench: Bench):
+def test_an_id_of_a_command_that_is_still_being_done_is_not_another_ones(bench: Bench) -> None:
     bench.outcome = Future()
     assert bench.send("product", {"id": "x", "product": "b"})["code"] == ReplyCode.ACCEPTED
     assert bench.send("pause", {"id": "x"})["code"] == ReplyCode.REFUSED
@@ -122,12 +124,12 @@ def test_an_id_of_a_command_that_is_still_being_done_is_not_another_ones(bench: 
     assert wait_until(lambda: bench.answers[-1]["code"] == ReplyCode.DONE)
 
 
-def test_a_repeat_may_have_another_expiry(bench: Bench):
+def test_a_repeat_may_have_another_expiry(bench: Bench) -> None:
     first = bench.send("trigger", {"id": "t", "expires": 1_001_000})
     assert bench.send("trigger", {"id": "t", "expires": 1_009_000}) == first
 
 
-def test_what_the_stations_file_does_not_allow_is_refused():
+def test_what_the_stations_file_does_not_allow_is_refused() -> None:
     bench = Bench(allowed=("pause", "resume"))
     answer = bench.send("enroll", {"id": "e", "count": 5, "product": "plate"})
     assert answer["code"] == ReplyCode.REFUSED and "messaging.commands" in answer["text"]
@@ -136,19 +138,19 @@ def test_what_the_stations_file_does_not_allow_is_refused():
     bench.router.close()
 
 
-def test_by_default_nobody_can_enroll_over_the_broker():
+def test_by_default_nobody_can_enroll_over_the_broker() -> None:
     assert set(COMMANDS) - set(MessagingSettings().commands) == {"enroll"}
     assert set(get_args(CommandName)) == set(COMMANDS)
 
 
-def test_a_command_that_cannot_be_remembered_is_refused_and_not_done(bench: Bench):
+def test_a_command_that_cannot_be_remembered_is_refused_and_not_done(bench: Bench) -> None:
     bench.broken_disk = True
     answer = bench.send("trigger", {"id": "t"})
     assert answer["code"] == ReplyCode.REFUSED and "The disk takes nothing" in answer["text"]
     assert bench.done == []
 
 
-def test_a_step_of_the_clock_makes_no_accepted_command_late(bench: Bench):
+def test_a_step_of_the_clock_makes_no_accepted_command_late(bench: Bench) -> None:
     bench.send("trigger", {"id": "t", "expires": 1_060_000})
     (command,) = bench.done
     assert command.expires == 1060.0
@@ -157,7 +159,7 @@ def test_a_step_of_the_clock_makes_no_accepted_command_late(bench: Bench):
     assert replace(command, deadline_s=time.monotonic() - 1).expired()
 
 
-def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench):
+def test_a_repeat_of_what_a_crash_interrupted_is_not_done_again(bench: Bench) -> None:
     bench.outcome = Future()
     bench.send("product", {"id": "p", "product": "bottle"})
     bench.router.close()  # the future never ends: the station died
@@ -252,7 +254,7 @@ def test_more_than_can_wait_is_counted(bench: Bench) -> None:
         lambda value: json.dumps({"id": "i", "count": value}).encode()
     )
 )
-def test_any_payload_is_a_command_or_one_clear_error(payload: bytes):
+def test_any_payload_is_a_command_or_one_clear_error(payload: bytes) -> None:
     try:
         command = parse("pause", payload)
     except MessagingError as error:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from edge.errors import MessagingError
 from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationState
 from edge.messaging import outbox_keeper as keeper_module
 from edge.messaging.commands import Answered
 from edge.messaging.outbox import Outbox
-from edge.messaging.streams import Stream
+from edge.messaging.streams import Entry, Stream
 from tests.edge.messaging.brokers import Mosquitto, Subscriber, inspection, wait_until
 from tests.edge.messaging.dead_disk import dead_disk
 from tests.edge.messaging.test_outbox import entry, texts
@@ -31,7 +32,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_results_events_and_alarms_go_out_past_a_dead_disk_and_all_is_well_after_it(
     mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make, tmp_path: Path
-):
+) -> None:
     station = publisher(mosquitto.settings())
     station.publish_inspections([inspection(1)])
     assert wait_until(lambda: subscriber.seqs() == [1])
@@ -63,7 +64,7 @@ def test_results_events_and_alarms_go_out_past_a_dead_disk_and_all_is_well_after
     again.close()
 
 
-def test_what_waited_on_the_disk_is_sent_in_its_order(mosquitto: Mosquitto, publisher: Make, tmp_path: Path):
+def test_what_waited_on_the_disk_is_sent_in_its_order(mosquitto: Mosquitto, publisher: Make) -> None:
     station = publisher(mosquitto.settings())
     station.publish_inspections([inspection(seq) for seq in range(1, 101)])  # nobody is there to take them
     with dead_disk():
@@ -77,7 +78,7 @@ def test_what_waited_on_the_disk_is_sent_in_its_order(mosquitto: Mosquitto, publ
         assert subscriber.seqs_without_repeats() == subscriber.seqs()
 
 
-def test_it_ends_while_the_disk_is_dead(publisher: Make, mosquitto: Mosquitto):
+def test_it_ends_while_the_disk_is_dead(publisher: Make, mosquitto: Mosquitto) -> None:
     mosquitto.start()
     for _ in range(3):
         station = publisher(mosquitto.settings())
@@ -91,7 +92,7 @@ def test_it_ends_while_the_disk_is_dead(publisher: Make, mosquitto: Mosquitto):
 
 def test_a_command_is_refused_where_it_cannot_be_remembered(
     publisher: Make, mosquitto: Mosquitto, subscriber: Subscriber
-):
+) -> None:
     station = publisher(mosquitto.settings())
     station.event(EventCode.STARTED)
     with dead_disk():
@@ -102,9 +103,21 @@ def test_a_command_is_refused_where_it_cannot_be_remembered(
         assert subscriber.of("reply")[0]["code"] == 2 and "disk" in subscriber.of("reply")[0]["text"]
 
 
+def test_a_message_that_cannot_be_a_payload_is_refused_and_no_dead_disk(
+    publisher: Make, mosquitto: Mosquitto, subscriber: Subscriber
+) -> None:
+    station = publisher(mosquitto.settings())
+    too_long = Entry(Stream.EVENT, station.topics.event, {"k" * 600: 1})
+    with pytest.raises(MessagingError, match="does not fit"):
+        station._pump.submit([too_long]).result(5)
+    station.event(EventCode.STARTED)
+    assert wait_until(lambda: subscriber.seqs("event") == [1])
+    assert station.status().durable and station.status().healthy
+
+
 def test_an_outbox_that_is_damaged_while_it_runs_is_set_aside_and_that_is_told(
     publisher: Make, mosquitto: Mosquitto, subscriber: Subscriber, tmp_path: Path
-):
+) -> None:
     station = publisher(mosquitto.settings())
     station.publish_inspections([inspection(seq) for seq in range(1, 500)])
     assert wait_until(lambda: station.status().waiting == 0)
@@ -131,7 +144,7 @@ def test_an_outbox_that_is_damaged_while_it_runs_is_set_aside_and_that_is_told(
     assert [file for file in path.parent.iterdir() if ".damaged-" in file.name]
 
 
-def test_an_outbox_in_memory_goes_on_where_a_file_stands_and_gives_back_what_waits(tmp_path: Path):
+def test_an_outbox_in_memory_goes_on_where_a_file_stands_and_gives_back_what_waits(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     disk = Outbox(path)
     disk.commit([entry(Stream.ALARM, "a1"), *(entry(text=f"r{n}") for n in range(3))])

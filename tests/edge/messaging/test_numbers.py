@@ -61,7 +61,9 @@ LOSSES = (damage, cut, gone, of_another_program)
     )
 )
 @settings(max_examples=30, deadline=None)
-def test_numbers_rise_over_every_loss_of_the_outbox_or_of_its_ledger(steps: list[tuple[str, object, int]]):
+def test_numbers_rise_over_every_loss_of_the_outbox_or_of_its_ledger(
+    steps: list[tuple[str, object, int]],
+) -> None:
     """Both files at one time are another matter: then Unix time is above what a line can have counted to."""
     with tempfile.TemporaryDirectory(dir=QUICK_DISK) as folder:
         path = Path(folder) / "outbox.db"
@@ -91,17 +93,19 @@ def test_numbers_rise_over_every_loss_of_the_outbox_or_of_its_ledger(steps: list
     assert births == sorted(set(births))
 
 
-def test_a_ledger_that_cannot_be_read_costs_nothing_while_the_outbox_is_there(tmp_path: Path):
+def test_a_ledger_that_cannot_be_read_costs_nothing_while_the_outbox_is_there(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     outbox = Outbox(path)
     assert outbox.commit([entry(Stream.ALARM)] * 8)[-1] == 8
     outbox.close()
     damage(tmp_path / "outbox.db.ledger")
     outbox = Outbox(path)
-    assert outbox.commit([entry(Stream.ALARM)]) == [9]
+    standing = outbox.retained()
     outbox.close()
     damage(path)
-    assert Outbox(path).commit([entry(Stream.ALARM)])[0] > 9, "it was written anew when the outbox opened"
+    outbox = Outbox(path)
+    assert outbox.retained() == standing != []
+    assert outbox.commit([entry(Stream.ALARM)])[0] > 8, "it was written anew when the outbox opened"
 
 
 @pytest.mark.parametrize("lose", LOSSES)
@@ -111,7 +115,7 @@ def test_a_plc_hears_of_the_reset_and_the_standing_alarms_stay(
     publisher: Make,
     tmp_path: Path,
     lose: Callable[[Path], None],
-):
+) -> None:
     station = publisher(mosquitto.settings())
     for code in (AlarmCode.CAMERA, AlarmCode.NG_SERIES):
         for active in (True, False):
@@ -137,7 +141,7 @@ def test_a_plc_hears_of_the_reset_and_the_standing_alarms_stay(
         assert wait_until(lambda: late.of("alarm")) and late.of("alarm")[0]["mask"] == alarm["mask"]
 
 
-def test_an_outbox_of_the_version_before_is_taken_over(tmp_path: Path):
+def test_an_outbox_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     Outbox(path).close()
     with closing(sqlite3.connect(path)) as db:

@@ -92,10 +92,12 @@ def test_the_handshake_over_ten_parts(station: MakeStation, mosquitto: Mosquitto
             assert plc.command("trigger", part_id=f"part-{n}")["code"] == ReplyCode.DONE
             assert plc.sees(busy=1, acquisition=n)
             verdict = (Verdict.OK, Verdict.NG, Verdict.ERROR)[n % 3]
-            line.publisher.publish_inspections([inspection(n, verdict)])
+            line.publisher.publish_inspections([inspection(n, verdict, acquisition=n)])
             assert plc.sees(valid=1, code=verdict.code, part_id=f"part-{n}")
             assert plc.command("result_ack", acquisition=n)["code"] == ReplyCode.DONE
         assert plc.seqs() == list(range(1, 11))
+        # The number goes with the trigger to the camera, and comes back with the inspection.
+        assert [command.acquisition for command in line.commands] == list(range(1, 11))
         assert [command.part_id for command in line.commands] == [f"part-{n}" for n in range(1, 11)]
 
 
@@ -108,7 +110,7 @@ def test_a_trigger_too_early_is_a_missed_acquisition_and_is_not_done_later(
         late = plc.command("trigger", part_id="part-2")
         assert late["code"] == ReplyCode.REFUSED and "Missed acquisition" in late["text"]
         assert plc.sees(busy=1, missed=1)
-        line.publisher.publish_inspections([inspection(1)])
+        line.publisher.publish_inspections([inspection(1, acquisition=1)])
         plc.command("result_ack", acquisition=1)
         assert plc.sees(ready=1)
         assert len(line.commands) == 1
@@ -196,8 +198,8 @@ def test_alarms_stand_until_the_plc_acknowledges_them_also_over_a_restart(
 
 @pytest.mark.parametrize("name", ["product", "trigger"])
 def test_a_command_that_is_to_be_kept_is_refused_also_while_connected(
-    station, mosquitto: Mosquitto, name: str
-):
+    station: MakeStation, mosquitto: Mosquitto, name: str
+) -> None:
     """MQTT 5 tells a subscriber that a message was published retained; see docs/plc.md for 3.1.1."""
     line = station()
     with Plc(mosquitto.port) as plc:

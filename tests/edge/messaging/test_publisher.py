@@ -309,7 +309,7 @@ def in_time(call: Callable[[], object]) -> bool:
 
 def test_what_was_not_sent_in_time_is_said(
     mosquitto: Mosquitto, publisher: Make, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr("edge.messaging.pump._HOUSEKEEPING_S", 0.1)
     mosquitto.start()
     with Subscriber(mosquitto.port, "plant/#") as plc:

@@ -66,6 +66,7 @@ STATION = "plant/a/cell-3"
         ("cmd/pause", b"", "(empty)"),
         ("cmd/pause", b"\xff\xfe", "(2 bytes that are no text)"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "payload",  # which holds the time of day
 )
 def test_a_message_says_in_words_what_its_fields_say(topic: str, payload: bytes, line: str) -> None:
     assert readable(f"{STATION}/{topic}", payload) == line

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from edge.messaging import BrokerSettings, MessagingSettings, Publisher, TlsSettings
@@ -73,3 +75,40 @@ def test_file_names_are_taken_from_the_station_files_folder(tmp_path: Path) -> N
 def test_every_setting_has_a_title_and_a_sentence(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
         assert field.title and field.description and field.description.endswith("."), name
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "broker",
+        "broker-1.plant.local",
+        "my_broker",
+        "10.0.0.1",
+        "::1",
+        "fe80::1%eth0",
+        "::ffff:10.0.0.1",
+        "maschine-ü",
+    ],
+)
+def test_a_name_or_an_address_is_a_host(host: str) -> None:
+    assert BrokerSettings(host=host).host == host
+
+
+LOGIN = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).map(lambda text: f"q7Z{text}")
+
+
+@settings(deadline=None)
+@given(secret=LOGIN, scheme=st.sampled_from(["mqtt://", "mqtts://", "ssl://", "tcp://", ""]))
+def test_a_login_in_the_host_is_refused_and_told_to_nobody(secret: str, scheme: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        MessagingSettings.model_validate({"brokers": [{"host": f"{scheme}plc:{secret}@broker"}]})
+    assert "q7Z" not in f"{caught.value}{caught.value!r}"
+    assert "username" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["mqtt://broker", "broker:1883", "broker/path", " broker", "broker\n", "[::1]", "a b"]
+)
+def test_a_url_is_no_host(host: str) -> None:
+    with pytest.raises(ValidationError, match="alone"):
+        BrokerSettings(host=host)

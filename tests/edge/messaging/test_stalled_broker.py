@@ -22,7 +22,7 @@ def at(broker: StalledBroker) -> BrokerSettings:
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_the_next_broker_gets_everything_soon(
     mosquitto: Mosquitto, subscriber: Subscriber, publisher: Make, protocol: str
-):
+) -> None:
     with StalledBroker(acknowledges=20) as stalled:
         station = publisher(at(stalled), mosquitto.settings(), protocol=protocol, ack_timeout_s=1.0)
         station.set_state(StationState.RUNNING)
@@ -37,7 +37,9 @@ def test_the_next_broker_gets_everything_soon(
         assert station.status().link.broker.endswith(str(mosquitto.port))
 
 
-def test_the_only_broker_is_asked_again_and_that_is_said(publisher: Make, caplog: pytest.LogCaptureFixture):
+def test_the_only_broker_is_asked_again_and_that_is_said(
+    publisher: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     with StalledBroker() as stalled:
         station = publisher(at(stalled))
         began = time.monotonic()
@@ -50,7 +52,7 @@ def test_the_only_broker_is_asked_again_and_that_is_said(publisher: Make, caplog
     assert told_s < 6, "2.5 s by default, on a machine that others work on"
 
 
-def test_state_and_replies_do_not_queue_behind_results(publisher: Make):
+def test_state_and_replies_do_not_queue_behind_results(publisher: Make) -> None:
     with StalledBroker() as stalled:
         station = publisher(at(stalled), protocol="3.1.1", ack_timeout_s=60, keepalive_s=2)
         station.publish_inspections([inspection(seq) for seq in range(1, 201)])
@@ -65,7 +67,7 @@ def test_state_and_replies_do_not_queue_behind_results(publisher: Make):
         assert len(stalled.seen.of("result")) == 32
 
 
-def test_a_slow_broker_is_not_left(publisher: Make):
+def test_a_slow_broker_is_not_left(publisher: Make) -> None:
     """One that acknowledges anything at all is there."""
     with StalledBroker() as slow:
         station = publisher(at(slow), ack_timeout_s=0.8)

@@ -1,8 +1,8 @@
 """``python -m tests.edge.station.hanging_station KIND STATION.yaml``: a station that hangs or dies.
 
-In its third part it hangs for good: ``native`` waits for ever in a C library, ``python`` in Python, ``frozen`` in a C
-library without giving the interpreter's lock away, so that no other thread gets on
-(after 60 parts). With ``dies`` every white image ends the process, as a decoder's fault does.
+In its third part it hangs for good: ``native`` waits for ever in a C library, ``python`` in Python,
+``frozen`` (after 60 parts) in a C library without giving the interpreter's lock away, so that no
+other thread gets on. With ``dies`` every white image ends the process, as a decoder's fault does.
 """
 
 from __future__ import annotations
@@ -60,4 +60,4 @@ if __name__ == "__main__":
         install_death()
     else:
         install(sys.argv[1], 60 if sys.argv[1] == "frozen" else 2)
-    sys.exit(main(["run", "--plain", *sys.argv[2:]]))
+    main(["run", "--plain", *sys.argv[2:]])

@@ -77,6 +77,28 @@ def passings(
     )
 
 
+# A window shorter than the distance by what announcements are late: then everything may go wrong at
+# once. Times are in seconds and parts one second apart or more.
+_ANYTHING = st.sampled_from([0.2, 0.5, 0.8]).flatmap(
+    lambda window_s: st.tuples(
+        passings(1.0, window_s, 1.0 - window_s, triggers_missed=True, images=("missed", "lost", "half")),
+        st.just(window_s),
+    )
+)
+
+# A window longer than the distance: an image and an announcement of two parts that follow each other
+# look like one part's where nothing counts them. Whatever else goes wrong, no part is mislabelled.
+_IMAGES_MISSED = passings(1.0, 0.7, 0.0, triggers_missed=False, images=("missed", "lost", "half"))
+_TRIGGERS_MISSED = passings(1.0, 0.7, 0.0, triggers_missed=True, images=("lost", "half"))
+_ANNOUNCED_LATE = passings(1.0, 0.7, 0.95, triggers_missed=False, images=("lost", "half"))
+_TOO_LONG = st.tuples(
+    st.one_of(_IMAGES_MISSED, _TRIGGERS_MISSED, _ANNOUNCED_LATE), st.sampled_from([2.0, 5.0])
+)
+
+LINES = st.one_of(_ANYTHING, _TOO_LONG)
+"""Lines with the window of the station beside them."""
+
+
 @dataclass
 class Outcome:
     """What came of a line: the frames in the order in which the station would inspect them.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
+from edge.clock import confirm_date
 from edge.config import load_station
-from edge.inspection import Verdict
+from edge.inspection import Verdict, utc_timestamp
 from edge.messaging import AlarmCode, EventCode, StationState
 from edge.messaging.outbox import Outbox
 from edge.messaging.streams import Stream
@@ -134,5 +137,28 @@ def test_what_was_inspected_before_there_was_a_broker_is_not_published_late(
     with Subscriber(broker.port) as plc, running(looping) as process:
         wait_for_results(process, plc, 3)
         assert plc.seqs()[0] == 101
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
+def test_a_station_whose_date_jumped_deletes_nothing_says_so_and_asks(
+    looping: Path, broker: Mosquitto
+) -> None:
+    data_dir = load_station(looping).data_dir
+    before_the_jump = datetime.now(timezone.utc) - timedelta(days=740)
+    captured = utc_timestamp(before_the_jump - timedelta(days=30))
+    with Records(data_dir, RecordsSettings(min_free_gb=0)) as records:
+        records.append_all([Entry(inspection(seq, captured_at=captured)) for seq in range(1, 11)])
+    kept = {"boot": "", "steady_s": 0, "station_s": before_the_jump.timestamp(), "believed_ahead_s": 0}
+    (data_dir / "clock.json").write_text(json.dumps(kept))
+    with Subscriber(broker.port) as plc, running(looping) as process:
+        wait_for_results(process, plc, 5)
+        assert wait_until(lambda: "date has jumped by +740 days" in plc.of("state")[-1]["text"])
+        assert plc.of("state")[-1]["code"] == StationState.RUNNING
+        assert wait_until(lambda: EventCode.STORAGE_FAULT in [one["code"] for one in plc.of("event")])
+        assert [one.seq for one in History(data_dir).after(0, 100)[:10]] == list(range(1, 11))
+        confirm_date(data_dir)
+        assert wait_until(lambda: plc.of("state")[-1]["text"] == "")
+        assert wait_until(lambda: History(data_dir).after(0, 100)[0].seq > 10)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)

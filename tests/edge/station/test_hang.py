@@ -9,18 +9,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from edge.cameras import Frame
+from edge.cameras.folder import FolderCamera
 from edge.config import StationConfig
 from edge.inspection import Verdict
+from edge.station.judging import Judged
+from edge.station.opening import opened_station
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, wait_until
 from tests.edge.parts import write_parts
 from tests.edge.station.conftest import MakeStation
-from tests.edge.station.slow_engine import held_engine
+from tests.edge.station.slow_engine import Hold, held_engine
 from tests.edge.station.test_commands import Commander, commanded, plc
+from tests.edge.station.test_pipeline import recorded
 from tests.edge.station.test_process import recorded_verdicts
 
 __all__ = ["plc"]
@@ -58,6 +64,72 @@ def test_a_hung_inspection_is_a_fault_without_a_heartbeat_until_it_goes_on(
 
         kept = commanded(config, talk)
     assert all(one.verdict is not Verdict.ERROR for one in kept)
+
+
+def test_a_camera_that_does_not_come_back_from_a_read_is_a_fault_too(
+    station: Callable[..., StationConfig], tmp_path: Path, plc: Commander, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.station.pipeline.CAMERA_HANG_S", 1.0)
+    write_parts(tmp_path / "parts", good=2)
+    config = station(
+        tmp_path / "parts",
+        camera={"loop": True, "rate_hz": 20},
+        messaging={"brokers": [plc.broker], "heartbeat_s": 0.2},
+    )
+    hold, read = Hold(), FolderCamera.read
+
+    def held(self: FolderCamera, timeout_s: float) -> Frame | None:
+        hold.wait()
+        return read(self, timeout_s)
+
+    monkeypatch.setattr(FolderCamera, "read", held)
+
+    def talk() -> None:
+        try:
+            assert wait_until(lambda: plc.of("result") and plc.of("heartbeat"))
+            hold.close()
+            assert wait_until(lambda: "has not answered in 1 s" in plc.of("state")[-1]["text"])
+            beats = len(plc.of("heartbeat"))
+            time.sleep(1.0)
+            assert len(plc.of("heartbeat")) <= beats + 1
+        finally:
+            hold.open()
+        assert wait_until(lambda: plc.of("state")[-1]["state"] == "running")
+
+    commanded(config, talk)
+
+
+def test_a_language_worker_that_is_stopped_is_a_fault_long_before_its_time_is_over(
+    speaking_station: Callable[..., StationConfig], tmp_path: Path, plc: Commander
+) -> None:
+    write_parts(tmp_path / "parts", good=2)
+    config = speaking_station(
+        tmp_path / "parts", camera={"loop": True, "rate_hz": 4}, messaging={"brokers": [plc.broker]}
+    )
+    stopped: list[int] = []
+
+    def stop(judged: Judged) -> None:
+        decider = opened._rooms.judge.decider
+        if judged.inspection.seq == 5 and decider is not None and decider.worker.pid is not None:
+            os.kill(decider.worker.pid, signal.SIGSTOP)
+            stopped.append(decider.worker.pid)
+
+    def talk() -> None:
+        try:
+            assert wait_until(lambda: bool(stopped), 60)
+            assert wait_until(lambda: "has not ended in" in plc.of("state")[-1]["text"], 30)
+            assert plc.of("state")[-1]["state"] == "fault"
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        assert wait_until(lambda: plc.of("state")[-1]["state"] == "running")
+
+    with opened_station(config, [stop]) as opened, ThreadPoolExecutor(1) as plc_side:
+        talking = plc_side.submit(talk)
+        talking.add_done_callback(lambda _: opened.stop())
+        opened.run()
+        talking.result()
+    assert all(one.verdict is not Verdict.ERROR for one in recorded(config))
 
 
 @contextmanager
@@ -119,9 +191,7 @@ def test_a_hung_station_is_gone_in_time_after_a_signal(
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
-def test_systemd_hears_that_it_is_ready_and_nothing_more_once_it_hangs(
-    looping: Path, broker: Mosquitto, tmp_path: Path
-) -> None:
+def test_systemd_hears_that_it_is_ready_and_nothing_more_once_it_hangs(looping: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(60)

@@ -114,11 +114,25 @@ def test_a_part_that_was_moved_away_and_comes_back_is_new(watching: MakeConfig, 
 # -- processes that are killed, and files that kill them ---------------------------------------------
 
 
-def station_process(station: Path, *kind: str) -> subprocess.Popen[bytes]:
-    module = ["tests.edge.station.hanging_station", *kind] if kind else ["edge", "run", "--plain"]
+def station_process(station: Path, *options: str, dies: bool = False) -> subprocess.Popen[bytes]:
+    module = ["tests.edge.station.hanging_station", "dies"] if dies else ["edge", "run", "--plain"]
     return subprocess.Popen(
-        [sys.executable, "-m", *module, str(station)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", *module, *options, str(station)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
+
+
+def test_the_command_can_be_told_to_inspect_again(make_station: MakeStation, tmp_path: Path) -> None:
+    write_parts(tmp_path / "parts", good=3)
+    station = make_station(
+        tmp_path / "parts", {"watch": True, "settle_s": 0}, verdict={"decided_by": "calibration"}
+    )
+    for options, count in (([], 3), (["--again"], 6)):
+        process = station_process(station, *options)
+        assert wait_until(lambda count=count: len(recorded_parts(station)) == count, 60)  # type: ignore[misc]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(15, marks=pytest.mark.slow)])
@@ -167,9 +181,9 @@ def test_a_file_that_ends_the_process_is_not_met_first_again_and_after_two_ends_
     station = make_station(parts, {"watch": True, "settle_s": 0}, verdict={"decided_by": "calibration"})
     for _ in range(2):
         before = len(recorded_parts(station))
-        assert station_process(station, "dies").wait(60) == -signal.SIGSEGV
+        assert station_process(station, dies=True).wait(60) == -signal.SIGSEGV
     assert before < len(recorded_parts(station)), "other files came before it at the second start"
-    process = station_process(station, "dies")
+    process = station_process(station, dies=True)
     assert wait_until(lambda: len(recorded_parts(station)) == 7, 60)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from edge.station.progress import Progress
 
+SENTENCE = "Part {name} has not ended in {limit_s} s."
+
 
 class Clock:
     """Seconds, in the test's hand."""
@@ -17,25 +19,25 @@ class Clock:
 
 def test_a_part_that_does_not_end_hangs_until_it_has_ended() -> None:
     clock = Clock()
-    progress = Progress(2.0, clock=clock)
+    progress = Progress(2.0, SENTENCE, clock=clock)
     with progress.working_on("P1"):
         clock.now_s = 2.0
         assert progress.hang == ""
         clock.now_s = 2.1
-        assert "part P1 has not ended in 2 s" in progress.hang
+        assert progress.hang == "Part P1 has not ended in 2 s."
     assert progress.hang == ""
 
 
 def test_a_line_without_parts_does_not_hang() -> None:
     clock = Clock()
-    progress = Progress(2.0, clock=clock)
+    progress = Progress(2.0, SENTENCE, clock=clock)
     clock.now_s = 3600.0
     assert progress.hang == ""
 
 
 def test_where_parts_take_long_it_takes_longer_to_hang() -> None:
     clock = Clock()
-    progress = Progress(2.0, first_s=3.5, clock=clock)
+    progress = Progress(2.0, SENTENCE, first_s=3.5, clock=clock)
     for _ in range(3):
         with progress.working_on("slow"):
             clock.now_s += 3.0
@@ -49,7 +51,7 @@ def test_where_parts_take_long_it_takes_longer_to_hang() -> None:
 
 def test_one_part_that_hung_does_not_make_hanging_usual() -> None:
     clock = Clock()
-    progress = Progress(2.0, clock=clock)
+    progress = Progress(2.0, SENTENCE, clock=clock)
     for seconds in (0.1, 0.1, 60.0):
         with progress.working_on("part"):
             clock.now_s += seconds
@@ -60,7 +62,7 @@ def test_one_part_that_hung_does_not_make_hanging_usual() -> None:
 
 def test_a_part_that_fails_has_ended() -> None:
     clock = Clock()
-    progress = Progress(2.0, clock=clock)
+    progress = Progress(2.0, SENTENCE, clock=clock)
     try:
         with progress.working_on("part"):
             raise LookupError

@@ -90,8 +90,8 @@ def test_a_missed_image_and_a_clock_that_jumps_turn_no_defect_into_an_ok(
             camera.clock_is_off_s = steps_s[number]
             if number != 2:
                 camera.sees(image)
-        named = lambda: {result["part_id"] for result in plc.of("result")}  # noqa: E731
-        assert wait_until(lambda: {f"P{number}" for number in range(8)} <= named())
+        wanted = {f"P{number}" for number in range(8)}
+        assert wait_until(lambda: wanted <= {result["part_id"] for result in plc.of("result")})
         if judged < 7:
             assert wait_until(lambda: "part_ids.window_s" in plc.of("state")[-1]["text"])
             assert wait_until(lambda: "component" in [alarm["alarm"] for alarm in plc.of("alarm")])

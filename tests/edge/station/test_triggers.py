@@ -8,12 +8,11 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from edge.cameras import Frame, Order
 from edge.messaging.commands import CommandRefusedError
 from edge.station.triggers import MAX_EXPECTED, Triggers
-from tests.edge.station.line_model import Passing, passings, run
+from tests.edge.station.line_model import LINES, Passing, run
 
 START = datetime(2026, 1, 2, tzinfo=timezone.utc)
 WINDOW_S = 2.0
@@ -205,6 +204,17 @@ def test_the_acquisition_goes_with_its_part(line: Line) -> None:
     assert [(one.part_id, one.acquisition) for one in line.triggers.overdue()] == [("b", 8)]
 
 
+def test_at_the_end_announced_parts_are_errors_and_no_further_one_is_taken(line: Line) -> None:
+    line.announce("a", "b")
+    assert _told(line.triggers.end()) == [
+        ("a", "The station ended before"),
+        ("b", "The station ended before"),
+    ]
+    assert line.triggers.end() == []
+    with pytest.raises(CommandRefusedError, match="The station ends"):
+        line.announce("c")
+
+
 def test_a_plc_that_runs_far_ahead_is_refused(line: Line) -> None:
     line.announce(*map(str, range(MAX_EXPECTED)))
     with pytest.raises(CommandRefusedError, match="Look at the camera"):
@@ -269,32 +279,15 @@ def holds(line: list[Passing], window_s: float) -> None:
     assert sorted(told) == sorted(outcome.announced)
 
 
-# A window shorter than the distance by what announcements are late: then everything may go wrong at
-# once. Times are in seconds and parts one second apart or more.
-anything = st.sampled_from([0.2, 0.5, 0.8]).flatmap(
-    lambda window_s: st.tuples(
-        passings(1.0, window_s, 1.0 - window_s, triggers_missed=True, images=("missed", "lost", "half")),
-        st.just(window_s),
-    )
-)
-
-# A window longer than the distance: an image and an announcement of two parts that follow each other
-# look like one part's where nothing counts them. Whatever else goes wrong, no part is mislabelled.
-images_missed = passings(1.0, 0.7, 0.0, triggers_missed=False, images=("missed", "lost", "half"))
-triggers_missed = passings(1.0, 0.7, 0.0, triggers_missed=True, images=("lost", "half"))
-announced_late = passings(1.0, 0.7, 0.95, triggers_missed=False, images=("lost", "half"))
-too_long = st.tuples(st.one_of(images_missed, triggers_missed, announced_late), st.sampled_from([2.0, 5.0]))
-
-
 @settings(max_examples=300, deadline=None)
-@given(st.one_of(anything, too_long))
+@given(LINES)
 def test_no_verdict_goes_to_another_part(case: tuple[list[Passing], float]) -> None:
     holds(*case)
 
 
 @pytest.mark.slow
 @settings(max_examples=10_000, deadline=None)
-@given(st.one_of(anything, too_long))
+@given(LINES)
 def test_no_verdict_goes_to_another_part_in_ten_thousand_lines(case: tuple[list[Passing], float]) -> None:
     holds(*case)
 
