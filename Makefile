@@ -54,7 +54,7 @@ test: lint ## every check but those of training: make test ARGS="-k station"
 
 # What needs torch, a large download, in an environment of its own.
 test-training: $(VENV)/.train$(WITHOUT) ## the tests of training: make test-training VENV=.venv-train
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/models tests/build_engines/encoders $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/models tests/build_engines/encoders tests/test_licences.py $(ARGS)
 
 lock: ## pin every package anew, with hashes, for all Pythons: needs uv (pip install uv)
 	$(LOCK) $(LOCKED)/setup.in --output-file $(LOCKED)/setup.txt

@@ -32,7 +32,7 @@ from build_engines.llama_pins import (
     install_pinned,
 )
 from build_engines.llama_variants import all_variants, variants_for
-from build_engines.wheel_seal import checked_url, seal_wheel
+from build_engines.wheel_seal import checked_url, seal_of, seal_wheel
 from edge.errors import EdgeError, SourceError
 from edge.language.library import VERSION
 from edge.paths import cache_dir
@@ -147,10 +147,11 @@ def build_wheel(progress: Callable[[int, int], None] | None = None, for_all: boo
     recipe.folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=recipe.folder.parent) as scratch:
         made = _run_pip(recipe, Path(scratch), progress)
+        seal_wheel(made)
         recipe.folder.mkdir(exist_ok=True)
         target = recipe.folder / made.name
+        seal_of(made).replace(seal_of(target))  # First: a wheel that is there has its seal.
         made.replace(target)
-        seal_wheel(target)
     return target
 
 
