@@ -33,6 +33,16 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     assert missing == []
 
 
+def test_every_test_that_stands_beside_a_fault_is_there() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    named = re.findall(r"`((?:\.\./)?[\w/]*test_\w+\.py)(?:::(test_\w+))?`", page)
+    assert len(named) > 20
+    for path, name in named:
+        file = ROOT / "tests" / "edge" / path
+        assert file.is_file(), path
+        assert not name or f"def {name}(" in file.read_text(), f"{path}::{name}"
+
+
 def test_the_jetson_page_names_files_that_are_there() -> None:
     page = (ROOT / "docs" / "jetson.md").read_text()
     named = set(re.findall(r"(?:requirements|docker)/[\w./-]*\w", page))
