@@ -167,6 +167,7 @@ BUILDING: dict[str, tuple[Words, Collection[int]]] = {
     "verify": (lambda at: [at.preset, "--images", at.plates], (0, 1)),  # random weights bear int8, or not
     "build": (lambda at: [at.preset, "--images", at.plates], (0,)),
     "pack": (lambda at: [at.preset], (0,)),
+    "sbom": (lambda _: ["tiny"], (0,)),
     "banks": (lambda at: ["tiny", at.plates, "--shots", "1", "--limit", "4"], (0,)),
     "compile": (lambda at: [at.bundle.path], (1,)),  # there is no GPU
     "accept": (lambda at: [at.bundle.path, "--out", at.folder / "report.md"], (1,)),

@@ -27,7 +27,7 @@ STAGES = ("decode", *VISION_STAGES, "language", "record", "publish")
 WARM_UP_PARTS = 3
 """Inspected before the first sample: buffers grow and caches fill then."""
 
-_ACKNOWLEDGED_WITHIN_S = 10.0
+_ACKNOWLEDGED_WITHIN_S = 30.0
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from build_engines.limits import PATCH_COSINE_LIMIT
 from build_engines.pack import pack
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.errors import BundleError
+from edge.language import library
 from edge.vision.openvino import cpu_precisions
 from tests.build_engines.learned_weights import random_tensors, write_learned
 from tests.build_engines.tiny import WIDTH, tiny_bundle, tiny_preset, write_tiny_dinov2
@@ -122,6 +123,7 @@ def test_without_the_language_half_the_graph_is_the_same(
     weights = write_learned(tmp_path / "weights.safetensors", random_tensors(2, WIDTH), gguf_sha256=sha256)
     preset = tiny_preset(tmp_path, language={"weights": str(weights), "quantization": "Q4_0"})
     monkeypatch.setitem(sys.modules, "llama_cpp", None)  # Its import fails, as where it is not installed.
+    monkeypatch.setattr(library, "_loaded", library._loaded.__wrapped__)  # another test may have loaded it
     call(monkeypatch, "build", tmp_path / "tiny.yaml", "--without-language")
     bundle = Bundle.resolve("tiny")
     assert bundle.manifest.language is None

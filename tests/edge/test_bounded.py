@@ -38,7 +38,8 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, kind: str
     elif kind == "folder":
         path.mkdir()
     elif kind == "socket":
-        socket.socket(socket.AF_UNIX).bind(str(path))
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(path))
     with pytest.raises(OSError, match=r"no file|directory"):
         read_regular(path, 100)
 

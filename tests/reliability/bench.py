@@ -47,18 +47,23 @@ class Consumer:
     def __init__(self, port: int, ca: Path) -> None:
         self.numbers: dict[str, list[int]] = {"result": [], "event": []}
         self._lock = threading.Lock()
+        self._port, self._ca = port, ca
         self.ready = threading.Event()
+        self.come()
+
+    def come(self) -> None:
+        """Connect, under the same name each time; the broker sends what came meanwhile."""
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id="plc", clean_session=False, protocol=mqtt.MQTTv311
         )
         self.client.username_pw_set("plc", SECRET)
-        self.client.tls_set_context(ssl.create_default_context(cafile=str(ca)))
+        self.client.tls_set_context(ssl.create_default_context(cafile=str(self._ca)))
         self.client.reconnect_delay_set(1, 1)
         self.client.on_connect = lambda client, *_: client.subscribe("plant/a/cell-3/+", 1)
         self.client.on_subscribe = lambda *_: self.ready.set()
         self.client.on_disconnect = lambda *_: self.ready.clear()
         self.client.on_message = self._write_down
-        self.client.connect("127.0.0.1", port, 10)
+        self.client.connect("127.0.0.1", self._port, 10)
         self.client.loop_start()
         assert self.ready.wait(10)
 

@@ -84,11 +84,10 @@ def consumer_away(folder: Path, total: int) -> Figures:
     with Bench(folder, total, RATE, saves_changes=False).running() as bench:
         bench.start_station()
         bench.wait_durable(total // 4)
-        bench.consumer.client.disconnect()
+        bench.consumer.close()
         bench.faults += 1
         bench.wait_durable(total * 3 // 4)
-        bench.consumer.client.reconnect()
-        bench.consumer.client.loop_start()
+        bench.consumer.come()
         return bench.finish("consumer away", "for half of the run; the broker keeps its session")
 
 

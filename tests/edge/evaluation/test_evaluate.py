@@ -124,7 +124,7 @@ def test_a_reference_that_cannot_be_learned_is_named_with_its_category(
 ) -> None:
     for path in (plates / "train/good").iterdir():
         cv2.imwrite(str(path), np.full((20, 20), 90, np.uint8))
-    with pytest.raises(FrameError, match="plates: Reference 1: The image is 20x20"):
+    with pytest.raises(FrameError, match=r"plates/train/good/\d\.png: 20x20 px is too small"):
         evaluate(find_categories([plates]), engine, small_bundle, Plan())
 
 
