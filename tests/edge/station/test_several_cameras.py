@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from edge.cameras import Frame
 from edge.config import StationConfig, load_station
 from edge.errors import CameraError
 from edge.inspection import Verdict
-from edge.station.judging import Judged
+from edge.station.judging import Judge, Judged
 from edge.station.opening import opened_station
 from tests.edge.cameras.gige_network import ADDRESSES, GigENetwork
 from tests.edge.parts import write_parts
@@ -68,9 +70,19 @@ def test_one_camera_that_cannot_be_opened_ends_the_start(several: MakeCameras, t
 
 @pytest.mark.netns
 def test_four_gige_cameras_get_equal_shares_of_the_engine(
-    network: GigENetwork, several: MakeCameras, capsys: pytest.CaptureFixture[str]
+    network: GigENetwork,
+    several: MakeCameras,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All four send at least what the engine can take, and wait for it."""
+    """All four send more than the engine can take, and wait for it: 100 parts a second."""
+    quick = Judge.judge
+
+    def slowed(self: Judge, frame: Frame, seq: int = 0, arrived_s: float | None = None) -> Judged:
+        time.sleep(0.01)
+        return quick(self, frame, seq, arrived_s)
+
+    monkeypatch.setattr(Judge, "judge", slowed)
     cameras = []
     for number, address in enumerate(ADDRESSES):
         network.camera(f"GV0{number}", address)
@@ -94,7 +106,7 @@ def test_four_gige_cameras_get_equal_shares_of_the_engine(
         there.add(inspection.camera)
         if len(there) == len(cameras):
             seen[inspection.camera] += 1
-            if seen.total() >= 800:
+            if seen.total() >= 400:
                 opened.stop()
 
     with opened_station(config, [count]) as opened:
