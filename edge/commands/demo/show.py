@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import yaml
 from rich.console import Console
 
+from edge import tools
 from edge.bundle import Bundle
 from edge.cameras import Image, read_image
 from edge.commands._image_files import images_in
@@ -70,6 +71,7 @@ class Show:
         Raises:
             EdgeError: something that it needs is missing.
         """
+        tools.require("demo", "The demo")
         bundle = bundle_at_hand(bundle_name)
         self._say(f"bundle      {bundle.id}")
         source = solar_cells(parts) if images is None else folder_images(images, parts)
