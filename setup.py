@@ -47,8 +47,8 @@ EXTRAS["test"] = [
     "viva-genicam>=0.10,<0.11",  # an independent GigE Vision camera in software
 ]
 
-# Where a wheel keeps what lies beside ``edge`` in a checkout: at the top of site-packages these names could be
-# anybody's. ``edge.tools`` finds it.
+# Where a wheel keeps what lies beside ``edge`` in a checkout: at the top of site-packages these names could
+# be anybody's. ``edge.tools`` finds it.
 TOOLS = "edge._tools"
 CONFIGS = sorted(path.name for path in (here / "configs").iterdir())
 

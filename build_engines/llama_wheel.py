@@ -182,9 +182,10 @@ def install(wheel: Path) -> None:
 def _require_compiler() -> None:
     wanted = os.environ.get("CXX", "").split()[:1] or ["g++"]
     if shutil.which(wanted[0]) is None:
+        for_all = command_line("build_engines.llama_wheel", "--all")
         raise SourceError(
             f"There is no C++ compiler {wanted[0]!r} to build {PACKAGE} with.",
-            f"On Debian and Ubuntu: sudo apt install g++. Or run `{command_line('build_engines.llama_wheel', '--all')}` "
+            f"On Debian and Ubuntu: sudo apt install g++. Or run `{for_all}` "
             f"on a machine that has one, and copy its cache's wheels folder to {cache_dir() / 'wheels'}.",
         )
 

@@ -71,8 +71,8 @@ class Show:
         Raises:
             EdgeError: something that it needs is missing.
         """
-        tools.require("demo", "The demo")
         bundle = bundle_at_hand(bundle_name)
+        tools.require("demo", "The demo")
         self._say(f"bundle      {bundle.id}")
         source = solar_cells(parts) if images is None else folder_images(images, parts)
         for line in source.told:

@@ -96,7 +96,8 @@ class PlanExecution:
         if not self._context.set_input_shape(name, tuple(shape)):
             raise EngineError(
                 f"The {self._name}'s plan takes {name} up to {self.most(name)}, not {tuple(shape)}.",
-                f"Compile it for that: {command_line('build_engines', 'compile')}, with --batch or --bank-rows.",
+                f"Compile it for that: {command_line('build_engines', 'compile')}, "
+                "with --batch or --bank-rows.",
             )
 
     def bind(self, name: str, address: int) -> None:
