@@ -1,8 +1,8 @@
 """``python -m edge.tools PROGRAM …``: what makes a station's models, wherever this package is installed.
 
 In a checkout ``build_engines`` and ``models`` are folders beside ``edge``. A wheel keeps them inside of
-``edge``: at the top of site-packages these names could be anybody's. Whoever runs them puts their folder on the
-path first.
+``edge``: at the top of site-packages these names could be anybody's. Whoever runs them puts their folder on
+the path first.
 """
 
 from __future__ import annotations

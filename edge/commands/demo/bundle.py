@@ -34,7 +34,7 @@ def _build() -> None:
     click.echo(f"bundle      {DEFAULT_BUNDLE} is not there yet: fetching its model and building it, once")
     if not speaks:
         click.echo(
-            "language    llama.cpp is not installed: the calibrated score decides, nothing is put into words.\n"
+            "language    llama.cpp is not installed: the calibrated score decides, no part gets a sentence.\n"
             f"            To change that: {tools.command_line('build_engines.llama_wheel')}\n"
             f"            and then:       {tools.command_line(*_BUILDING)}"
         )
