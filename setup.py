@@ -47,6 +47,11 @@ EXTRAS["test"] = [
     "viva-genicam>=0.10,<0.11",  # an independent GigE Vision camera in software
 ]
 
+# Where a wheel keeps what lies beside ``edge`` in a checkout: at the top of site-packages these names could
+# be anybody's. ``edge.tools`` finds it.
+TOOLS = "edge._tools"
+CONFIGS = sorted(path.name for path in (here / "configs").iterdir())
+
 setup(
     name="anomalygpt-edge",
     version=version,
@@ -55,15 +60,17 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
-    # The presets travel with an installed package too.
-    packages=[*find_packages(include=["edge*", "build_engines*", "models*"]), "build_engines.bundles"],
-    package_dir={"build_engines.bundles": "configs/bundles"},
-    include_package_data=True,
+    packages=[
+        *find_packages(include=["edge", "edge.*"]),
+        *(f"{TOOLS}.{name}" for name in find_packages(include=["build_engines*", "models*"])),
+        *(f"{TOOLS}.configs.{name}" for name in CONFIGS),
+    ],
+    package_dir={f"{TOOLS}.{name}": name for name in ("build_engines", "models", "configs")},
     package_data={
         "edge": ["**/*.json", "py.typed"],
-        "build_engines": ["*.cmake", "locked/*.txt", "py.typed"],
-        "build_engines.bundles": ["*.yaml"],
-        "models": ["*.yaml", "weights/*.safetensors", "py.typed"],
+        f"{TOOLS}.build_engines": ["*.cmake", "locked/*.txt", "py.typed"],
+        f"{TOOLS}.models": ["*.yaml", "weights/*.safetensors", "py.typed"],
+        **{f"{TOOLS}.configs.{name}": ["*"] for name in CONFIGS},
     },
     install_requires=[
         "numpy>=1.26",

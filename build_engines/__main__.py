@@ -12,6 +12,7 @@ from build_engines.commands.fetch import fetch
 from build_engines.commands.pin import pin
 from build_engines.presets import load_preset, preset_names
 from edge.errors import EdgeError
+from edge.tools import command_line
 
 
 @click.group(
@@ -78,7 +79,7 @@ cli.add_command(sbom.command)
 def main() -> None:
     """Runs a command; an error is one line and exit code 1."""
     try:
-        cli(prog_name="python -m build_engines", standalone_mode=False)
+        cli(prog_name=command_line("build_engines"), standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

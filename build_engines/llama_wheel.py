@@ -37,6 +37,7 @@ from edge.errors import EdgeError, SourceError
 from edge.language.library import VERSION
 from edge.paths import cache_dir
 from edge.processor import cpu_flags
+from edge.tools import command_line
 
 PACKAGE = "llama-cpp-python"
 SDIST_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
@@ -181,9 +182,10 @@ def install(wheel: Path) -> None:
 def _require_compiler() -> None:
     wanted = os.environ.get("CXX", "").split()[:1] or ["g++"]
     if shutil.which(wanted[0]) is None:
+        for_all = command_line("build_engines.llama_wheel", "--all")
         raise SourceError(
             f"There is no C++ compiler {wanted[0]!r} to build {PACKAGE} with.",
-            "On Debian and Ubuntu: sudo apt install g++. Or run `python -m build_engines.llama_wheel --all` "
+            f"On Debian and Ubuntu: sudo apt install g++. Or run `{for_all}` "
             f"on a machine that has one, and copy its cache's wheels folder to {cache_dir() / 'wheels'}.",
         )
 
@@ -231,7 +233,7 @@ def main() -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     parser = argparse.ArgumentParser(
-        "python -m build_engines.llama_wheel", description="Builds llama-cpp-python once and installs it."
+        command_line("build_engines.llama_wheel"), description="Builds llama-cpp-python once and installs it."
     )
     parser.add_argument(
         "--all", action="store_true", help="for every processor, as a stick or a container needs it"

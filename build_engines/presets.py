@@ -12,7 +12,7 @@ from build_engines.sources import Source
 from build_engines.vit import VitWeights
 from edge.bundle import Precision
 from edge.errors import ConfigError
-from edge.paths import checkout
+from edge.tools import folder
 
 
 class LanguagePreset(BaseModel):
@@ -150,7 +150,4 @@ def load_preset(name: str) -> Preset:
 
 
 def _folder() -> Path:
-    root = checkout()
-    if root is not None:
-        return root / "configs" / "bundles"
-    return Path(__file__).parent / "bundles"  # Where setup.py puts that folder in an installed package.
+    return folder() / "configs" / "bundles"

@@ -21,7 +21,7 @@ COPY requirements requirements
 RUN python -m pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: \
     --requirement requirements/locked/jetpack-${JETPACK}-opencv.txt
 COPY setup.py pyproject.toml README.md LICENSE NOTICE ./
-COPY configs/bundles configs/bundles
+COPY configs configs
 COPY edge edge
 COPY models models
 COPY build_engines build_engines

@@ -17,6 +17,7 @@ from edge.bounded import read_regular
 from edge.errors import BundleError
 from edge.fetch import sha256_of
 from edge.paths import absolute, cache_dir
+from edge.tools import command_line
 
 MANIFEST_NAME = "manifest.json"
 SEAL_NAME = "manifest.sha256"
@@ -236,10 +237,8 @@ class Bundle:
         path = in_cache if Path(wanted).name == wanted and in_cache.is_dir() else absolute(Path(wanted))
         if (path / MANIFEST_NAME).is_file():
             return cls.load(path, language_later=language_later)
-        build = (
-            f"Build it: python -m build_engines build {wanted if wanted == in_cache.name else DEFAULT_BUNDLE}"
-        )
-        raise BundleError(f"There is no bundle {wanted!r} (looked in {path}).", build)
+        build = command_line("build_engines", "build", wanted if wanted == in_cache.name else DEFAULT_BUNDLE)
+        raise BundleError(f"There is no bundle {wanted!r} (looked in {path}).", f"Build it: {build}")
 
     @classmethod
     def default(cls) -> Bundle:
@@ -265,10 +264,11 @@ class Bundle:
         """
         if precision not in self.manifest.graphs:
             has = ", ".join(self.manifest.graphs) or "none"
-            wanted = " ".join(f"--precision {name}" for name in (*self.manifest.graphs, precision))
+            wanted = [f"--precision {name}" for name in (*self.manifest.graphs, precision)]
+            build = command_line("build_engines", "build", self.name, *wanted)
             raise BundleError(
                 f"Bundle {self.name} has no {precision} graph; it has {has}.",
-                f"Choose one of those, or build it: python -m build_engines build {self.name} {wanted}",
+                f"Choose one of those, or build it: {build}",
             )
         return self.manifest.graphs[precision]
 
@@ -328,7 +328,7 @@ def _sealing(manifest: bytes) -> bytes:
 
 def _read_manifest(path: Path) -> Manifest:
     file = path / MANIFEST_NAME
-    again = "Build the bundle again: python -m build_engines build " + DEFAULT_BUNDLE
+    again = f"Build the bundle again: {command_line('build_engines', 'build', DEFAULT_BUNDLE)}"
     try:
         text = read_regular(file, _MOST_MANIFEST_BYTES)
         sealed = read_regular(path / SEAL_NAME, _MOST_MANIFEST_BYTES)
@@ -353,7 +353,7 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _check_file(path: Path, expected: BundleFile, bundle: str) -> None:
-    again = f"Build the bundle again: python -m build_engines build {bundle}"
+    again = f"Build the bundle again: {command_line('build_engines', 'build', bundle)}"
     try:
         size = path.stat().st_size
         # One of another size is not read: it may have no end.

@@ -110,6 +110,10 @@ def test_every_folder_of_modules_is_installed(package: str) -> None:
     assert expected == set(find_packages(str(ROOT), include=[package, f"{package}.*"]))
 
 
+def test_nothing_but_edge_is_installed_under_a_name_of_its_own(packaging: dict[str, Any]) -> None:
+    assert {package.split(".")[0] for package in packaging["packages"]} == {"edge"}
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_what_a_room_imports_is_declared(packaging: dict[str, Any], room: str) -> None:
     """Otherwise it works as long as some other package happens to bring it."""

@@ -112,12 +112,15 @@ def _refuse_what_only_a_station_has(ctx: click.Context) -> None:
 
 def _engines(bundle: Bundle, images: Path | None, threads: int | None) -> tuple[dict[str, Any], Group]:
     """The engines side by side: JSON and tables."""
+    from edge import tools
+
+    tools.reach()
     try:
         from build_engines.engine_bench import engine_tables, engines_json, measure_engines
     except ImportError as error:
         raise EngineError(
             f"--engines needs what builds bundles, and {error.name} is not installed.",
-            "Install it: pip install 'anomalygpt-edge[build]'",
+            tools.install("build"),
         ) from error
     from edge.cameras import read_image
     from edge.evaluation.parts import given_parts, render_part

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.arrays import load_npy
+from edge.bundle import DEFAULT_BUNDLE
 from edge.errors import BundleError
 from edge.language.model import LanguageModel
+from edge.tools import command_line
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
@@ -28,7 +30,7 @@ def bundled_model(bundle: Bundle) -> LanguageModel:
         raise BundleError(
             f"Bundle {bundle.name} has no language half: nothing in it puts a verdict into words.",
             "Have the calibrated score decide (verdict.decided_by, or --decided-by), or build the default "
-            "bundle: python -m build_engines build dinov2-s",
+            f"bundle: {command_line('build_engines', 'build', DEFAULT_BUNDLE)}",
         )
     return LanguageModel(
         gguf=bundle.file(language.gguf),

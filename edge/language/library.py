@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edge.errors import LanguageError
+from edge.tools import command_line
 
 VERSION = "0.3.36"
 """Of llama-cpp-python. Its structures follow llama.cpp's headers: another version can crash."""
 
-REMEDY = "Run `make setup` in a checkout, or `python -m build_engines.llama_wheel` in this environment."
+REMEDY = (
+    f"Run `make setup` in a checkout, or `{command_line('build_engines.llama_wheel')}` in this environment."
+)
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import MessagingError
 from edge.messaging.settings import BrokerSettings
+from edge.tools import install
 
 if TYPE_CHECKING:
     from iotcore import Broker
@@ -71,7 +72,7 @@ class EmbeddedBroker:
         except ImportError as error:
             raise MessagingError(
                 "The embedded broker is not installed.",
-                "Install it with: pip install 'anomalygpt-edge[demo]', or use a broker of your own.",
+                f"{install('demo')}, or use a broker of your own.",
             ) from error
         failure: Exception | None = None
         for _ in range(_ATTEMPTS):  # another program may take a free port before the broker does

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from edge.bundle import Bundle
     from edge.cameras import Frame
     from edge.inspection import Inspection
+    from edge.station.deciding import Decider
+    from edge.station.judging import Judge
     from edge.station.product import Product
     from edge.vision.engine import Engine
 
 # No line waits here, and the machine may be busy.
-_PATIENCE_S = 60.0
+PATIENCE_S = 60.0
 # A conversation with a person may become longer than what a station says of a part.
-_LIMITS = Limits(context_tokens=2048, dialogues=1)
+LIMITS = Limits(context_tokens=2048, dialogues=1)
 
 
 class Conversation:
@@ -43,7 +45,11 @@ class Conversation:
         Raises:
             LanguageError: the question is empty, the dialogue is full, or there is no answer in time.
         """
-        return self._worker.ask(self._dialogue, question, timeout_s=_PATIENCE_S).strip()
+        return self._worker.ask(self._dialogue, question, timeout_s=PATIENCE_S).strip()
+
+    def end(self) -> None:
+        """Nothing more will be asked; waits for nothing."""
+        self._worker.release(self._dialogue)
 
 
 @contextmanager
@@ -58,11 +64,22 @@ def opened_conversation(
         LanguageError: llama.cpp is missing, or the part has no verdict.
     """
     with opened_decider(
-        bundle, description=product.description, limits=_LIMITS, timeout_s=_PATIENCE_S
+        bundle, description=product.description, limits=LIMITS, timeout_s=PATIENCE_S
     ) as decider:
-        judged = open_judge(engine, bundle, product, decider=decider).judge(frame)
-        if decider is None or judged.dialogue is None:
-            raise LanguageError(f"{frame.part_id} cannot be talked about: {judged.inspection.error}")
-        words = decider.worker.answer(judged.dialogue, timeout_s=_PATIENCE_S).strip()
-        inspection = dataclasses.replace(judged.inspection, words=words)
-        yield Conversation(inspection, decider.worker, judged.dialogue)
+        assert decider is not None, "the language model decides"
+        yield begun_conversation(open_judge(engine, bundle, product, decider=decider), decider, frame)
+
+
+def begun_conversation(judge: Judge, decider: Decider, frame: Frame) -> Conversation:
+    """Inspects a part and has the language model say what it sees; the conversation about it.
+
+    Raises:
+        LanguageError: the part has no verdict of the language model, or its words are not there in time.
+    """
+    judged = judge.judge(frame)
+    if judged.dialogue is None:
+        why = judged.language_error or judged.inspection.error
+        raise LanguageError(f"{frame.part_id} cannot be talked about: {why}")
+    words = decider.worker.answer(judged.dialogue, timeout_s=PATIENCE_S).strip()
+    inspection = dataclasses.replace(judged.inspection, words=words)
+    return Conversation(inspection, decider.worker, judged.dialogue)

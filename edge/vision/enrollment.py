@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import EngineError, FrameError, ProductError
+from edge.tools import command_line
 from edge.vision.bank import coreset
 from edge.vision.calibration import TYPICAL_CONTRAST, TYPICAL_SIZE, Evidence, calibrate
 from edge.vision.engine import Array, Encoded, Engine, Image, check_image
@@ -101,7 +102,7 @@ def graph_memory(engine: Engine, **arrays: Array) -> dict[str, Array]:
     if unknown:
         raise EngineError(
             f"The bundle's graph takes {', '.join(sorted(unknown))}, which this version does not know.",
-            "Build the bundle again with this version: python -m build_engines build",
+            f"Build the bundle again with this version: {command_line('build_engines', 'build')}",
         )
     return {name: arrays[name] for name in engine.memory_shapes}
 

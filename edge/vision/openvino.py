@@ -18,6 +18,7 @@ import numpy.typing as npt
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.errors import EngineError
 from edge.processor import cpu_flags
+from edge.tools import command_line
 from edge.vision.checks import check_memory, checked_encoded
 from edge.vision.engine import (
     Array,
@@ -179,7 +180,7 @@ def passed_precisions(bundle: Bundle, available: set[Precision]) -> list[Precisi
     if not passed:
         raise EngineError(
             f"Bundle {bundle.name} has no graph that passed its parity gate and that this CPU computes.",
-            f"Build it again: python -m build_engines build {bundle.name}",
+            f"Build it again: {command_line('build_engines', 'build', bundle.name)}",
         )
     return passed
 

@@ -20,6 +20,7 @@ from edge.bundle import MANIFEST_NAME, Bundle, Manifest, Parity, Precision
 from edge.errors import EngineError
 from edge.paths import cache_dir
 from edge.proofs import Outcome, Remembered, confine, machine_id, python_program, right, run_proof, wrong
+from edge.tools import command_line
 from edge.vision.engine import Image
 
 LONGEST_S = 180.0
@@ -73,7 +74,7 @@ def take(bundle: Bundle, candidates: Sequence[Precision]) -> Taken:
     failed = "; ".join(f"{precision}: {outcome}" for precision, outcome in left_out.items())
     raise EngineError(
         f"This processor computes no precision of bundle {bundle.name}: {failed}.",
-        f"Build it again with fp32: python -m build_engines build {bundle.name}",
+        f"Build it again with fp32: {command_line('build_engines', 'build', bundle.name)}",
     )
 
 

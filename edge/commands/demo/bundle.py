@@ -8,14 +8,18 @@ import sys
 
 import click
 
+from edge import tools
 from edge.bundle import DEFAULT_BUNDLE, Bundle, bundles_dir
 from edge.errors import BundleError
+
+_BUILDING = ("build_engines", "build", DEFAULT_BUNDLE)
 
 
 def bundle_at_hand(name: str | None) -> Bundle:
     """The bundle of that name; the default bundle is built where it is missing.
 
     Raises:
+        EdgeError: what builds it is not installed.
         BundleError: it is damaged, another one is missing, or the build failed.
     """
     if name in (None, DEFAULT_BUNDLE) and not (bundles_dir() / DEFAULT_BUNDLE).is_dir():
@@ -24,15 +28,20 @@ def bundle_at_hand(name: str | None) -> Bundle:
 
 
 def _build() -> None:
-    by_hand = f"Build it in a checkout of the source: python -m build_engines build {DEFAULT_BUNDLE}"
-    if importlib.util.find_spec("build_engines") is None:
-        raise BundleError(
-            f"The bundle {DEFAULT_BUNDLE} is missing, and so is the program that builds it.", by_hand
-        )
+    # With the broker's extra, so that nobody waits minutes to be told of that one.
+    tools.require("build,demo", f"The bundle {DEFAULT_BUNDLE} is not there yet; building it")
+    speaks = importlib.util.find_spec("llama_cpp") is not None
     click.echo(f"bundle      {DEFAULT_BUNDLE} is not there yet: fetching its model and building it, once")
+    if not speaks:
+        click.echo(
+            "language    llama.cpp is not installed: the calibrated score decides, no part gets a sentence.\n"
+            f"            To change that: {tools.command_line('build_engines.llama_wheel')}\n"
+            f"            and then:       {tools.command_line(*_BUILDING)}"
+        )
     # A process of its own: what building needs is in memory only while it builds.
-    done = subprocess.run([sys.executable, "-m", "build_engines", "build", DEFAULT_BUNDLE], check=False)
-    if done.returncode != 0:
+    command = [sys.executable, "-m", "edge.tools", *_BUILDING, *([] if speaks else ["--without-language"])]
+    if subprocess.run(command, check=False).returncode != 0:
         raise BundleError(
-            f"The bundle {DEFAULT_BUNDLE} could not be built; the reason stands above.", by_hand
+            f"The bundle {DEFAULT_BUNDLE} could not be built; the reason stands above.",
+            f"Build it by itself: {tools.command_line(*_BUILDING)}",
         )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import yaml
 from rich.console import Console
 
+from edge import tools
 from edge.bundle import Bundle
 from edge.cameras import Image, read_image
 from edge.commands._image_files import images_in
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 _MOST_HZ = 4.0
 _ARRIVAL_S = 10.0
 _STATION = "demo-cell"
+_SHEET = "contact-sheet.png"
 
 
 class Show:
@@ -71,6 +73,7 @@ class Show:
             EdgeError: something that it needs is missing.
         """
         bundle = bundle_at_hand(bundle_name)
+        tools.require("demo", "The demo")
         self._say(f"bundle      {bundle.id}")
         source = solar_cells(parts) if images is None else folder_images(images, parts)
         for line in source.told:
@@ -96,6 +99,8 @@ class Show:
             )
             missing = subscriber.wait_for({i.seq for i in gathered.inspections}, _ARRIVAL_S)
             self._sum_up(gathered, source, tally, judged_hz, topic, missing)
+            if gathered.inspections:
+                self._say_where(source, gathered, decided_by)
         if decided_by == "language" and gathered.worst is not None and not wish.interrupted:
             self._talk(bundle, source, gathered.worst)
         return wish.interrupted
@@ -220,10 +225,9 @@ class Show:
         lines = against_labels(gathered.labelled())
         for line in lines:
             self._say(line)
-        sheet = self._folder / "contact-sheet.png"
+        sheet = self._folder / _SHEET
         first = f"the first {SHEET_PARTS} of {count} parts" if count > SHEET_PARTS else f"{count} parts"
         gathered.write_sheet(sheet, f"{source.product}: {first}", lines[-1].strip())
-        self._say_where(source, gathered, sheet)
 
     def _talk(self, bundle: Bundle, source: Source, worst: Inspection) -> None:
         """Three questions about the worst part, and what the language model answers."""
@@ -237,18 +241,19 @@ class Show:
         except LanguageError as error:
             self._say(f"  {error}")
 
-    def _say_where(self, source: Source, gathered: Gathered, sheet: Path) -> None:
+    def _say_where(self, source: Source, gathered: Gathered, decided_by: DecidedBy) -> None:
         folder, program = _short(self._folder), _program()
         worst = gathered.worst or gathered.inspections[0]
         part = source.parts[worst.part_id]
-        self._say(f"\ncontact sheet    {_short(sheet)}")
+        decider = "" if decided_by == "language" else f"--decided-by {decided_by} "
+        self._say(f"\ncontact sheet    {_short(self._folder / _SHEET)}")
         self._say(f"station          {folder}/station.yaml")
         self._say(f"records, images  {folder}/records.sqlite, {folder}/images")
         self._say(f"references       {folder}/products/{source.product}/references")
         self._say("\ntry next")
         self._say(f"  {program} records --data-dir {folder} --verdict ng")
         self._say(
-            f"  {program} inspect --data-dir {folder} --product {source.product} --overlay . "
+            f"  {program} inspect --data-dir {folder} --product {source.product} --overlay . {decider}"
             f"{folder}/parts/{worst.part_id}{part.suffix}"
         )
         if not self._gige:

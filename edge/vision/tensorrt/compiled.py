@@ -15,6 +15,7 @@ from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
 from edge.paths import cache_dir
+from edge.tools import command_line
 from edge.vision.tensorrt.build import Span
 from edge.vision.tensorrt.plans import write_whole
 
@@ -68,8 +69,8 @@ def folder_of(bundle: Bundle, precision: Precision) -> Path:
 
 def compile_command(bundle: Bundle, precision: str | None = None) -> str:
     """What to run to have plans of a bundle."""
-    chosen = "" if precision is None else f" --precision {precision}"
-    return f"python -m build_engines compile {bundle.name}{chosen}"
+    chosen = [] if precision is None else ["--precision", precision]
+    return command_line("build_engines", "compile", bundle.name, *chosen)
 
 
 def accept_command(bundle: Bundle, precision: str | None = None) -> str:

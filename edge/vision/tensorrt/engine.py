@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
+from edge.tools import command_line
 from edge.vision.checks import check_memory, checked_encoded
 from edge.vision.engine import Array, Encoded, EngineOutput, Image, MemoryArrays, check_image, fit_into
 from edge.vision.tensorrt.cuda import Buffer, Cuda, Replay, Room
@@ -115,7 +116,7 @@ class TensorRtEngine:
         if not 1 <= len(images) <= self.most_images:
             raise EngineError(
                 f"{len(images)} images at once; the plan takes 1 to {self.most_images}.",
-                "Compile it for more: python -m build_engines compile, with --batch.",
+                f"Compile it for more: {command_line('build_engines', 'compile')}, with --batch.",
             )
         self._take(images)
         try:

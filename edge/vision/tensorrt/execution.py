@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import EngineError
+from edge.tools import command_line
 from edge.vision.tensorrt.library import last_words, message_log
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class PlanExecution:
         if not self._context.set_input_shape(name, tuple(shape)):
             raise EngineError(
                 f"The {self._name}'s plan takes {name} up to {self.most(name)}, not {tuple(shape)}.",
-                "Compile it for that: python -m build_engines compile, with --batch or --bank-rows.",
+                f"Compile it for that: {command_line('build_engines', 'compile')}, "
+                "with --batch or --bank-rows.",
             )
 
     def bind(self, name: str, address: int) -> None:

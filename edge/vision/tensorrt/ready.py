@@ -13,6 +13,7 @@ from edge.bounded import read_regular
 from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
 from edge.paths import cache_dir
+from edge.tools import command_line
 from edge.vision.tensorrt.build import Progress, build_plan
 from edge.vision.tensorrt.compiled import (
     Compilation,
@@ -128,7 +129,7 @@ def _graph(folder: Path, half: Half, reason: str, compilation: Compilation) -> b
     Raises:
         EngineError: it is missing or damaged: for ``reason`` it is needed.
     """
-    remedy = f"Compile it again: python -m build_engines compile {compilation.bundle} --precision "
+    remedy = f"Compile it again: {command_line('build_engines', 'compile', compilation.bundle)} --precision "
     try:
         content = read_regular(folder / half.file, _MOST_BYTES)
     except OSError as error:

@@ -48,6 +48,11 @@ def test_a_dataset_is_learned_inspected_published_and_compared(
     # What it tells to try next works.
     assert command("check", data / "station.yaml").code == 0
     assert command("records", "--data-dir", data, "--verdict", "ng").out.count(" NG ") == 3
+    told = re.search(r"anomalygpt-edge (inspect .*)|-m edge (inspect .*)", done.out)
+    assert told is not None
+    again = [*(told[1] or told[2]).split(), "--bundle", str(tiny_bundle.path)]
+    again[again.index("--overlay") + 1] = str(tmp_path / "pictures")
+    assert command(*again).out.startswith("NG")
     assert "3 NG" in command("run", data / "station.yaml").out
 
 
