@@ -195,11 +195,14 @@ class StationConfig(_Section):
         default=(),
         max_length=64,
         title="Cameras",
-        description="Several cameras in place of camera, each with a name of its own; they share one engine "
-        "and are served in turn.",
+        description="Several cameras in place of camera: a list of sections with the keys of camera, each "
+        "with a name of its own. They share one engine and are served in turn.",
     )
     camera: CameraSettings | None = Field(
-        default=None, validate_default=True, title="Camera", description="Where the images come from."
+        default=None,
+        validate_default=True,
+        title="Camera",
+        description="Where the images come from. A station has camera or cameras.",
     )
     queue: QueueSettings = Field(
         default_factory=QueueSettings, title="Queue", description="The parts between camera and inspection."

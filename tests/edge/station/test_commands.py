@@ -138,7 +138,7 @@ def test_the_next_parts_are_learned_from_and_it_is_said_who_asked(
     kept = commanded(looping, talk)
     used = [one for one in kept if one.verdict is Verdict.ERROR]
     assert [one.error for one in used] == [
-        f"No verdict: used to enroll {product}, {number} of 2." for number in (1, 2)
+        f"No verdict: taken as a reference for {product}, {number} of 2." for number in (1, 2)
     ]
     learned = Products(looping.data_dir).get(product)
     assert len(learned.version.references) == (2 if product == "cup" else len(before.references) + 2)

@@ -106,7 +106,7 @@ def test_a_burst_of_overruns_is_one_event(beating: Beating, plc: Plc) -> None:
         beating.tally = Tally(total=overrun, error=overrun, overrun=overrun)
         assert plc.hears_more_beats_than(beats + 1)
     assert has(plc, "state", "text")(
-        "degraded: line: Parts come faster than verdicts: some are not inspected."
+        "degraded: line: Parts arrive faster than they can be inspected: some are not inspected."
     )
     assert [event["event"] for event in plc.of("event")].count("overrun") == 1
 
