@@ -184,7 +184,7 @@ def test_one_message_cannot_turn_defects_into_good_parts(defective: StationConfi
     def talk() -> None:
         plc.result_of(lambda result: result["code"] == 2)
         reply = plc.done("enroll", product="plate", count=5, by="whoever")
-        assert reply["code"] == ReplyCode.REFUSED and "ng by the version in use" in reply["text"]
+        assert reply["code"] == ReplyCode.REFUSED and "ng according to the version in use" in reply["text"]
         assert wait_until(lambda: EventCode.ENROLLMENT_HELD in [one["code"] for one in plc.of("event")])
         held = next(one for one in plc.of("event") if one["code"] == EventCode.ENROLLMENT_HELD)
         assert "whoever" in held["text"] and held["product"] == "plate"

@@ -122,4 +122,4 @@ def test_messages_that_are_given_up_are_told(beating: Beating, plc: Plc) -> None
     assert has(plc, "event", "event")("outbox_dropped")
     text = next(event["text"] for event in plc.of("event") if event["event"] == "outbox_dropped")
     # Of the hundred that are kept, one or two may be events.
-    assert re.match("5[0-2] messages were given up", text)
+    assert re.match("5[0-2] messages were dropped", text)
