@@ -67,7 +67,7 @@ def _names_told_twice(path: Path, document: Document) -> list[Problem]:
     for name, in_station in TOPIC_NAMES.items():
         place = document.keys.get(("messaging", name))
         if place is not None:
-            reason = f"is told by station.{in_station}; remove it here"
+            reason = f"is already set by station.{in_station}; remove it here"
             problems.append(Problem(path, place.line, place.column, f"messaging.{name}", "", reason))
     return problems
 
