@@ -40,7 +40,7 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
             raise _too_large(path, most_bytes)
         data = file.read(size + 1)  # not as much as may be: so much would be set aside first
     if len(data) > size:
-        raise OSError(errno.EBUSY, "it grows while it is read", str(path))
+        raise OSError(errno.EBUSY, "it is growing while being read", str(path))
     return data
 
 
@@ -60,7 +60,7 @@ def _require_regular(mode: int, path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "it is a device, a pipe or a socket and no file", str(path))
+        raise OSError(errno.EINVAL, "it is a device, a pipe or a socket, not a file", str(path))
 
 
 def _too_large(path: Path, most_bytes: int) -> OSError:

@@ -177,7 +177,7 @@ class Manifest(_Part):
     def _plain_names(cls, files: dict[str, BundleFile]) -> dict[str, BundleFile]:
         for name in files:
             if name != Path(name).name or "\\" in name or name in {"", ".", "..", MANIFEST_NAME, SEAL_NAME}:
-                raise ValueError(f"{name!r} is no plain file name")
+                raise ValueError(f"{name!r} is not a plain file name")
         return files
 
     @model_validator(mode="after")
@@ -287,8 +287,8 @@ class Bundle:
         if doubt and not accept_failed_parity:
             raise BundleError(
                 doubt,
-                "Set the precision to auto, or build the bundle again on this machine; to judge by it all "
-                "the same, set engine.accept_failed_parity: true (on a command line --accept-failed-parity).",
+                "Set the precision to auto, or build the bundle again on this machine; to use it "
+                "anyway, set engine.accept_failed_parity: true (on a command line --accept-failed-parity).",
             )
         return graph
 
@@ -336,7 +336,7 @@ def _read_manifest(path: Path) -> Manifest:
         raise BundleError(f"Cannot read {error.filename}: {error.strerror}.", again) from error
     if sealed != _sealing(text):
         raise BundleError(
-            f"{path}: {MANIFEST_NAME} and {SEAL_NAME} do not belong together: one of them was changed.",
+            f"{path}: {MANIFEST_NAME} and {SEAL_NAME} do not match: one of them was changed.",
             again,
         )
     try:

@@ -30,6 +30,7 @@ _ORDER = (
     "demo",
     "run",
     "check",
+    "schema",
     "doctor",
     "enroll",
     "inspect",

@@ -112,7 +112,7 @@ def fetch_wheel(wheel: Wheel, progress: Progress | None = None) -> Path:
         if found != wheel.sha256:
             raise SourceError(
                 f"{wheel.filename} has sha256 {found}, expected {wheel.sha256}.",
-                "The package index serves another file than the pinned one; do not use it.",
+                "The package index serves a different file than the pinned one; do not use it.",
             )
         downloaded.replace(target)
     return target

@@ -135,6 +135,7 @@ SEEING: dict[str, Words] = {
     "products show": lambda _: [PRODUCT],
     "products delete": lambda _: [PRODUCT, "--yes"],
     "records": lambda at: ["--data-dir", at.data],
+    "schema": lambda _: ["--json"],
     "watch": lambda at: [at.station, "--for", "1"],
 }  # fmt: skip
 """What each command is traced with, where its bundle only sees."""

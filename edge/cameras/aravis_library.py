@@ -175,7 +175,7 @@ def load_library() -> ctypes.CDLL:
         library = ctypes.CDLL(LIBRARY)
     except OSError as error:
         raise CameraError(
-            "GigE Vision needs the Aravis library, which is not on this machine.",
+            "GigE Vision needs the Aravis library, which is not installed on this machine.",
             "Install it: sudo apt-get install libaravis-0.8-0",
         ) from error
     for name, (result, arguments) in _PLAIN.items():

@@ -65,7 +65,7 @@ class FolderCamera:
         return False
 
     def trigger(self, part_id: str, acquisition: int = 0) -> None:  # noqa: ARG002 - the protocol's
-        raise CameraError(f"Camera {self.name} takes no trigger, also not for part {part_id}.")
+        raise CameraError(f"Camera {self.name} cannot be triggered, not even for part {part_id}.")
 
     def doubt(self, reason: str, seen_s: float) -> None:
         """A folder that shows nothing has nothing to show."""
@@ -88,7 +88,7 @@ class FolderCamera:
         except OSError as error:
             raise CameraError(
                 f"Camera {self.name}: {error.filename} cannot be listed: {error.strerror}.",
-                "Give the station's account the right to read it.",
+                "Give the station's account permission to read it.",
             ) from error
         if not parts and not settings.watch:
             raise CameraError(

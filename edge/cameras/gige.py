@@ -109,7 +109,7 @@ def choose_device(wanted: str | None, devices: list[Device]) -> str:
         raise CameraAwayError("No GigE Vision camera answers.", "Check power, cable and network interface.")
     if len(matches) > 1:
         raise CameraError(
-            f"{len(matches)} cameras are meant: {known}.",
+            f"{len(matches)} cameras match: {known}.",
             "Set camera.device to the MAC or IP address of one.",
         )
     return matches[0].id
@@ -177,7 +177,7 @@ class GigESession:
             if self._control_lost.is_set():
                 raise CameraAwayError(
                     "it stopped answering, or another program took control.",
-                    "Check power, cable and network, and who else uses it.",
+                    "Check its power, cable and network, and whether another program uses it.",
                 )
             return None
         try:

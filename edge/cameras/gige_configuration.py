@@ -47,7 +47,7 @@ def configure(camera: ArvCamera, settings: GigESettings) -> tuple[str, float | N
     if settings.frame_rate_hz is not None:
         if not settings.trigger.is_free:
             raise CameraError(
-                "camera.frame_rate_hz is for a camera that runs free.", "Remove it, or the trigger."
+                "camera.frame_rate_hz applies only to a free-running camera.", "Remove it, or the trigger."
             )
         _set_number(camera, "frame_rate", settings.frame_rate_hz, "camera.frame_rate_hz")
     if settings.exposure_us is not None:
@@ -105,7 +105,8 @@ def _set_region(camera: ArvCamera, region: RegionSettings) -> None:
     camera.call("set_region", *wanted)
     if camera.region() != wanted:
         raise CameraError(
-            f"camera.region: the camera made {camera.region()} of {wanted}.", "Set what it made."
+            f"camera.region: the camera made {camera.region()} of {wanted}.",
+            "Use the value that the camera chose.",
         )
 
 
@@ -128,7 +129,9 @@ def _set_number(camera: ArvCamera, name: str, value: float, key: str) -> None:
     camera.call(f"set_{name}", value)
     made = float(camera.call(f"get_{name}"))
     if not math.isclose(made, value, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
-        raise CameraError(f"{key}: the camera made {made:g} of {value:g}.", "Set what it made.")
+        raise CameraError(
+            f"{key}: the camera made {made:g} of {value:g}.", "Use the value that the camera chose."
+        )
 
 
 def _switch_off_automatic(camera: ArvCamera, name: str) -> None:
@@ -181,11 +184,13 @@ def _set_feature(camera: ArvCamera, name: str, value: bool | int | float | str) 
             raise CameraError(f"The camera has no feature {name}.", "Remove it.") from error
         if error.code is None:  # the feature's own refusal, which names its range
             raise CameraError(
-                f"The camera refuses {name} {text}: {error}.", "Set a value that it takes."
+                f"The camera refuses {name} {text}: {error}.", "Use a value that it accepts."
             ) from error
         raise
     if not _same(made, text):
-        raise CameraError(f"{name}: the camera made {made} of {text}.", "Set what it made.")
+        raise CameraError(
+            f"{name}: the camera made {made} of {text}.", "Use the value that the camera chose."
+        )
 
 
 def _same(made: str, wanted: str) -> bool:
@@ -209,7 +214,7 @@ def _set_packets(camera: ArvCamera, settings: GigESettings) -> int:
     if settings.packet_size_bytes and made != settings.packet_size_bytes:
         raise CameraError(
             f"camera.packet_size_bytes: the camera made {made} of {settings.packet_size_bytes}.",
-            "Set what it made, or remove it.",
+            "Use the value that the camera chose, or remove the key.",
         )
     return made
 

@@ -50,7 +50,7 @@ def read_image(path: Path) -> Image:
     except OSError as error:
         raise FrameError(
             f"{path}: cannot be read: {error.strerror}.",
-            "Check that it is an image file, exists and may be read; crop or compress what is too large.",
+            "Check that it exists, is an image and may be read; crop or compress it if it is too large.",
         ) from error
     except MemoryError as error:
         raise _no_memory(str(path)) from error
@@ -123,7 +123,8 @@ def _to_8_bit(image: npt.NDArray[Any], source: str) -> Image:
     if int(image.max()) < _DARK_16_BIT:
         raise FrameError(
             f"{source}: its 16-bit samples end at {int(image.max())} of 65535: it would be black.",
-            "If the camera has 10 or 12 bits, let it store them scaled to 16; else expose longer.",
+            "If the camera has 10 or 12 bits, have it store them scaled to 16; otherwise increase "
+            "the exposure.",
         )
     upper: Image = np.empty(image.shape, np.uint8)
     np.right_shift(image, 8, out=upper, casting="unsafe")

@@ -67,7 +67,7 @@ def parse_header(data: bytes) -> ImageHeader:
                 return parse(data)
     except (struct.error, IndexError, OverflowError) as error:
         raise BrokenImageError(f"the file is cut short in its header ({len(data)} bytes)") from error
-    raise UnsupportedImageError("the file is no JPEG, PNG, BMP, TIFF or WebP image")
+    raise UnsupportedImageError("the file is not a JPEG, PNG, BMP, TIFF or WebP image")
 
 
 # A marker ends the entropy-coded data unless it is a stuffed zero or a restart marker.

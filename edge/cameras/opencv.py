@@ -58,7 +58,8 @@ def _connect_rtsp(settings: RtspSettings, report: Report) -> StreamSession:
     if not (capture.isOpened() and capture.get(cv2.CAP_PROP_FRAME_WIDTH)):
         capture.release()
         raise CameraAwayError(
-            f"{settings.url} cannot be opened.", "Check address, path, user and password, and that it is on."
+            f"{settings.url} cannot be opened.",
+            "Check the address, path, user and password, and that the camera is switched on.",
         )
     return StreamSession(capture, settings.url, settings.no_frame_s, settings.buffers)
 
@@ -74,7 +75,7 @@ def _with_login(settings: RtspSettings) -> str:
         except OSError as error:
             raise CameraError(
                 f"camera.password_file {settings.password_file} cannot be read: {error.strerror}.",
-                "Give the station's account the right to read it.",
+                "Give the station's account permission to read it.",
             ) from error
     login = f"{quote(settings.user, safe='')}:{quote(password, safe='')}@"
     return urlsplit(settings.url)._replace(netloc=login + urlsplit(settings.url).netloc).geturl()
@@ -90,7 +91,7 @@ def _connect_uvc(settings: UvcSettings, report: Report) -> StreamSession:
     if not capture.isOpened():
         raise CameraAwayError(
             f"{settings.device} cannot be opened.",
-            "Close other programs that use it, and let the station's account into the group video.",
+            "Close other programs that use it, and add the station's account to the group video.",
         )
     report(CameraState.CONFIGURING)
     wanted = {
@@ -177,7 +178,7 @@ def _connect_video(settings: VideoSettings, report: Report) -> VideoSession:
     capture = cv2.VideoCapture(str(settings.path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise CameraError(
-            f"camera.path {settings.path} is no video that can be read.", "Check the file; copy it again."
+            f"camera.path {settings.path} is not a readable video.", "Check the file; copy it again."
         )
     return VideoSession(capture, settings)
 

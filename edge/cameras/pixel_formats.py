@@ -57,7 +57,7 @@ def to_image(data: npt.NDArray[np.uint8], code: int, width: int, height: int, pa
     pixel_format = _BY_CODE.get(code)
     if pixel_format is None:
         raise FrameError(
-            f"The camera sends pixel format 0x{code:08x}, which is not understood.",
+            f"The camera sends pixel format 0x{code:08x}, which is not supported.",
             f"Set camera.pixel_format to one of these: {FAMILIES}.",
         )
     row_bits = width * pixel_format.bits_per_pixel

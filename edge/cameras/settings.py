@@ -49,7 +49,7 @@ class FolderSettings(_Settings):
         default=False,
         title="Watch",
         description="After the images that are there, wait for new ones; each is taken once it is "
-        "fully written. A file that is written anew under its old name is a new part.",
+        "fully written. A file that is overwritten is a new part.",
     )
     settle_s: float = Field(
         default=0.5,
@@ -57,19 +57,19 @@ class FolderSettings(_Settings):
         le=60,
         title="Settling time (s)",
         description="With watch: a file counts as fully written when its size and time have not "
-        "changed for so many seconds, 0 to 60; 0 where files are renamed into place.",
+        "changed for this many seconds; use 0 if files are renamed into place.",
     )
     again: bool = Field(
         default=False,
         title="Again",
-        description="With watch: at every start, inspect also what was inspected before.",
+        description="With watch: at every start, inspect files again that were inspected before.",
     )
     rate_hz: float | None = Field(
         default=None,
         gt=0,
         le=1000,
         title="Rate (parts per second)",
-        description="At most so many parts per second, up to 1000; without it, as fast as they are taken.",
+        description="The most parts per second; without it, as fast as they are inspected.",
     )
 
     @property
@@ -80,7 +80,7 @@ class FolderSettings(_Settings):
     def _loop_or_watch(self) -> FolderSettings:
         if self.loop and self.watch:
             raise ValueError(
-                "loop and watch exclude each other: a watched folder has no end to start again from"
+                "loop and watch cannot be combined: a watched folder has no end after which to start again"
             )
         return self
 
@@ -93,8 +93,8 @@ class TriggerSettings(BaseModel):
     source: str = Field(
         default="free",
         title="Source",
-        description="free: image after image; software: one image per command of the station; else the "
-        "name of a line of the camera, such as Line0 or Line1.",
+        description="free: image after image; software: one image per command of the station; "
+        "otherwise the name of one of the camera's input lines, such as Line0 or Line1.",
         min_length=1,
     )
     activation: Literal["RisingEdge", "FallingEdge"] = Field(
@@ -111,7 +111,7 @@ class TriggerSettings(BaseModel):
         gt=0,
         le=60,
         title="Window (s)",
-        description="With software: the image must arrive within so many seconds, or the part is an error.",
+        description="With software: the image must arrive within this many seconds, or the part is an error.",
     )
 
     @property
@@ -190,7 +190,7 @@ class GigESettings(_Settings):
     chunks: tuple[str, ...] = Field(
         default=(),
         title="Chunks",
-        description="What the camera sends beside the pixels of every frame, by GenICam's chunk names, "
+        description="What the camera sends along with the pixels of every frame, by GenICam's chunk names, "
         "such as ExposureTime or LineStatusAll.",
     )
     packet_size_bytes: int | None = Field(
@@ -198,7 +198,7 @@ class GigESettings(_Settings):
         ge=576,
         le=16384,
         title="Packet size (bytes)",
-        description="Size of a packet with its headers, 576 to 16384; without it, the MTU of the network "
+        description="Size of a packet including its headers; without it, the MTU of the network "
         "interface, up to 9000.",
     )
     packet_delay_ns: int | None = Field(
@@ -217,7 +217,8 @@ class GigESettings(_Settings):
         ge=10,
         le=10_000,
         title="Frame retention (ms)",
-        description="A frame of which no packet came for so many milliseconds is incomplete, 10 to 10000.",
+        description="A frame counts as incomplete when none of its packets has arrived for this "
+        "many milliseconds.",
     )
     socket_buffer_bytes: int = Field(
         default=4 << 20,
@@ -231,14 +232,15 @@ class GigESettings(_Settings):
         ge=2,
         le=256,
         title="Buffers",
-        description="Images that may be under way or wait for the station, 2 to 256; each takes its memory.",
+        description="Images that may be in transfer or waiting for the station; each occupies memory.",
     )
     no_frame_s: float | None = Field(
         default=None,
         gt=0,
         le=3600,
         title="Silence (s)",
-        description="The camera counts as lost when no image came for so many seconds; without it, 1.5 s or "
+        description="The camera counts as lost when no image has arrived for this many seconds; "
+        "without it, 1.5 s or "
         "three frame periods running free, and never with a trigger.",
     )
 
@@ -262,14 +264,14 @@ class _StreamSettings(_Settings):
         ge=1,
         le=256,
         title="Buffers",
-        description="Images that wait for the station, 1 to 256; the oldest gives way to the newest.",
+        description="Images that may wait for the station; when full, the oldest is replaced by the newest.",
     )
     no_frame_s: float = Field(
         default=2.0,
         gt=0,
         le=3600,
         title="Silence (s)",
-        description="The camera counts as lost when no image came for so many seconds.",
+        description="The camera counts as lost when no image has arrived for this many seconds.",
     )
 
 
@@ -284,7 +286,7 @@ class RtspSettings(_StreamSettings):
     )
     user: str | None = Field(default=None, title="User", description="The camera's account.")
     password_file: Path | None = Field(
-        default=None, title="Password file", description="A file that holds the account's password alone."
+        default=None, title="Password file", description="A file that contains only the account's password."
     )
 
 
@@ -324,7 +326,7 @@ class VideoSettings(_Settings):
         gt=0,
         le=1000,
         title="Rate (parts per second)",
-        description="At most so many frames per second, up to 1000; without it, as fast as they are taken.",
+        description="The most frames per second; without it, as fast as they are inspected.",
     )
 
     @property

@@ -53,7 +53,7 @@ def command(
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
-    """Inspect an image and ask the language model about it.
+    """Inspect an image and ask the language model about it: where, how large, how sure.
 
     The verdict and the model's sentence come first. Then it answers questions, each in the light of
     those before it: where the defect is, how large, how many, how sure it is, what to do. An empty

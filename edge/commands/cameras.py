@@ -217,7 +217,7 @@ def _good_frame(camera: Camera, wait_s: float) -> Frame:
     if frame is None:
         raise CameraError(
             f"Camera {camera.name}: no image within {wait_s:g} s. {camera.status.detail}".rstrip(),
-            "Look at the camera, its cable and its trigger.",
+            "Check the camera, its cable and its trigger.",
         )
     if frame.error:
         raise CameraError(f"Camera {camera.name}: {frame.error}")

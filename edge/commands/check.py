@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 @click.command(name="check")
 @click.argument("station", metavar="STATION.yaml", type=click.Path(path_type=Path))
 def command(station: Path) -> None:
-    """Check a station file.
+    """Check a station file: every mistake with line, key, value and reason.
 
-    Every problem comes with file, line, key, value and reason. What the file names (camera, bundle,
-    broker) is not looked for; `doctor` does that. The product's description is checked where the product
-    is enrolled already.
+    `doctor` also looks whether the camera, bundle and broker that it names are there. The product's
+    description is checked if the product is enrolled already.
 
     \b
     Exit codes:

@@ -21,9 +21,9 @@ _STYLES = {"ok": ("ok", "green"), "warning": ("look", "yellow"), "wrong": ("WRON
 @data_dir_option
 @click.pass_context
 def command(ctx: click.Context, station: Path | None, bundle: str | None, data_dir: Path | None) -> None:
-    """Look at everything that a station needs.
+    """Say what is missing or wrong on this machine, and what to do about it.
 
-    With a station file also at its product, camera and broker. A running station is not disturbed.
+    With a station file, its product, camera and broker are checked too. A running station is not disturbed.
 
     \b
     Exit codes:

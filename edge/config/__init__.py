@@ -2,6 +2,7 @@
 
 from edge.config.load import load_station
 from edge.config.problems import Problem, StationFileError
+from edge.config.reference import Key, json_schema, keys_below, station_keys
 from edge.config.schema import (
     EngineSettings,
     LanguageSettings,
@@ -13,6 +14,7 @@ from edge.config.schema import (
 
 __all__ = [
     "EngineSettings",
+    "Key",
     "LanguageSettings",
     "Problem",
     "QueueSettings",
@@ -20,5 +22,8 @@ __all__ = [
     "StationFileError",
     "StationIdentity",
     "VerdictSettings",
+    "json_schema",
+    "keys_below",
     "load_station",
+    "station_keys",
 ]

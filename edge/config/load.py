@@ -15,7 +15,7 @@ from edge.config.walk import with_absolute_paths
 from edge.paths import absolute
 
 #: Keys of ``messaging`` that the section ``station`` decides, and their names there.
-_TOPIC_NAMES = {"site": "site", "line": "line", "station": "name"}
+TOPIC_NAMES = {"site": "site", "line": "line", "station": "name"}
 
 
 def load_station(path: Path) -> StationConfig:
@@ -64,10 +64,10 @@ def _unusable(path: Path, reason: str, line: int = 0, column: int = 0) -> Statio
 
 def _names_told_twice(path: Path, document: Document) -> list[Problem]:
     problems = []
-    for name, in_station in _TOPIC_NAMES.items():
+    for name, in_station in TOPIC_NAMES.items():
         place = document.keys.get(("messaging", name))
         if place is not None:
-            reason = f"is told by station.{in_station}; remove it here"
+            reason = f"is already set by station.{in_station}; remove it here"
             problems.append(Problem(path, place.line, place.column, f"messaging.{name}", "", reason))
     return problems
 
@@ -78,6 +78,6 @@ def _completed(config: StationConfig, folder: Path) -> StationConfig:
     bundle = config.bundle
     if bundle is not None and ("/" in bundle or bundle.startswith("~")):
         bundle = str(absolute(Path(bundle), folder))
-    names = {name: getattr(config.station, in_station) for name, in_station in _TOPIC_NAMES.items()}
+    names = {name: getattr(config.station, in_station) for name, in_station in TOPIC_NAMES.items()}
     messaging = config.messaging.model_copy(update=names)
     return config.model_copy(update={"bundle": bundle, "messaging": messaging})

@@ -75,7 +75,7 @@ def repeated_keys(file: Path, document: Document) -> list[Problem]:
             place.column,
             _dotted(path),
             "",
-            f"stands here a second time, after line {document.keys[path].line}; keep one of them",
+            f"is repeated here, after line {document.keys[path].line}; keep one of them",
         )
         for path, place in document.repeated
     ]

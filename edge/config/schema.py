@@ -48,13 +48,13 @@ class QueueSettings(_Section):
         le=1000,
         title="Size, parts",
         description="Captured parts that may wait for inspection; their images are held in memory. 0 (with "
-        "wait): none does, the camera is asked for a part when the one before is judged.",
+        "wait): none does, the camera is asked for a part when the previous one is judged.",
     )
     policy: Literal["wait", "skip", "latest"] = Field(
         default="wait",
         title="When it is full",
         description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun). "
-        "latest: the part that waits longest becomes one.",
+        "latest: the part that has waited longest becomes one.",
     )
 
     @model_validator(mode="after")
@@ -104,16 +104,16 @@ class VerdictSettings(_Section):
         gt=0,
         le=60,
         title="Time for a verdict, seconds",
-        description="The language model must have answered within it, a restart of its process included. "
-        "While it is known to be down, no part waits.",
+        description="The language model must answer within this time, including a restart of its "
+        "process. While it is known to be down, no part waits.",
     )
     hang_s: float = Field(
         default=2.0,
         gt=0,
         le=600,
         title="Time until an inspection hangs, seconds",
-        description="An inspection that takes longer, and more than four times as long as is usual here, is "
-        "a fault: the heartbeat stops until it has ended.",
+        description="An inspection that takes longer than this, and more than four times the "
+        "usual time, is a fault: the heartbeat stops until it has ended.",
     )
 
 
@@ -135,8 +135,8 @@ class LanguageSettings(_Section):
     wait_policy: Literal["passive", "active"] = Field(
         default="passive",
         title="Between two pieces of work",
-        description="passive: its threads give their cores away. active: they spin, which is faster on cores "
-        "that nothing else uses.",
+        description="passive: its threads release their cores. active: they spin, which is faster "
+        "on cores that nothing else uses.",
     )
 
 
@@ -195,11 +195,14 @@ class StationConfig(_Section):
         default=(),
         max_length=64,
         title="Cameras",
-        description="Several cameras in place of camera, each with a name of its own; they share one engine "
-        "and are served in turn.",
+        description="Several cameras in place of camera: a list of sections with the keys of camera, each "
+        "with a name of its own. They share one engine and are served in turn.",
     )
     camera: CameraSettings | None = Field(
-        default=None, validate_default=True, title="Camera", description="Where the images come from."
+        default=None,
+        validate_default=True,
+        title="Camera",
+        description="Where the images come from. A station has camera or cameras.",
     )
     queue: QueueSettings = Field(
         default_factory=QueueSettings, title="Queue", description="The parts between camera and inspection."
@@ -235,7 +238,7 @@ class StationConfig(_Section):
     def _names_differ(cls, cameras: tuple[CameraSettings, ...]) -> tuple[CameraSettings, ...]:
         names = [camera.name for camera in cameras]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"has two cameras with the name {twice[0]}; give each its own")
+            raise ValueError(f"has two cameras named {twice[0]}; give each its own name")
         return cameras
 
     @field_validator("camera")
@@ -245,7 +248,7 @@ class StationConfig(_Section):
         if camera is None and several == ():
             raise PydanticCustomError("missing", "is missing")
         if camera is not None and several:
-            raise ValueError("stands beside cameras; keep one of the two")
+            raise ValueError("cannot be combined with cameras; keep one of the two")
         return camera
 
     @model_validator(mode="after")
@@ -254,8 +257,10 @@ class StationConfig(_Section):
             rate_hz = camera.known_rate_hz
             if self.part_ids.source == "plc" and rate_hz and self.part_ids.window_s >= 1 / rate_hz:
                 raise ValueError(
-                    f"part_ids.window_s is {self.part_ids.window_s:g} and the rate of camera {camera.name} "
-                    f"lets parts come {1 / rate_hz:g} s apart: an image could be of either of two parts. Set "
+                    f"part_ids.window_s is {self.part_ids.window_s:g} and the rate of camera "
+                    f"{camera.name} "
+                    f"lets parts follow {1 / rate_hz:g} s apart, so an image could belong to "
+                    "either of two parts. Set "
                     "the window below that"
                 )
         return self

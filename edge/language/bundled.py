@@ -28,7 +28,7 @@ def bundled_model(bundle: Bundle) -> LanguageModel:
     language = bundle.manifest.language
     if language is None:
         raise BundleError(
-            f"Bundle {bundle.name} has no language half: nothing in it puts a verdict into words.",
+            f"Bundle {bundle.name} has no language half: it cannot put a verdict into words.",
             "Have the calibrated score decide (verdict.decided_by, or --decided-by), or build the default "
             f"bundle: {command_line('build_engines', 'build', DEFAULT_BUNDLE)}",
         )

@@ -130,7 +130,7 @@ class Context:
         if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] != self.width:
             raise LanguageError(
                 f"Embedding rows have shape {rows.shape}, expected (rows, {self.width}).",
-                "The vision graph and the language model are of different bundles.",
+                "The vision graph and the language model come from different bundles.",
             )
         if not np.isfinite(rows).all():
             raise LanguageError("Embedding rows hold numbers that are not finite.")

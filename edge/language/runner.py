@@ -201,7 +201,7 @@ class Runner:
     def _state(self, dialogue: int) -> _Dialogue:
         state = self._dialogues.get(dialogue)
         if state is None:
-            raise LanguageError("The dialogue about this part is over.", "Inspect the part again.")
+            raise LanguageError("The dialogue about this part has ended.", "Inspect the part again.")
         return state
 
     def _hold_prefix(self, prompt: Prompt) -> None:
@@ -218,7 +218,8 @@ class Runner:
         yes, no = self._context.tokens(prompt.yes), self._context.tokens(prompt.no)
         if len(yes) != 1 or len(no) != 1 or yes == no:
             raise LanguageError(
-                f"The words {prompt.yes!r} and {prompt.no!r} are not one different token each in this model."
+                f"The words {prompt.yes!r} and {prompt.no!r} are not two distinct single tokens in "
+                "this model."
             )
         return yes[0], no[0]
 

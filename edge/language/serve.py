@@ -124,7 +124,7 @@ class _Desk:
 
 def _check_deadline(request: Request) -> None:
     if time.monotonic() > request.deadline:
-        raise LanguageError("The language model was not done in time.")
+        raise LanguageError("The language model did not finish in time.")
 
 
 def _read_a_prompt(runner: Runner, model: LanguageModel) -> None:

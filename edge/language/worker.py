@@ -205,7 +205,7 @@ class LanguageWorker:
         if self._closing.is_set() or not self._supervisor.is_alive():
             raise LanguageError("The language worker is not running.")
         if len(self._pending) >= self._most_waiting:
-            raise LanguageError(f"{len(self._pending)} requests wait for the language model already.")
+            raise LanguageError(f"{len(self._pending)} requests are already waiting for the language model.")
         child = self._child
         if child is None and not isinstance(work, Judge):
             raise _lost()

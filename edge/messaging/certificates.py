@@ -85,7 +85,7 @@ def _alternative_name(host: str) -> str:
         pass
     if not host or any(character in host for character in ",\n\r =") or not host.isascii():
         raise MessagingError(
-            f"{host!r} is no host name or address.", "Give the name that stations connect to."
+            f"{host!r} is not a host name or an address.", "Give the name that stations connect to."
         )
     return f"DNS:{host}"
 
@@ -123,7 +123,7 @@ def _openssl(*arguments: str) -> None:
 @click.option("--broker", "hosts", multiple=True, help="Name or address of the broker; give each one.")
 @click.option("--client", "clients", multiple=True, help="User name of a client that gets a certificate.")
 @click.option("--days", default=CERTIFICATE_DAYS, show_default=True, help="Validity of new certificates.")
-@click.option("--renew", is_flag=True, help="Make the named certificates anew.")
+@click.option("--renew", is_flag=True, help="Issue the named certificates again.")
 def main(folder: Path, hosts: tuple[str, ...], clients: tuple[str, ...], days: int, renew: bool) -> None:
     """Make the authority, and the certificates that are asked for and not there."""
     try:

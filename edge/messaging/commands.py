@@ -106,7 +106,7 @@ class Command:
     @property
     def sender(self) -> str:
         """Who asked, as far as the command tells: MQTT does not say who published a message."""
-        said = f"{self.by!r}" if self.by else "somebody who gives no name"
+        said = f"{self.by!r}" if self.by else "a sender without a name"
         return f"{said} (cmd/{self.name}, id {self.id!r})"
 
 
@@ -221,7 +221,10 @@ class CommandRouter:
         # From here on no step of the clock makes it early or late.
         command = replace(command, deadline_s=time.monotonic() + command.expires - now)
         # Durable before it is done: after a crash in between it is not done a second time.
-        unsure = "The station stopped while it did this; send a new id if it is still wanted."
+        unsure = (
+            "The station stopped while executing this command; if it is still needed, send "
+            "it again with a new id."
+        )
         try:
             self._remember(command, payloads.reply(command.id, name, ReplyCode.FAILED, unsure))
         except MessagingError as error:
@@ -241,10 +244,10 @@ class CommandRouter:
         known = self._memory.recall(command.id)
         asked = self._pending.get(command.id, "" if known is None else known.asked)
         if asked and asked != command.asked:
-            text = "This id belongs to another command; give each command an id of its own."
+            text = "This id was already used for another command; use a new id for every command."
             self._send(payloads.reply(command.id, command.name, ReplyCode.REFUSED, text))
         elif command.id in self._pending:
-            self._send(payloads.reply(command.id, command.name, ReplyCode.ACCEPTED, "It is being done."))
+            self._send(payloads.reply(command.id, command.name, ReplyCode.ACCEPTED, "It is in progress."))
         elif known is not None:
             self._send(known.answer)
         else:
@@ -257,7 +260,7 @@ class CommandRouter:
     def _finish(self, command: Command, done: Future[str] | Future[str | Future[str]]) -> None:
         error = None if done.cancelled() else done.exception()
         if done.cancelled():
-            code, text = ReplyCode.REFUSED, "The command was taken back."
+            code, text = ReplyCode.REFUSED, "The command was withdrawn."
         elif isinstance(error, EdgeError):
             code, text = ReplyCode.REFUSED, str(error)
         elif error is not None:
@@ -280,14 +283,15 @@ class CommandRouter:
         if command.name not in self._allowed:
             return (
                 ReplyCode.REFUSED,
-                "This station does not take it: 'messaging.commands' in its file says which.",
+                "This station does not accept this command; 'messaging.commands' in its station "
+                "file lists those it does.",
             )
         if retained:
-            return ReplyCode.REFUSED, "A retained command is never done; publish it without retain."
+            return ReplyCode.REFUSED, "Retained commands are never executed; publish it without retain."
         if now > command.expires:
-            return ReplyCode.EXPIRED, "It came after its 'expires'; compare the clocks."
+            return ReplyCode.EXPIRED, "It arrived after its 'expires'; compare the clocks."
         if self._needs_expiry and command.expires == float("inf"):
-            return ReplyCode.REFUSED, "This broker keeps commands: give 'expires'."
+            return ReplyCode.REFUSED, "This broker keeps commands while the station is away: set 'expires'."
         return None
 
     def _answer_by_id(self, name: str, payload: bytes, code: ReplyCode, text: str) -> None:
@@ -334,7 +338,7 @@ def parse(name: str, payload: bytes) -> Command:
 
 def _object(payload: bytes) -> dict[str, object]:
     if len(payload) > MAX_BYTES:
-        raise MessagingError(f"It has {len(payload)} bytes; at most {MAX_BYTES} are read.")
+        raise MessagingError(f"It has {len(payload)} bytes; the limit is {MAX_BYTES}.")
     try:
         fields = json.loads(payload.decode())
     except (ValueError, RecursionError):

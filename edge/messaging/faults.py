@@ -142,20 +142,20 @@ def unacknowledged(broker: BrokerSettings, timeout_s: float) -> Fault:
     return Fault(
         LinkState.CLOSED,
         f"{broker} has acknowledged no message for {timeout_s:g} s.",
-        "Look at the broker's log and at its disk; where it is that slow, raise 'ack_timeout_s'.",
+        "Check the broker's log and its disk; if it really is that slow, raise 'ack_timeout_s'.",
     )
 
 
 _REFUSALS = {
-    132: ("it does not speak this MQTT version", "Set 'protocol' to the other version."),
-    133: ("it does not take the client id", "Set 'client_id'."),
-    134: ("user name or password is wrong", "Check 'username' and the password file or variable."),
+    132: ("it does not support this MQTT version", "Set 'protocol' to the other version."),
+    133: ("it rejects the client id", "Set 'client_id'."),
+    134: ("the user name or the password is wrong", "Check 'username' and the password file or variable."),
     135: ("the station is not authorised", "Check 'username', the password, and the broker's accounts."),
-    136: ("it is not available", "Look at the broker."),
-    137: ("it is busy", "Look at the broker."),
-    138: ("the station is banned", "Look at the broker's accounts."),
-    151: ("its quota is used up", "Look at the broker's limits."),
-    159: ("it was asked too often", "Raise 'retry_min_s'."),
+    136: ("it is not available", "Check the broker."),
+    137: ("it is busy", "Check the broker."),
+    138: ("the station is banned", "Check the broker's accounts."),
+    151: ("its quota is used up", "Check the broker's limits."),
+    159: ("it limits how often a client may connect", "Raise 'retry_min_s'."),
 }
 
 

@@ -100,9 +100,9 @@ class Handshake:
             state = self._state
             if not state.ready:
                 why = (
-                    "the last part is being inspected"
+                    "the previous part is still being inspected"
                     if state.busy
-                    else f"the result of acquisition {state.acquisition} waits for result_ack"
+                    else f"the result of acquisition {state.acquisition} is still waiting for result_ack"
                     if state.valid
                     else "the station is not running"
                 )
@@ -146,7 +146,10 @@ class Handshake:
             state = self._state
             if not state.valid or state.acquisition != acquisition:
                 waiting = f"acquisition {state.acquisition}" if state.valid else "none"
-                raise CommandRefusedError(f"No result of acquisition {acquisition} waits ({waiting} does).")
+                raise CommandRefusedError(
+                    f"The result of acquisition {acquisition} is not waiting to be acknowledged; "
+                    f"{waiting} is."
+                )
             self._change(ready=self._enabled, valid=False, code=0)
 
     def check_time(self) -> None:

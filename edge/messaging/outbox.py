@@ -394,7 +394,9 @@ class Outbox:
             MessagingError: it cannot be written, and so the command must not be done.
         """
         if not self.durable:
-            raise MessagingError("The disk does not take that it was done.", "Look at the station's disk.")
+            raise MessagingError(
+                "The station could not record on disk that this was done.", "Check the station's disk."
+            )
         try:
             with self._transaction():
                 self._answers.write(command_id, answered)

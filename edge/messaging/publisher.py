@@ -48,7 +48,10 @@ _POLL_S = 0.02
 #: While a broker is away messages grow stale one by one: told so often.
 _EXPIRED_PERIOD_S = 3600.0
 
-_RESET = "The outbox was damaged or gone, and is a new one: what waited in it was not sent."
+_RESET = (
+    "The outbox was damaged or missing and has been replaced by a new one; messages waiting "
+    "in it were not sent."
+)
 
 
 def client_id(topics: Topics) -> str:
@@ -411,7 +414,7 @@ class Publisher:
 
     def _result_ack_command(self, command: Command) -> str:
         if self.handshake is None:
-            raise CommandRefusedError("The station uses no handshake.")
+            raise CommandRefusedError("The handshake is not enabled on this station.")
         self.handshake.acknowledge(command.acquisition)
         return f"acquisition {command.acquisition}"
 
@@ -446,7 +449,8 @@ class Publisher:
         counts = " and ".join(f"{count} {stream.name.lower()}s" for stream, count in self._expired.items())
         self._expired, self._expired_told_s = {}, now
         text = (
-            f"{counts} were not sent in time and are given up (messaging.outbox: result_ttl_s, event_ttl_s)."
+            f"{counts} expired before they could be sent and were dropped (messaging.outbox: "
+            "result_ttl_s, event_ttl_s)."
         )
         log.warning("MQTT outbox: %s", text)
         self.event(EventCode.EXPIRED, text)
@@ -498,7 +502,7 @@ class Publisher:
         if self._pump.session is not None and time.monotonic() > self._echo_by:
             self._echo_by = float("inf")
             self._pump.note_forbidden(
-                self.topics.state, "The broker does not give it back: its ACL forbids it."
+                self.topics.state, "The broker does not deliver it back: its ACL forbids it."
             )
 
 

@@ -391,7 +391,7 @@ class Pump:
                 submission.future.set_exception(error)
             return
         self._acked.clear()
-        self._set_fault("" if all(seqs) else "The disk is full: messages are being given up.")
+        self._set_fault("" if all(seqs) else "The disk is full: messages are being dropped.")
         for submission in submissions:
             own, seqs = seqs[: len(submission.entries)], seqs[len(submission.entries) :]
             if all(own):
@@ -399,7 +399,7 @@ class Pump:
             else:
                 submission.future.set_exception(
                     MessagingError(
-                        f"The outbox's disk is full; {own.count(0)} of {len(own)} messages were given up.",
+                        f"The outbox's disk is full; {own.count(0)} of {len(own)} messages were dropped.",
                         "Free space on the disk.",
                     )
                 )

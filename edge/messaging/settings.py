@@ -45,7 +45,7 @@ class TlsSettings(_Section):
     certificate: Path | None = Field(
         default=None,
         title="Client certificate",
-        description="PEM file with which the station proves who it is.",
+        description="PEM file that identifies the station to the broker.",
     )
     key: Path | None = Field(
         default=None, title="Client key", description="PEM file of the client certificate's private key."
@@ -73,7 +73,7 @@ class BrokerSettings(_Section):
     tls: TlsSettings | None = Field(
         default=None,
         title="TLS",
-        description="Present: encrypted. 'tls: {}' trusts the system's authorities.",
+        description="If present, the connection is encrypted. 'tls: {}' trusts the system's authorities.",
     )
     username: str | None = Field(
         default=None, min_length=1, title="User name", description="Account at the broker."
@@ -123,13 +123,13 @@ class OutboxSettings(_Section):
         default=200_000,
         ge=100,
         title="Messages kept",
-        description="More than this: the oldest results go first.",
+        description="Above this, the oldest results are dropped first.",
     )
     max_mb: float = Field(
         default=256.0,
         gt=0,
         title="Megabytes kept",
-        description="More than this: the oldest results go first.",
+        description="Above this, the oldest results are dropped first.",
     )
     result_ttl_s: float = Field(
         default=7 * DAY_S,
@@ -148,7 +148,7 @@ class OutboxSettings(_Section):
         ge=1,
         le=1000,
         title="Messages under way",
-        description="Sent and not yet acknowledged at one time.",
+        description="The most messages sent and not yet acknowledged at any time.",
     )
 
 
@@ -156,10 +156,10 @@ class AlarmSettings(_Section):
     """When the station raises an alarm by itself. An alarm stands until it is acknowledged."""
 
     ng_count: int = Field(
-        default=3, ge=0, title="Ng parts", description="So many ng parts raise an alarm; 0: never."
+        default=3, ge=0, title="Ng parts", description="This many ng parts raise an alarm; 0: never."
     )
     ng_window: int = Field(
-        default=10, ge=1, title="Parts looked at", description="Among so many of the latest parts."
+        default=10, ge=1, title="Parts looked at", description="Among this many of the latest parts."
     )
     on_error: bool = Field(
         default=True,
@@ -191,7 +191,7 @@ class SparkplugSettings(_Section):
     """The station as a Sparkplug B edge node, beside its plain topics."""
 
     enabled: bool = Field(
-        default=False, title="Sparkplug B", description="Whether the station also is an edge node."
+        default=False, title="Sparkplug B", description="Whether the station is also an edge node."
     )
     group: str = Field(default="", title="Group id", description="Empty: made from site and line.")
     device: str = Field(default="inspection", title="Device id", description="Name of the node's one device.")
@@ -214,21 +214,23 @@ class MessagingSettings(_Section):
         default=(), title="Brokers", description="Tried in this order; none: nothing is published."
     )
     protocol: Literal["5", "3.1.1"] = Field(
-        default="5", title="MQTT version", description="5 says why it refuses; 3.1.1 is for older brokers."
+        default="5",
+        title="MQTT version",
+        description="5 gives reasons for refusals; 3.1.1 is for older brokers.",
     )
     client_id: str = Field(
         default="",
         max_length=23,
         pattern=r"^[0-9A-Za-z_.-]*$",
         title="Client id",
-        description="Empty: made from the topic names. Two clients with one id throw each other out.",
+        description="Empty: made from the topic names. Two clients with the same id disconnect each other.",
     )
     keepalive_s: int = Field(
         default=10,
         ge=2,
         le=600,
         title="Keep-alive",
-        description="A silent connection is given up after 1.5 times this.",
+        description="A connection that is silent for 1.5 times this long is closed.",
     )
     connect_timeout_s: float = Field(
         default=5.0,
@@ -242,16 +244,20 @@ class MessagingSettings(_Section):
         gt=0,
         le=600,
         title="Acknowledgment timeout",
-        description="A broker that acknowledges nothing for so long is left for the next, or asked again.",
+        description="A broker that acknowledges nothing for so long is dropped for the next one, "
+        "or reconnected.",
     )
     retry_min_s: float = Field(
         default=0.5,
         gt=0,
         title="First retry",
-        description="Wait before the first new attempt; doubled from there.",
+        description="Pause before the first new attempt; doubled after each one.",
     )
     retry_max_s: float = Field(
-        default=30.0, gt=0, title="Longest retry", description="Waits grow to this and are varied at random."
+        default=30.0,
+        gt=0,
+        title="Longest retry",
+        description="The pauses grow up to this, with random jitter.",
     )
     session_expiry_s: int = Field(
         default=0,
@@ -264,7 +270,8 @@ class MessagingSettings(_Section):
     commands: tuple[CommandName, ...] = Field(
         default=("trigger", "product", "ack", "pause", "resume", "result_ack"),
         title="Commands",
-        description="Those that the station takes from the broker. enroll is not among them by default: "
+        description="The commands that the station accepts from the broker. enroll is not among "
+        "them by default: "
         "whoever may send it decides what a good part is.",
     )
     heartbeat_s: float = Field(

@@ -30,7 +30,7 @@ _REMEDIES: tuple[tuple[str, type[RecordsError], str, str], ...] = (
         "readonly",
         RecordsError,
         "The history may not be written",
-        "Give the station's user the right to write there.",
+        "Give the station's account permission to write there.",
     ),
     (
         "unable to open",

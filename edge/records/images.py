@@ -68,7 +68,7 @@ def write_image(path: Path, image: npt.NDArray[np.uint8]) -> int:
             temporary.unlink(missing_ok=True)
         raise RecordsError(
             f"An image cannot be written to {path}: {error.strerror or error}.",
-            "Look at the free space and the rights of the folder.",
+            "Check the folder's free space and permissions.",
         ) from error
     return len(data)
 
@@ -85,7 +85,7 @@ def remove(paths: Iterable[Path]) -> None:
         except OSError as error:
             raise RecordsError(
                 f"An image cannot be deleted: {path}: {error.strerror or error}.",
-                "Give the station's user the right to delete there.",
+                "Give the station's account permission to delete files there.",
             ) from error
         folders.add(path.parent)
     for folder in folders:

@@ -108,7 +108,8 @@ def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if tables and "migrations" not in tables:
         raise RecordsError(
-            f"The database holds other tables ({', '.join(sorted(tables))}) and no history of inspections.",
+            f"The database contains other tables ({', '.join(sorted(tables))}) but no history of "
+            "inspections.",
             "Choose another data_dir, or move the file away.",
         )
     db.execute(

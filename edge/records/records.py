@@ -347,7 +347,7 @@ def _claim(data_dir: Path) -> int:
         descriptor = os.open(data_dir / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise RecordsError(
-            f"Records cannot be kept in {data_dir}: {error.strerror or error}.",
+            f"Records cannot be written in {data_dir}: {error.strerror or error}.",
             "Choose a data_dir that the station's user may write to.",
         ) from error
     try:
@@ -356,6 +356,6 @@ def _claim(data_dir: Path) -> int:
         os.close(descriptor)
         raise RecordsError(
             f"Another station is writing records in {data_dir}.",
-            "Stop it, or give each station a data_dir of its own.",
+            "Stop it, or give each station its own data_dir.",
         ) from error
     return descriptor

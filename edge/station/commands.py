@@ -54,18 +54,18 @@ def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> Non
         if orders.triggers:
             for expected in orders.triggers.values():
                 expected.expect(part_id, command.acquisition)
-            return f"The next image is of part {part_id}."
+            return f"The next image will be part {part_id}."
         if not triggered:
             raise CommandRefusedError(
-                f"Camera {', '.join(camera.name for camera in cameras)} takes no trigger.",
-                "Set part_ids.source to plc to name its images.",
+                f"Camera {', '.join(camera.name for camera in cameras)} cannot be triggered by command.",
+                "Set part_ids.source: plc to announce its parts instead.",
             )
         refusals = [
             error for camera in triggered if (error := _refusal(camera, part_id, command.acquisition))
         ]
         if refusals:
             raise refusals[0]
-        return f"An image of part {part_id} is taken."
+        return f"An image of part {part_id} is being taken."
 
     def pause(command: Command) -> Future[str]:
         orders.enrollment.cancel("The station was paused.")

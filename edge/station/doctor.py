@@ -191,7 +191,8 @@ def _processor() -> Finding:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
     memory_gb = psutil.virtual_memory().total / 1e9
     found = (
-        f"{cores} cores, {threads} threads, {usable} for us; {', '.join(sorted(cpu_precisions()))}; "
+        f"{cores} cores, {threads} threads, {usable} available to the station; "
+        f"{', '.join(sorted(cpu_precisions()))}; "
         f"{memory_gb:.1f} GB of memory"
     )
     return Finding("processor", Mark.OK, found)
@@ -397,7 +398,7 @@ def _picture(settings: CameraSettings) -> Finding:
                 "camera",
                 Mark.WARNING,
                 f"{status}; no image within {_FRAME_WAIT_S:g} s",
-                "Look at the camera, its cable and its trigger, if parts were passing.",
+                "Check the camera, its cable and its trigger, if parts were passing.",
             )
         if frame.image is None:
             return Finding("camera", Mark.WRONG, frame.error)
@@ -425,11 +426,11 @@ def _brokers(config: StationConfig) -> Iterator[Finding]:
             yield Finding(
                 "broker",
                 Mark.WRONG,
-                f"{broker} lets us in and forbids {forbidden}",
+                f"{broker} accepts the login but forbids {forbidden}",
                 f"Let the account write and read {topics.prefix}/#; configs/mosquitto/acl shows how.",
             )
         else:
-            yield Finding("broker", Mark.OK, f"{broker} lets us in")
+            yield Finding("broker", Mark.OK, f"{broker} accepts the login")
         for doubt in broker_doubts(settings, broker):
             yield Finding("broker", Mark.WARNING, *doubt)
         if probed.state:

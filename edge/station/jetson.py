@@ -78,7 +78,10 @@ def _origin(part: JetPackPart, root: Path) -> Finding:
     spec = importlib.util.find_spec(part.module)
     if spec is None or spec.origin is None:
         return Finding(
-            part.module, Mark.WRONG, "is not seen from here", f"Install {part.packages}. {_ENVIRONMENT}"
+            part.module,
+            Mark.WRONG,
+            "is not visible to this Python",
+            f"Install {part.packages}. {_ENVIRONMENT}",
         )
     if not Path(spec.origin).is_relative_to(sys.prefix):
         return Finding(part.module, Mark.OK, f"JetPack's, {spec.origin}")

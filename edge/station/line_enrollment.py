@@ -59,9 +59,9 @@ class _Batch:
         if inspection.product != self.product:
             return f"{self.product} is not the product on the line; send cmd/product first."
         if inspection.verdict is Verdict.NG:
-            return f"Part {inspection.part_id} is ng by the version in use."
+            return f"Part {inspection.part_id} is ng according to the version in use."
         if inspection.review:
-            return f"Part {inspection.part_id} is up for review by the version in use."
+            return f"Part {inspection.part_id} is up for review according to the version in use."
         return ""
 
 
@@ -110,7 +110,7 @@ class LineEnrollment:
         with self._lock:
             if self._batch is not None:
                 raise CommandRefusedError(
-                    f"An enrollment of {self._batch.product} is under way.", "Wait for its reply."
+                    f"{self._batch.product} is being enrolled already.", "Wait for its reply."
                 )
             self._batch = batch
         return batch.done
@@ -135,7 +135,7 @@ class LineEnrollment:
             batch.taken += 1
             self._worker.submit(self._keep, batch, batch.taken, image)
         return judged.without_verdict(
-            f"No verdict: used to enroll {batch.product}, {batch.taken} of {batch.count}."
+            f"No verdict: taken as a reference for {batch.product}, {batch.taken} of {batch.count}."
         )
 
     def cancel(self, reason: str) -> None:
@@ -178,7 +178,7 @@ class LineEnrollment:
                 self._end(batch, self._learn(batch))
                 shutil.rmtree(self._folder)
         except OSError as error:
-            self._end(batch, ProductError(f"The images cannot be kept: {error}.", "Free some space."))
+            self._end(batch, ProductError(f"The images cannot be saved: {error}.", "Free some space."))
         except EdgeError as error:
             self._end(batch, error)
 
@@ -193,9 +193,11 @@ class LineEnrollment:
             folder.parent.mkdir(exist_ok=True)
             self._folder.rename(folder)
         except (OSError, EdgeError) as error:
-            self._end(batch, CommandRefusedError(f"{doubt} Nothing is learned; no image is kept: {error}"))
+            self._end(
+                batch, CommandRefusedError(f"{doubt} Nothing was learned, and no image was kept: {error}")
+            )
             return
-        text = f"{doubt} Nothing is learned; {folder} holds the images for a person."
+        text = f"{doubt} Nothing was learned; the images are in {folder} for someone to check."
         self._held(text, batch.command)
         remedy = f"If they are good parts: anomalygpt-edge enroll --product {batch.product} --add FOLDER"
         self._end(batch, CommandRefusedError(text, remedy))
@@ -216,7 +218,7 @@ class LineEnrollment:
                 process.terminate()
         _, said = process.communicate()
         if process.returncode != 0:
-            last = (said.strip().splitlines() or ["The enrollment was ended."])[-1]
+            last = (said.strip().splitlines() or ["The enrollment was cancelled."])[-1]
             raise ProductError(last.removeprefix("error: "))
         product = self._products.get(batch.product)
         self._enrolled(product, batch.command)

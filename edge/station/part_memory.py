@@ -48,7 +48,7 @@ class KeptPartMemory:
         except OSError as error:
             raise RecordsError(
                 f"{self._path} cannot be written: {error.strerror or error}.",
-                "Give the station's user the right to write there.",
+                "Give the station's account permission to write there.",
             ) from error
         for source in suspects:
             log.warning("camera %s: the station ended while %r was under way", camera, source)

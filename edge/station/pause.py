@@ -12,7 +12,7 @@ from edge.messaging.commands import CommandRefusedError
 if TYPE_CHECKING:
     from edge.messaging.commands import Command
 
-_ERROR = "Not inspected: the station is paused. Send cmd/resume."
+_ERROR = "Not inspected: the station is paused. Send cmd/resume to continue."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Pause:
             paused = wish.command.name == "pause"
             self.error = _ERROR if paused else ""
             wish.done.set_result(
-                "Paused: from the next part on every part is an error."
+                "Paused: starting with the next part, every part is an error."
                 if paused
-                else "Parts are inspected from the next one on."
+                else "Inspection resumes with the next part."
             )
         return self.error != before

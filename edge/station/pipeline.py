@@ -41,16 +41,18 @@ log = logging.getLogger(__name__)
 CAMERA_HANG_S = 10.0
 
 _INSPECTION_HANGS = (
-    "The inspection of part {name} has not ended in {limit_s} s: no part is judged. Restart the station if "
-    "it does not go on; raise verdict.hang_s where a part may take longer."
+    "The inspection of part {name} has not ended in {limit_s} s: no part is "
+    "judged. Restart the station if it does not recover; raise verdict.hang_s where a part may take "
+    "longer."
 )
 _CAMERA_HANGS = (
-    "Camera {name} has not answered in {limit_s} s: parts are not seen. Restart the station if it does not "
-    "go on, and look at its driver or its folder."
+    "Camera {name} has not answered in {limit_s} s: parts are not seen. Restart the "
+    "station if it does not recover, and check the camera's driver or "
+    "folder."
 )
 _ABANDONED = (
-    "Not inspected: the station had to end while an inspection hung. "
-    "Look into the log for what hung; show the part again."
+    "Not inspected: the station had to stop while an inspection hung. The log says what "
+    "hung; present the part again."
 )
 
 #: How often a waiting thread looks whether the station is to stop.

@@ -185,7 +185,7 @@ def read_file(folder: Path) -> ProductFile | None:
         return None
     except OSError as error:
         raise ProductError(
-            f"{path} cannot be read: {error.strerror or error}.", "Give the user the right to read it."
+            f"{path} cannot be read: {error.strerror or error}.", "Give the account permission to read it."
         ) from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -96,5 +96,5 @@ class ProductSwitch:
                 change.done.set_exception(error)
                 continue
             used = Switched(change.product, change.command.sender)
-            change.done.set_result(f"{change.product} is inspected from the next part on.")
+            change.done.set_result(f"{change.product} is inspected starting with the next part.")
         return used

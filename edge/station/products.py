@@ -110,7 +110,7 @@ class Products:
             new = [image for image in images if _reference_name(image) not in known]
             if not new:
                 raise ProductError(
-                    f"All of the {len(images)} images are references of {name} already.",
+                    f"All of the {len(images)} images are already references of {name}.",
                     "Add other good parts.",
                 )
             kept = [read_image(path) for path in product.reference_files]
@@ -198,13 +198,13 @@ class Products:
                 except BlockingIOError as error:
                     raise ProductError(
                         f"Another program is changing the products in {self.folder}.",
-                        "Try again when it is done.",
+                        "Try again when it has finished.",
                     ) from error
                 yield folder
         except OSError as error:
             raise ProductError(
                 f"The product {name} cannot be kept in {self.folder}: {error.strerror or error}.",
-                "Free some space there, or give the user the right to write.",
+                "Free some space there, or give the account permission to write.",
             ) from error
 
     def _write(self, folder: Path, content: ProductFile) -> None:

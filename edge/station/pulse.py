@@ -20,7 +20,7 @@ _OVERRUN_LASTS_S = 10.0
 #: Messages are given up for lack of room one by one for as long as a broker is away: told so often.
 _DROPPED_PERIOD_S = 60.0
 
-_OVERRUN = "Parts come faster than verdicts: some are not inspected."
+_OVERRUN = "Parts arrive faster than they can be inspected: some are not inspected."
 
 _PAUSED = "Paused: every part is an error until cmd/resume."
 
@@ -163,7 +163,7 @@ class Pulse:
         restarts, now = self._decider.worker.restarts, self._decider.condition
         if restarts > self._worker_restarts and now.level is Level.OK:
             if self._levels.get("language", Level.OK) is Level.OK:
-                self._health.set("language", Level.DEGRADED, "The worker ended and was started again.")
+                self._health.set("language", Level.DEGRADED, "The worker process ended and was restarted.")
             self._worker_restarts = restarts
             self._event(EventCode.COMPONENT_RESTARTED, "language worker")
         self._health.set("language", now.level, now.detail)
@@ -183,7 +183,7 @@ class Pulse:
         if self._dropped < 0:
             self._dropped = dropped
         elif dropped > self._dropped and now >= self._dropped_told_s + _DROPPED_PERIOD_S:
-            text = f"{dropped - self._dropped} messages were given up for lack of room, {dropped} in all."
+            text = f"{dropped - self._dropped} messages were dropped for lack of space, {dropped} in all."
             self._event(EventCode.OUTBOX_DROPPED, text)
             self._dropped, self._dropped_told_s = dropped, now
 

@@ -92,10 +92,12 @@ class Triggers:
         """
         with self._lock:
             if self._ended:
-                raise CommandRefusedError("The station ends.", "Announce the part when it runs again.")
+                raise CommandRefusedError(
+                    "The station is shutting down.", "Announce the part again once the station is running."
+                )
             if len(self._expected) >= MAX_EXPECTED:
                 raise CommandRefusedError(
-                    f"{MAX_EXPECTED} parts are announced and none of them was seen.", "Look at the camera."
+                    f"{MAX_EXPECTED} parts are announced and none of them was seen.", "Check the camera."
                 )
             now_s = self._clock()
             if not acquisition:
@@ -156,7 +158,7 @@ class Triggers:
             self._told += self._order.announced(expected.at_s)
             error = (
                 f"Camera {self._camera} took no image within {self.window_s:g} s after the trigger. "
-                "Look at the camera and its light barrier, or raise part_ids.window_s."
+                "Check the camera and its light barrier, or raise part_ids.window_s."
             )
             frames.append(self._error_of(expected, None, error))
         return frames
@@ -183,18 +185,18 @@ class Triggers:
         if known and not waiting:
             return (
                 f"Camera {self._camera} took an image that no trigger announced. Announce each part with "
-                "cmd/trigger before the camera sees it, or look for a light barrier that fires twice."
+                "cmd/trigger before the camera sees it, or check for a light barrier that fires twice."
             )
         if not known:
             return (
                 f"When camera {self._camera} took this image is not known: the machine's clock was set at "
-                "that moment. Let NTP slew the clock, or set it while the line rests."
+                "that moment. Let NTP slew the clock, or set it while the line is stopped."
             )
         if not trusted:
             return (
                 f"Camera {self._camera} and the triggers were out of step a moment ago, so an image may be "
                 f"of the part before. They are in step again after {self.window_s:g} s (part_ids.window_s) "
-                "without either; a shorter window needs a shorter rest."
+                "without either; a shorter window needs a shorter pause."
             )
         names = ", ".join(each.part_id for each in waiting[:4])
         return (

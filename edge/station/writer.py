@@ -127,13 +127,16 @@ class Writer:
             self._records.write_words(words)
         dropped, self._images_dropped = self._images_dropped, False
         return self._records.trouble or (
-            "The disk is slower than the line: images are not kept." if dropped else ""
+            "The disk cannot keep up with the line: images are not being saved." if dropped else ""
         )
 
     def _tell_of_damaged_records(self) -> None:
         aside = self._records.take_set_aside()
         if aside is not None:
-            text = f"The history was damaged and is a new one; the old one and its images lie at {aside}."
+            text = (
+                "The history was damaged and has been replaced by a new one; the old one and "
+                f"its images are in {aside}."
+            )
             self._publisher.event(EventCode.RECORDS_RESET, text)
             self._publisher.raise_alarm(AlarmCode.STORAGE, text)
 

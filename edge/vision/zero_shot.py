@@ -72,7 +72,7 @@ def zero_shot_memory(engine: Engine, bundle: Bundle) -> Memory:
     """
     if "bank_text" not in engine.memory_shapes:
         raise ProductError(
-            f"Bundle {bundle.name} has no text map: without references it tells nothing.",
+            f"Bundle {bundle.name} has no text map: it cannot judge without references.",
             "Enroll a product from at least one good part.",
         )
     scale = ZeroShotScale.of(bundle)

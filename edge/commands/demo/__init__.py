@@ -54,7 +54,7 @@ def command(
     bundle: str | None,
     data_dir: Path | None,
 ) -> None:
-    """Show the main job on real images, with one command.
+    """Run the whole station on real images, with one command.
 
     Learns a product from a handful of good parts, runs a station on the others, publishes each verdict
     over MQTT and hears it come back, and compares the verdicts with what is known of the parts. Where

@@ -73,7 +73,7 @@ def build_plan(
     log = message_log(tensorrt)
     builder: trt.Builder = tensorrt.Builder(log)
     if builder is None:
-        raise EngineError(f"TensorRT cannot build here: {last_words(log)}", "Look at the GPU: nvidia-smi")
+        raise EngineError(f"TensorRT cannot build here: {last_words(log)}", "Check the GPU: nvidia-smi")
     network: trt.INetworkDefinition = builder.create_network(network_flags(tensorrt))
     parser: trt.OnnxParser = _parsed(tensorrt, network, graph, name, log)
     config: trt.IBuilderConfig = builder.create_builder_config()
@@ -91,7 +91,7 @@ def build_plan(
     if plan is None:
         raise EngineError(
             f"TensorRT {tensorrt.__version__} cannot build the {name}: {last_words(log)}",
-            "Stop what else uses the GPU's memory, or give less of it: --workspace MB, --batch N.",
+            "Stop other programs that use the GPU's memory, or give less of it: --workspace MB, --batch N.",
         )
     learned: trt.IHostMemory = cache.serialize()
     return Built(bytes(plan), bytes(learned))
@@ -108,7 +108,7 @@ def _parsed(
     said = "; ".join(reasons) if reasons else last_words(log)
     raise EngineError(
         f"TensorRT {tensorrt.__version__} does not take the {name}: {said}.",
-        "Take another precision, or report it with this line.",
+        "Choose another precision, or report this line.",
     )
 
 

@@ -138,7 +138,7 @@ class CudaPython:
             reason = self._runtime.cudaGetErrorString(code)[1]
             raise EngineError(
                 f"CUDA failed while {what}: {reason.decode()} ({code.name}).",
-                "Look at the GPU and its driver: nvidia-smi, or on a Jetson tegrastats.",
+                "Check the GPU and its driver: nvidia-smi, or on a Jetson tegrastats.",
             )
         return values[0] if len(values) == 1 else tuple(values)
 

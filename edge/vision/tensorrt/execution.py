@@ -75,7 +75,8 @@ class PlanExecution:
         )
         if context is None:
             raise EngineError(
-                f"TensorRT cannot run the {name}: {last_words(log)}", "Stop what else uses the GPU's memory."
+                f"TensorRT cannot run the {name}: {last_words(log)}",
+                "Stop other programs that use the GPU's memory.",
             )
         self._context = context
         ports: dict[bool, dict[str, TensorPort]] = {True: {}, False: {}}

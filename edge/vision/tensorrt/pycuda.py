@@ -32,7 +32,7 @@ class PyCuda:
             self._context.push()
             self._stream = driver.Stream()
         except driver.Error as error:
-            raise EngineError(f"GPU {device} cannot be used: {error}.", "Look at its driver.") from error
+            raise EngineError(f"GPU {device} cannot be used: {error}.", "Check its driver.") from error
         self.stream = int(self._stream.handle)
         self._allocations: dict[int, object] = {}
         self._pinned: list[HostArray] = []
@@ -58,7 +58,7 @@ class PyCuda:
         except self._driver.Error as error:
             raise EngineError(
                 f"The GPU has no {size_bytes / 1e6:.1f} MB of memory left: {error}.",
-                "Stop what else uses it.",
+                "Stop other programs that use it.",
             ) from error
         self._allocations[int(allocation)] = allocation
         return int(allocation)

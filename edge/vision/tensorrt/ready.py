@@ -93,7 +93,7 @@ def ready_plan(
     if loaded is None:
         raise EngineError(
             f"TensorRT {key.tensorrt} does not load the plan of the {name} that it has just built.",
-            "Look at the GPU's free memory, and at the driver: nvidia-smi, or on a Jetson tegrastats.",
+            "Check the GPU's free memory and its driver: nvidia-smi, or on a Jetson tegrastats.",
         )
     return loaded
 

@@ -289,7 +289,7 @@ def test_the_camera_meant_is_chosen(wanted: str | None, devices: list[Device], e
 
 
 def test_a_choice_that_is_not_clear_names_the_candidates() -> None:
-    with pytest.raises(CameraError, match=r"2 cameras are meant: 1 \(Model, 192.0.2.7\), 2"):
+    with pytest.raises(CameraError, match=r"2 cameras match: 1 \(Model, 192.0.2.7\), 2"):
         choose_device(None, [device("1"), device("2")])
     with pytest.raises(CameraAwayError):
         choose_device(None, [])

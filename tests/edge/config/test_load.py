@@ -126,7 +126,7 @@ def test_the_stations_names_are_the_topics_names(load: Load) -> None:
         ("language: {words: some}\n", 4, 19, "language.words", "some", "one of ng, all, none"),
         ("records: {keep_images: no}\n", 4, 24, "records.keep_images", "no", "did you mean none?"),
         ("records: {max_size_gb: .inf}\n", 4, 24, "records.max_size_gb", ".inf", "must be a valid number"),
-        ("messaging: {site: x}\n", 4, 13, "messaging.site", "", "is told by station.site"),
+        ("messaging: {site: x}\n", 4, 13, "messaging.site", "", "is already set by station.site"),
         (
             "messaging:\n  brokers:\n    - host: h\n    - port: 1\n",
             *(7, 7, "messaging.brokers[1].host", "", "is missing"),

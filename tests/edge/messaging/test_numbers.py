@@ -133,7 +133,7 @@ def test_a_plc_hears_of_the_reset_and_the_standing_alarms_stay(
     assert wait_until(lambda: len(subscriber.seqs_without_repeats("event")) == 2)
     assert wait_until(lambda: len(subscriber.seqs_without_repeats("result")) == 9)
     alarm = subscriber.of("alarm")[-1]
-    assert alarm["code"] == AlarmCode.STORAGE and "damaged or gone" in alarm["text"]
+    assert alarm["code"] == AlarmCode.STORAGE and "damaged or missing" in alarm["text"]
     bit = 1 << (AlarmCode.STORAGE - 1)
     assert alarm["mask"] == standing["mask"] | bit and alarm["unacked"] == standing["unacked"] | bit
     assert subscriber.of("event")[-1]["code"] == EventCode.OUTBOX_RESET

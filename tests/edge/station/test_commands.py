@@ -138,7 +138,7 @@ def test_the_next_parts_are_learned_from_and_it_is_said_who_asked(
     kept = commanded(looping, talk)
     used = [one for one in kept if one.verdict is Verdict.ERROR]
     assert [one.error for one in used] == [
-        f"No verdict: used to enroll {product}, {number} of 2." for number in (1, 2)
+        f"No verdict: taken as a reference for {product}, {number} of 2." for number in (1, 2)
     ]
     learned = Products(looping.data_dir).get(product)
     assert len(learned.version.references) == (2 if product == "cup" else len(before.references) + 2)
@@ -184,7 +184,7 @@ def test_one_message_cannot_turn_defects_into_good_parts(defective: StationConfi
     def talk() -> None:
         plc.result_of(lambda result: result["code"] == 2)
         reply = plc.done("enroll", product="plate", count=5, by="whoever")
-        assert reply["code"] == ReplyCode.REFUSED and "ng by the version in use" in reply["text"]
+        assert reply["code"] == ReplyCode.REFUSED and "ng according to the version in use" in reply["text"]
         assert wait_until(lambda: EventCode.ENROLLMENT_HELD in [one["code"] for one in plc.of("event")])
         held = next(one for one in plc.of("event") if one["code"] == EventCode.ENROLLMENT_HELD)
         assert "whoever" in held["text"] and held["product"] == "plate"

@@ -357,5 +357,5 @@ def test_the_plc_changes_the_product_at_a_part_boundary(station: MakeConfig, tmp
     changed = [inspection.product for inspection in recorded(config)]
     first = changed.index("ring")
     assert changed == ["plate"] * first + ["ring"] * (len(changed) - first)
-    said = "ring, asked for by somebody who gives no name (cmd/product, id 'first')"
+    said = "ring, asked for by a sender without a name (cmd/product, id 'first')"
     assert ("product_changed", said) in events

@@ -106,7 +106,7 @@ def test_a_burst_of_overruns_is_one_event(beating: Beating, plc: Plc) -> None:
         beating.tally = Tally(total=overrun, error=overrun, overrun=overrun)
         assert plc.hears_more_beats_than(beats + 1)
     assert has(plc, "state", "text")(
-        "degraded: line: Parts come faster than verdicts: some are not inspected."
+        "degraded: line: Parts arrive faster than they can be inspected: some are not inspected."
     )
     assert [event["event"] for event in plc.of("event")].count("overrun") == 1
 
@@ -122,4 +122,4 @@ def test_messages_that_are_given_up_are_told(beating: Beating, plc: Plc) -> None
     assert has(plc, "event", "event")("outbox_dropped")
     text = next(event["text"] for event in plc.of("event") if event["event"] == "outbox_dropped")
     # Of the hundred that are kept, one or two may be events.
-    assert re.match("5[0-2] messages were given up", text)
+    assert re.match("5[0-2] messages were dropped", text)

@@ -59,7 +59,7 @@ class LineCamera:
 
 @pytest.fixture
 def camera(monkeypatch: pytest.MonkeyPatch) -> LineCamera:
-    """In place of the one that the station file names; it takes no trigger."""
+    """In place of the one that the station file names; it cannot be triggered by command."""
     session = LineCamera()
     live = LiveCamera("camera", lambda _: session)
     monkeypatch.setattr("edge.station.opening.create_camera", lambda _: live)
