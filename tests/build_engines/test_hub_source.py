@@ -181,7 +181,7 @@ def test_a_part_of_another_file_is_refused_and_removed_so_that_the_next_attempt_
 @pytest.mark.parametrize("content", [WEIGHTS[:-1] + b"?", WEIGHTS[:-1]])  # changed, or shorter
 def test_another_large_file_is_not_even_begun(hub: FileServer, content: bytes) -> None:
     hub.files[WEIGHTS_PATH].content = content
-    assert "another file than the pinned one" in refused(hub_source())
+    assert "a different file than the pinned one" in refused(hub_source())
     assert hub.gets(WEIGHTS_PATH) == []
 
 

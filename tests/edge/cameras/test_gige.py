@@ -77,7 +77,7 @@ def test_settings_reach_the_camera_and_are_read_back(network: GigENetwork) -> No
         ),
         (
             {"trigger": {"source": "Line0"}, "frame_rate_hz": 5},
-            "frame_rate_hz is for a camera that runs free",
+            "frame_rate_hz applies only to a free-running camera",
         ),
         ({"trigger": {"source": "Line0", "delay_us": 5}}, "trigger.delay_us: the camera has no such setting"),
         ({"ptp": True}, "camera.ptp: the camera has no such setting"),

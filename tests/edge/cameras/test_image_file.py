@@ -210,7 +210,7 @@ def test_an_empty_file_says_so() -> None:
 
 
 def test_what_is_no_image_says_so() -> None:
-    assert "no JPEG, PNG, BMP, TIFF or WebP" in refusal(b"part;verdict\n1;ok\n")
+    assert "not a JPEG, PNG, BMP, TIFF or WebP" in refusal(b"part;verdict\n1;ok\n")
 
 
 @pytest.mark.parametrize("side", [1, MIN_SIDE_PX - 1])

@@ -113,7 +113,7 @@ def test_the_stations_names_are_the_topics_names(load: Load) -> None:
         ("queue:\n  size: -1\n", 5, 9, "queue.size", "-1", "greater than or equal to 0"),
         ("queue:\n", 4, 7, "queue", "", "a section with the keys size, policy"),
         ("engine: 3\n", 4, 9, "engine", "3", "a section with the keys runtime, precision, threads"),
-        ("queue: {}\nqueue: {}\n", 5, 1, "queue", "", "a second time, after line 4"),
+        ("queue: {}\nqueue: {}\n", 5, 1, "queue", "", "is repeated here, after line 4"),
         (
             "verdict: {decided_by: languge}\n",
             4,
@@ -153,7 +153,7 @@ def test_a_problem_names_line_key_value_and_reason(
         ("{kind: folder, pth: x, path: x}", 24, "camera.pth", "did you mean path?"),
         ("{kind: folder}", 1, "camera.path", "is missing"),
         ("{kind: folder, path: x, rate_hz: -1}", 42, "camera.rate_hz", "greater than 0"),
-        ("{kind: folder, path: x, loop: yes, watch: yes}", 1, "camera", "exclude each other"),
+        ("{kind: folder, path: x, loop: yes, watch: yes}", 1, "camera", "cannot be combined"),
         # The kind's own keys only, though other kinds have more.
         ("{kind: folder, path: x, zzz: 1}", 33, "camera.zzz", "which has name, kind, path, subfolders, loop"),
     ],
@@ -191,7 +191,7 @@ cameras:
 @pytest.mark.parametrize(
     ("text", "line", "key", "says"),
     [
-        (SEVERAL.replace("side", "top"), 3, "cameras", "two cameras with the name top"),
+        (SEVERAL.replace("side", "top"), 3, "cameras", "two cameras named top"),
         (SEVERAL.replace("gige", "gigi"), 5, "cameras[1].kind", "did you mean gige?"),
         (SEVERAL.replace("path", "pats"), 4, "cameras[0].path", "is missing"),
         (SEVERAL + "camera: {kind: gige}\n", 6, "camera", "keep one of the two"),

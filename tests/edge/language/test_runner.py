@@ -73,7 +73,7 @@ class TestVerdict:
     def test_words_that_are_not_one_token_each_are_refused(
         self, runner: Runner, rows: Rows, yes: str, no: str
     ) -> None:
-        with pytest.raises(LanguageError, match="not one different token"):
+        with pytest.raises(LanguageError, match="not two distinct single tokens"):
             runner.judge(dataclasses.replace(CHATML, yes=yes, no=no), rows)
 
 
@@ -283,7 +283,7 @@ class TestRoom:
 
     def test_a_dialogue_that_is_full_says_so_and_harms_no_other(self, runner: Runner, rows: Rows) -> None:
         first = runner.judge(CHATML, rows)
-        with pytest.raises(LanguageError, match=r"dialogue is full|is over"):
+        with pytest.raises(LanguageError, match=r"dialogue is full|has ended"):
             for _ in range(20):
                 list(runner.ask(first.dialogue, "What else can you tell me about this bottle?", 20))
         assert numbers(runner.judge(CHATML, rows)) == numbers(first)

@@ -235,7 +235,7 @@ def test_a_full_queue_refuses_at_once(model: LanguageModel, rows: Rows, p_anomal
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(worker.judge, CHATML, rows, ENOUGH_S)
             until(lambda: len(worker._pending) == 1)
-            with pytest.raises(LanguageError, match="1 requests wait"):
+            with pytest.raises(LanguageError, match="1 requests are already waiting"):
                 worker.judge(CHATML, rows)
             os.kill(pid_of(worker), signal.SIGCONT)
             assert waiting.result().p_anomaly == pytest.approx(p_anomaly, abs=1e-3)

@@ -173,7 +173,7 @@ def test_the_first_version_cannot_be_undone(products: Products) -> None:
 
 def test_adding_only_known_images_is_refused(products: Products) -> None:
     products.enroll("plate", [good_part(0)], learn)
-    with pytest.raises(ProductError, match="references of plate already"):
+    with pytest.raises(ProductError, match="already references of plate"):
         products.add("plate", [good_part(0)], learn)
 
 

@@ -217,7 +217,7 @@ def test_at_the_end_announced_parts_are_errors_and_no_further_one_is_taken(line:
 
 def test_a_plc_that_runs_far_ahead_is_refused(line: Line) -> None:
     line.announce(*map(str, range(MAX_EXPECTED)))
-    with pytest.raises(CommandRefusedError, match="Look at the camera"):
+    with pytest.raises(CommandRefusedError, match="Check the camera"):
         line.announce("one more")
 
 
