@@ -126,7 +126,7 @@ def _refuse_another(
         raise SourceError(
             f"{address.name} of {address.repo} has {found_size} bytes and the mark {etag}, expected {size} "
             f"bytes and sha256 {sha256}.",
-            "The hub serves another file than the pinned one; do not use it.",
+            "The hub serves a different file than the pinned one; do not use it.",
         )
 
 

@@ -211,7 +211,7 @@ def test_at_the_end_announced_parts_are_errors_and_no_further_one_is_taken(line:
         ("b", "The station ended before"),
     ]
     assert line.triggers.end() == []
-    with pytest.raises(CommandRefusedError, match="The station ends"):
+    with pytest.raises(CommandRefusedError, match="The station is shutting down"):
         line.announce("c")
 
 
