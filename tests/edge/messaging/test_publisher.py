@@ -321,4 +321,7 @@ def test_what_was_not_sent_in_time_is_said(
         mosquitto.start()
         assert wait_until(lambda: plc.of("event"))
         (event,) = plc.of("event")
-        assert event["code"] == EventCode.EXPIRED and "100 results expired before they could be sent" in event["text"]
+        assert (
+            event["code"] == EventCode.EXPIRED
+            and "100 results expired before they could be sent" in event["text"]
+        )
