@@ -50,7 +50,26 @@ class OutboxDiskError(MessagingError):
     """The file cannot be used; nothing is wrong with what it should have taken."""
 
 
-class OutboxFile:
+class _Tables:
+    """The outbox's tables, on the disk or in memory."""
+
+    _path: Path
+    db: sqlite3.Connection
+
+    def unusable(self, error: Exception) -> OutboxDiskError:
+        """What to tell about an error of the file."""
+        return unusable(self._path, error)
+
+    def rollback(self) -> None:
+        """End a transaction that failed."""
+        rollback(self.db)
+
+    def close(self) -> None:
+        """Close the database: what is in the file stays, what is in memory is gone."""
+        self.db.close()
+
+
+class OutboxFile(_Tables):
     """An open file, owned by one process and one thread.
 
     Attributes:
@@ -119,18 +138,6 @@ class OutboxFile:
             raise
         return db
 
-    def unusable(self, error: Exception) -> OutboxDiskError:
-        """What to tell about an error of the file."""
-        return unusable(self._path, error)
-
-    def rollback(self) -> None:
-        """End a transaction that failed."""
-        rollback(self.db)
-
-    def close(self) -> None:
-        """Close the file; what is in it stays."""
-        self.db.close()
-
     def _keep_spare_pages(self) -> None:
         free = self.db.execute("PRAGMA freelist_count").fetchone()[0]
         missing = SPARE_BYTES - free * self.db.execute("PRAGMA page_size").fetchone()[0]
@@ -180,7 +187,7 @@ class OutboxFile:
             self.db.execute(f"PRAGMA max_page_count={_MAX_PAGES}")
 
 
-class OutboxMemory:
+class OutboxMemory(_Tables):
     """What stands in for the file while the disk takes nothing: the same tables, gone with the process."""
 
     durable = False
@@ -191,18 +198,6 @@ class OutboxMemory:
         self._path = path
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         create_tables(self.db)
-
-    def unusable(self, error: Exception) -> OutboxDiskError:
-        """What to tell about an error."""
-        return unusable(self._path, error)
-
-    def rollback(self) -> None:
-        """End a transaction that failed."""
-        rollback(self.db)
-
-    def close(self) -> None:
-        """Let go of what is in it."""
-        self.db.close()
 
     def hold_size(self) -> None:
         """There is no disk to fill."""
