@@ -92,7 +92,8 @@ def _pages_of(group: click.Group, name: str) -> str:
 
 
 def _contexts(command: click.Command, name: str, above: click.Context | None) -> Iterator[click.Context]:
-    context = click.Context(command, info_name=name, parent=above, terminal_width=_WIDTH)
+    settings = {**command.context_settings, "terminal_width": _WIDTH}
+    context = click.Context(command, info_name=name, parent=above, **settings)
     yield context
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):

@@ -241,7 +241,7 @@ class TestFork:
         assert runner.open_dialogues == LIMITS.dialogues
         for dialogue in (first.dialogue, fork):
             assert "".join(runner.answer(dialogue, 2))
-        with pytest.raises(LanguageError, match="is over"):
+        with pytest.raises(LanguageError, match="has ended"):
             runner.fork(second.dialogue)
 
     def test_needs_room_for_two(self, model: LanguageModel, rows: Rows) -> None:
@@ -268,7 +268,7 @@ class TestRoom:
     def test_the_oldest_dialogue_makes_room_for_a_new_part(self, runner: Runner, rows: Rows) -> None:
         readings = [runner.judge(CHATML, rows) for _ in range(LIMITS.dialogues + 1)]
         assert runner.open_dialogues == LIMITS.dialogues
-        with pytest.raises(LanguageError, match="is over"):
+        with pytest.raises(LanguageError, match="has ended"):
             list(runner.answer(readings[0].dialogue))
         assert "".join(runner.answer(readings[-1].dialogue, 2))
 

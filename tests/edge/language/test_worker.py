@@ -76,7 +76,7 @@ def test_it_says_what_a_runner_says(worker: LanguageWorker, runner: Runner, rows
         runner.ask(here.dialogue, question, 8)
     )
     worker.release(there.dialogue)
-    with pytest.raises(LanguageError, match="is over"):
+    with pytest.raises(LanguageError, match="has ended"):
         worker.ask(there.dialogue, question, timeout_s=ENOUGH_S)
 
 
@@ -127,7 +127,7 @@ def test_a_part_under_way_survives_a_killed_worker(worker: LanguageWorker, rows:
     assert dataclasses.replace(reading, dialogue=0) == dataclasses.replace(expected, dialogue=0)
     assert worker.restarts == restarts + 1
     assert not is_alive(victim)
-    with pytest.raises(LanguageError, match="is over"):
+    with pytest.raises(LanguageError, match="has ended"):
         worker.answer(expected.dialogue, timeout_s=ENOUGH_S)
 
 

@@ -162,7 +162,7 @@ def test_an_enrollment_that_cannot_be_is_refused_and_one_that_waits_ends_with_a_
             refused = plc.done("enroll", **fields)
             assert refused["code"] == ReplyCode.REFUSED and said in refused["text"]
         assert plc.command("enroll", id="waits", product="cup", count=2)["code"] == ReplyCode.ACCEPTED
-        assert "under way" in plc.done("enroll", product="cup", count=2)["text"]
+        assert "being enrolled already" in plc.done("enroll", product="cup", count=2)["text"]
         plc.done("pause")
         assert wait_until(lambda: plc._replies("waits")[-1]["code"] == ReplyCode.REFUSED)
         assert "paused" in plc._replies("waits")[-1]["text"]

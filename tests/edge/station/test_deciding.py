@@ -197,7 +197,7 @@ def test_a_killed_worker_is_asked_again_and_its_part_has_its_verdict(
     os.kill(worker.pid, signal.SIGKILL)
     after = decider.decide(good)
     assert dataclasses.replace(after, dialogue=0) == dataclasses.replace(before, dialogue=0)
-    with pytest.raises(LanguageError, match="is over"):
+    with pytest.raises(LanguageError, match="has ended"):
         decider.sentence(before.dialogue)
 
 
