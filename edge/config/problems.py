@@ -105,7 +105,7 @@ def _place_and_value(document: Document, path: KeyPath, kind: str) -> tuple[Plac
     if path in document.scalars:
         place, text = document.scalars[path]
         # An address that is refused may be refused for the login in it.
-        secret = path[-1] in _ADDRESS_KEYS or any(
+        secret = any(key in _ADDRESS_KEYS for key in path[-1:]) or any(
             isinstance(key, str) and _SECRET_KEY.search(key) for key in path
         )
         return place, "" if secret else _shown(text)

@@ -39,6 +39,13 @@ def problems_of(load: Load, text: str) -> tuple[Problem, ...]:
     return caught.value.problems
 
 
+@pytest.mark.parametrize("text", ["just words\n", "3\n", "- a list\n"])
+def test_a_file_that_is_no_mapping_is_one_problem_and_no_crash(load: Load, text: str) -> None:
+    (problem,) = problems_of(load, text)
+    assert (problem.line, problem.column) == (1, 1)
+    assert "must be a section" in problem.reason
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_can_be_loaded(example: Path) -> None:
     config = load_station(example)
