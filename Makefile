@@ -26,7 +26,7 @@ help: ## show what can be made
 setup: $(VENV)/.demo$(WITHOUT) ## create .venv with what the demo needs
 
 # One stamp for each of demo, test and train: an environment gets only what it is for.
-$(VENV)/.%$(WITHOUT): $(LOCKED)/%.txt $(LOCKED)/setup.txt setup.py edge/__init__.py edge/language/library.py $(wildcard build_engines/llama*)
+$(VENV)/.%$(WITHOUT): $(LOCKED)/%.txt $(LOCKED)/setup.txt setup.py edge/__init__.py edge/language/library.py $(wildcard build_engines/language/llama*)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
 	  echo "error: $(PYTHON) is not Python 3.10 to 3.13. Name one that is: make $* PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
@@ -64,14 +64,14 @@ lock: ## pin every package anew, with hashes, for all Pythons: needs uv (pip ins
 	$(LOCK) setup.py --extra build --extra demo --extra language --output-file $(LOCKED)/demo.txt
 	$(LOCK) setup.py --extra test --extra language --output-file $(LOCKED)/test.txt
 	$(LOCK) setup.py --extra test --extra train --extra language --output-file $(LOCKED)/train.txt
-	$(LOCK) build_engines/locked/llama-build.in --output-file build_engines/locked/llama-build.txt
-	$(LOCK) build_engines/locked/llama-run.in --output-file build_engines/locked/llama-run.txt
+	$(LOCK) build_engines/language/locked/llama-build.in --output-file build_engines/language/locked/llama-build.txt
+	$(LOCK) build_engines/language/locked/llama-run.in --output-file build_engines/language/locked/llama-run.txt
 	$(PIN) requirements/jetpack-6.txt $(JETPACK_6) --output-file $(LOCKED)/jetpack-6.txt
 	$(PIN) requirements/jetpack-7.txt $(JETPACK_7) --output-file $(LOCKED)/jetpack-7.txt
 	$(PIN) requirements/jetpack-6.txt requirements/jetson-opencv.txt $(JETPACK_6) --output-file $(LOCKED)/jetpack-6-opencv.txt
 	$(PIN) requirements/jetpack-7.txt requirements/jetson-opencv.txt $(JETPACK_7) --output-file $(LOCKED)/jetpack-7-opencv.txt
 PIN = uv pip compile --quiet --generate-hashes --no-annotate --no-header
-# llama-cpp-python is compiled by build_engines.llama_wheel, which knows its hash.
+# llama-cpp-python is compiled by build_engines.language.llama_wheel, which knows its hash.
 LOCK = $(PIN) --universal --python-version 3.10 --constraint constraints.txt --no-emit-package llama-cpp-python
 # A board has one Python and one glibc.
 JETPACK_6 = --python-version 3.10 --python-platform aarch64-manylinux_2_35 --only-binary :all:

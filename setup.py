@@ -25,7 +25,7 @@ EXTRAS = {
     "demo": ["iotcore>=0.4,<0.5"],
     "train": ["torch>=2.4", "gguf>=0.10", "safetensors>=0.4", "tokenizers>=0.19", "transformers>=5"],
     "tensorrt": ["cuda-bindings>=12.8"],  # TensorRT itself comes with JetPack or with the GPU's driver
-    # Published as source only: `python -m build_engines.llama_wheel` builds it once and keeps the wheel.
+    # Published as source only: `build_engines.language.llama_wheel` builds it once and keeps it.
     "language": ["llama-cpp-python==0.3.36"],
 }
 EXTRAS["test"] = [
@@ -68,8 +68,10 @@ setup(
     package_dir={f"{TOOLS}.{name}": name for name in ("build_engines", "models", "configs")},
     package_data={
         "edge": ["**/*.json", "py.typed"],
-        f"{TOOLS}.build_engines": ["*.cmake", "locked/*.txt", "py.typed"],
-        f"{TOOLS}.models": ["*.yaml", "weights/*.safetensors", "py.typed"],
+        f"{TOOLS}.build_engines": ["py.typed"],
+        f"{TOOLS}.build_engines.language": ["*.cmake", "locked/*.txt"],
+        f"{TOOLS}.models": ["weights/*.safetensors", "py.typed"],
+        f"{TOOLS}.models.data": ["*.yaml"],
         **{f"{TOOLS}.configs.{name}": ["*"] for name in CONFIGS},
     },
     install_requires=[

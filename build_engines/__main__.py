@@ -49,9 +49,9 @@ def ablate(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limit
     """
     from rich.console import Console
 
-    from build_engines.ablation import Ablation, ablation_table
-    from build_engines.language_half import weights_file
-    from build_engines.learned import read_learned
+    from build_engines.graph.learned import read_learned
+    from build_engines.language.language_half import weights_file
+    from build_engines.studies.ablation import Ablation, ablation_table
     from edge.commands._engine import opened_engine
     from edge.errors import BundleError
     from edge.evaluation.dataset import find_categories

@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from build_engines.gguf import Quantization
+from build_engines.graph.vit import VitWeights
+from build_engines.language.gguf import Quantization
 from build_engines.sources import Source
-from build_engines.vit import VitWeights
 from edge.bundle import Precision
 from edge.errors import ConfigError
 from edge.tools import folder

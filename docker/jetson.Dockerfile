@@ -26,7 +26,7 @@ COPY edge edge
 COPY models models
 COPY build_engines build_engines
 RUN python -m pip install --no-cache-dir --no-deps --no-build-isolation . \
-    && ANOMALYGPT_EDGE_CACHE=/tmp/cache python -m build_engines.llama_wheel --all \
+    && ANOMALYGPT_EDGE_CACHE=/tmp/cache python -m build_engines.language.llama_wheel --all \
     && rm -rf /tmp/cache
 
 FROM ${BASE}

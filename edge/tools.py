@@ -22,7 +22,7 @@ _USAGE = """\
 usage: python -m edge.tools PROGRAM ...
 
   build_engines                what a bundle is made of, and how it is built: build_engines --help
-  build_engines.llama_wheel    compiles llama.cpp for this processor and installs it
+  build_engines.language.llama_wheel    compiles llama.cpp for this processor and installs it
   models.train                 trains what a bundle has learned
 
 Example stations, the broker's files and a systemd unit: {configs}"""

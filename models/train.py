@@ -102,7 +102,7 @@ def main(
     from edge.evaluation.progress import progress_bar
 
     try:
-        from models.stages import Training
+        from models.training.stages import Training
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"Training needs {error.name}, which is not installed: pip install 'anomalygpt-edge[train]'"

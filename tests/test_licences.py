@@ -14,8 +14,8 @@ import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
-from build_engines.installed import licence_of
-from build_engines.language_half import LANGUAGE_ORIGINS
+from build_engines.assembly.installed import licence_of
+from build_engines.language.language_half import LANGUAGE_ORIGINS
 from build_engines.presets import load_preset
 from edge.bundle import DEFAULT_BUNDLE
 

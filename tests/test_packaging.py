@@ -30,7 +30,7 @@ EXTRAS = {
     "models": ("build", "train"),
 }
 PINS = ROOT / "requirements" / "locked"
-LLAMA_PINS = ROOT / "build_engines" / "locked"
+LLAMA_PINS = ROOT / "build_engines" / "language" / "locked"
 LOCKED = {
     "station": (),
     "station-gpu": ("tensorrt",),

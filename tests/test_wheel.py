@@ -112,7 +112,7 @@ def test_the_remedy_that_it_names_is_there(installed: Installed) -> None:
     done = installed.run("python", "-m", "edge.tools", "build_engines", "--help")
     assert done.returncode == 0, done.stderr
     assert "Presets: clip-vit-b16, clip-vit-b32, clip-vit-l14-336, dinov2-b, dinov2-s" in done.stdout
-    done = installed.run("python", "-m", "edge.tools", "build_engines.llama_wheel", "--help")
+    done = installed.run("python", "-m", "edge.tools", "build_engines.language.llama_wheel", "--help")
     assert done.returncode == 0, done.stderr
 
 

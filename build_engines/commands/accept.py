@@ -10,7 +10,7 @@ import click
 from edge.bundle import Precision
 
 if TYPE_CHECKING:
-    from build_engines.acceptance import Step
+    from build_engines.tensorrt.acceptance import Step
 
 _STYLES = {"done": "green", "failed": "red", "not possible here": "yellow"}
 
@@ -62,10 +62,10 @@ def command(
       0  accepted: every step was done and is within its limits
       1  not accepted: a step failed, or could not be run on this machine
     """
-    from build_engines import labelled
-    from build_engines.acceptance import Acceptor
-    from build_engines.acceptance_report import acceptance_report
-    from build_engines.tensorrt_plans import Wish, usual_precision
+    from build_engines.parity import labelled
+    from build_engines.tensorrt.acceptance import Acceptor
+    from build_engines.tensorrt.acceptance_report import acceptance_report
+    from build_engines.tensorrt.plans import Wish, usual_precision
     from edge.bundle import Bundle
     from edge.errors import EngineError
     from edge.evaluation.progress import progress_bar

@@ -39,7 +39,7 @@ def command(
     """
     from rich.console import Console
 
-    from build_engines.bank_sizes import bank_sizes_table, judge_bank_sizes
+    from build_engines.studies.bank_sizes import bank_sizes_table, judge_bank_sizes
     from edge.commands._engine import opened_engine
     from edge.evaluation.dataset import find_categories
     from edge.vision.enrollment import BANK_ROWS

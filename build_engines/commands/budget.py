@@ -11,7 +11,7 @@ from edge.bundle import Precision
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from build_engines.budget import Budget, Part
+    from build_engines.memory.budget import Budget, Part
 
 
 @click.command(name="budget")
@@ -38,7 +38,7 @@ def command(bundle_name: str, precision: Precision | None, board_gib: float) -> 
     """
     from rich.console import Console
 
-    from build_engines.budget import GIB, budget
+    from build_engines.memory.budget import GIB, budget
     from edge.bundle import Bundle
     from edge.errors import EngineError
 

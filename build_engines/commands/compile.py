@@ -52,7 +52,7 @@ def command(
     that inspects, while nothing else needs the memory. It takes minutes on a small board, seconds where
     all is up to date. Then measure what was built: python -m build_engines accept BUNDLE
     """
-    from build_engines.tensorrt_plans import (
+    from build_engines.tensorrt.plans import (
         MOST_BANK_ROWS,
         WORKSPACE_MB,
         Wish,

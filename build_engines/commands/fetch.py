@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from build_engines.needs import gathered_files, missing_files, needed_files, sources_of
+from build_engines.assembly.needs import gathered_files, missing_files, needed_files, sources_of
 from build_engines.presets import Preset, load_preset
 from build_engines.sources import NeededFile
 from build_engines.sources.source import size_in_words
-from build_engines.stick import INDEX_NAME, bring_from, export_to
+from build_engines.sources.stick import INDEX_NAME, bring_from, export_to
 from edge.errors import SourceError
 from edge.offline import offline_by
 

@@ -20,7 +20,7 @@ def command(bundle_name: str, out: Path | None) -> None:
     Its files, the weights that they were made of with source, version, licence and sha256, and the Python
     packages that are installed here. Run it where the station runs, to name the packages that run there.
     """
-    from build_engines.sbom import write_sbom
+    from build_engines.assembly.sbom import write_sbom
     from edge.bundle import Bundle
 
     click.echo(write_sbom(Bundle.resolve(bundle_name), out))

@@ -109,7 +109,7 @@ def build(
     Without --precision it is fp32 and the fastest that this CPU computes; where that one is outside a limit,
     the next.
     """
-    from build_engines.pack import is_up_to_date
+    from build_engines.assembly.pack import is_up_to_date
 
     adapted = load_preset(preset).adapted(size, taps)
     target = out or bundles_dir() / adapted.name
@@ -162,8 +162,8 @@ def _make_first_right(
 
 
 def _export(preset: Preset, precisions: tuple[Precision, ...], calibrate_on: Path | None) -> Bundle:
-    from build_engines.draft import work_folder
-    from build_engines.export import export_bundle
+    from build_engines.assembly.draft import work_folder
+    from build_engines.assembly.export import export_bundle
 
     with _spinner(f"{preset.name}: writing graphs") as say:
         return export_bundle(preset, work_folder(preset), precisions, say, calibrate_on)
@@ -172,10 +172,10 @@ def _export(preset: Preset, precisions: tuple[Precision, ...], calibrate_on: Pat
 def _verify(preset: Preset, images: Path | None) -> None:
     from rich.console import Console
 
-    from build_engines.draft import work_folder, write_manifest
-    from build_engines.labelled import folder_set, rendered_set
-    from build_engines.parity import failures, parity_table
-    from build_engines.parity import verify as measure
+    from build_engines.assembly.draft import work_folder, write_manifest
+    from build_engines.parity.gate import failures, parity_table
+    from build_engines.parity.gate import verify as measure
+    from build_engines.parity.labelled import folder_set, rendered_set
 
     made = _made(preset)
     products = rendered_set() if images is None else folder_set(images)
@@ -191,9 +191,15 @@ def _verify(preset: Preset, images: Path | None) -> None:
 def _report_layers(preset: Preset, images: Path | None) -> None:
     from rich.console import Console
 
-    from build_engines.draft import work_folder
-    from build_engines.labelled import folder_set, rendered_set
-    from build_engines.layer_report import LAYERS_NAME, kept_shares, layer_costs, layer_table, write_layers
+    from build_engines.assembly.draft import work_folder
+    from build_engines.parity.labelled import folder_set, rendered_set
+    from build_engines.precision.layer_report import (
+        LAYERS_NAME,
+        kept_shares,
+        layer_costs,
+        layer_table,
+        write_layers,
+    )
 
     made = _made(preset)
     products = rendered_set(parts=1) if images is None else folder_set(images, limit=2)
@@ -205,7 +211,7 @@ def _report_layers(preset: Preset, images: Path | None) -> None:
 
 
 def _pack(preset: Preset, out: Path | None, without_language: bool) -> None:
-    from build_engines.pack import pack as packed
+    from build_engines.assembly.pack import pack as packed
 
     language = None if without_language else preset.language
     bundle = packed(_made(preset), out or bundles_dir() / preset.name, language)
@@ -213,7 +219,7 @@ def _pack(preset: Preset, out: Path | None, without_language: bool) -> None:
 
 
 def _made(preset: Preset) -> Bundle:
-    from build_engines.draft import work_folder
+    from build_engines.assembly.draft import work_folder
 
     return Bundle.load(work_folder(preset))
 

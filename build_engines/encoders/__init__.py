@@ -1,4 +1,4 @@
-"""One module per encoder family: from a checkpoint to :class:`build_engines.vit.VitWeights`."""
+"""One module per encoder family: from a checkpoint to :class:`build_engines.graph.vit.VitWeights`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
-from build_engines.numpy_vit import Reference
-from build_engines.own_text import OwnText
-from build_engines.vit import VitWeights
+from build_engines.graph.numpy_vit import Reference
+from build_engines.graph.own_text import OwnText
+from build_engines.graph.vit import VitWeights
 from edge.errors import ConfigError
 
 

@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel
 
-from build_engines.checkpoint import Checkpoint, joined, read_config, square
 from build_engines.encoders import Traits
-from build_engines.numpy_vit import Reference, numpy_reference
-from build_engines.own_text import OwnText, values_of
-from build_engines.text_tower import ClipTokenizer, TextTower, state_directions
-from build_engines.vit import LayerWeights, VitWeights
+from build_engines.encoders.checkpoint import Checkpoint, joined, read_config, square
+from build_engines.graph.numpy_vit import Reference, numpy_reference
+from build_engines.graph.own_text import OwnText, values_of
+from build_engines.graph.text_tower import ClipTokenizer, TextTower, state_directions
+from build_engines.graph.vit import LayerWeights, VitWeights
 from edge.errors import ConfigError, SourceError
 
 TRAITS = Traits(

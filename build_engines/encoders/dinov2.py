@@ -18,11 +18,11 @@ import onnx
 from onnx import numpy_helper
 from pydantic import BaseModel
 
-from build_engines.checkpoint import Checkpoint, joined, read_config, square
 from build_engines.encoders import Traits
-from build_engines.numpy_vit import Reference, numpy_reference
-from build_engines.own_text import OwnText
-from build_engines.vit import Array, LayerWeights, VitWeights
+from build_engines.encoders.checkpoint import Checkpoint, joined, read_config, square
+from build_engines.graph.numpy_vit import Reference, numpy_reference
+from build_engines.graph.own_text import OwnText
+from build_engines.graph.vit import Array, LayerWeights, VitWeights
 from edge.errors import ConfigError, SourceError
 
 TRAITS = Traits(

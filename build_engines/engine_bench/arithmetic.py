@@ -11,7 +11,7 @@ import math
 
 import onnx
 
-from build_engines.graph_shapes import GraphShapes
+from build_engines.graph.graph_shapes import GraphShapes
 
 
 def operations(model: onnx.ModelProto, batch: int = 1) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from build_engines.head import uncalibrated_memory
+from build_engines.graph.head import uncalibrated_memory
 from edge.bundle import Precision
 from edge.vision.engine import Encoded, Engine, Image, MemoryArrays
 from edge.vision.enrollment import BANK_ROWS

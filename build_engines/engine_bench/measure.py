@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx
 
+from build_engines.assembly.export import content_of
 from build_engines.engine_bench.arithmetic import operations
 from build_engines.engine_bench.banks import BANKS, BankRun, run_banks
 from build_engines.engine_bench.peak import PEAK_SIDE, Peak
 from build_engines.engine_bench.resizing import encoder_at
 from build_engines.engine_bench.runtimes import OPENVINO, Contestant, compiled, contestants
-from build_engines.export import content_of
 from edge.bundle import Bundle, Encoder, Precision
 from edge.vision.engine import Image, fit_into
 from edge.vision.openvino import OpenVinoEngine, auto_precision

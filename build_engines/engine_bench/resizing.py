@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from build_engines.vit import interpolated_positions
+from build_engines.graph.vit import interpolated_positions
 from edge.bundle import Encoder
 from edge.errors import EngineError
 

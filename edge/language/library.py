@@ -22,9 +22,8 @@ from edge.tools import command_line
 VERSION = "0.3.36"
 """Of llama-cpp-python. Its structures follow llama.cpp's headers: another version can crash."""
 
-REMEDY = (
-    f"Run `make setup` in a checkout, or `{command_line('build_engines.llama_wheel')}` in this environment."
-)
+_BUILD = command_line("build_engines.language.llama_wheel")
+REMEDY = f"Run `make setup` in a checkout, or `{_BUILD}` in this environment."
 
 log = logging.getLogger(__name__)
 

@@ -50,7 +50,7 @@ def _computing(kernel: Kernel) -> Finding:
             Mark.WARNING,
             f"{computes}; left out on this machine: {_listed(kernel.left_out)}",
             "A verdict takes longer than it could. Build llama.cpp again, with another compiler if there is "
-            f"one: {command_line('build_engines.llama_wheel')}. To have them tried again, remove "
+            f"one: {command_line('build_engines.language.llama_wheel')}. To have them tried again, remove "
             f"{kernel.record_path}",
         )
     if died := record.deaths.get(kernel.name):

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from build_engines.language_half import weights_file
-from build_engines.learned import Array, Learned, read_learned
+from build_engines.graph.learned import Array, Learned, read_learned
+from build_engines.language.language_half import weights_file
 from build_engines.presets import LanguagePreset
 
 LANGUAGE_WIDTH, BASE_ROWS, PROMPT_ROWS, TURN_ROWS, SLOTS = 16, 12, 9, 28, 33

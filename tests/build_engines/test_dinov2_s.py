@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from build_engines.assembly.export import export_bundle
 from build_engines.encoders.dinov2 import original_taps
-from build_engines.export import export_bundle
-from build_engines.parity import tap_runner
+from build_engines.parity.gate import tap_runner
 from build_engines.presets import load_preset
 from edge.errors import SourceError
 from edge.vision.engine import fit_into
-from models.rendered import rendered_products
+from models.data.rendered import rendered_products
 
 
 @pytest.mark.slow

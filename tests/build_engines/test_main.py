@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from build_engines.__main__ import main
-from build_engines.export import content_of, preset_graph
-from build_engines.gguf import REQUANTIZED
-from build_engines.labelled import rendered_set
-from build_engines.limits import PATCH_COSINE_LIMIT
-from build_engines.pack import pack
+from build_engines.assembly.export import content_of, preset_graph
+from build_engines.assembly.pack import pack
+from build_engines.language.gguf import REQUANTIZED
+from build_engines.parity.labelled import rendered_set
+from build_engines.parity.limits import PATCH_COSINE_LIMIT
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.errors import BundleError
 from edge.language import library
@@ -26,7 +26,9 @@ from tests.build_engines.tiny import WIDTH, tiny_bundle, tiny_preset, write_tiny
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own, and few images to measure on."""
     monkeypatch.setenv("ANOMALYGPT_EDGE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("build_engines.labelled.rendered_set", lambda: rendered_set(products=2, parts=2))
+    monkeypatch.setattr(
+        "build_engines.parity.labelled.rendered_set", lambda: rendered_set(products=2, parts=2)
+    )
     return tmp_path / "cache"
 
 

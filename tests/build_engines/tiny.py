@@ -15,9 +15,16 @@ import yaml
 from onnx import TensorProto, helper, numpy_helper
 
 import models
-from build_engines.draft import draft, with_language, write_manifest
-from build_engines.export import FP32_FILE, GRAPHS, export_bundle, read_weights, save_onnx, vision_graph
-from build_engines.learned import Array, Learned, read_learned
+from build_engines.assembly.draft import draft, with_language, write_manifest
+from build_engines.assembly.export import (
+    FP32_FILE,
+    GRAPHS,
+    export_bundle,
+    read_weights,
+    save_onnx,
+    vision_graph,
+)
+from build_engines.graph.learned import Array, Learned, read_learned
 from build_engines.presets import Preset, load_preset
 from edge.bundle import Bundle, Encoder, Manifest, Parity, Precision
 from edge.fetch import sha256_of

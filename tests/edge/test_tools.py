@@ -50,5 +50,5 @@ def test_what_is_not_there_is_one_line(words: list[str], said: str) -> None:
 
 def test_its_help_names_the_programs_and_where_the_examples_are() -> None:
     done = subprocess.run([sys.executable, "-m", "edge.tools"], capture_output=True, text=True, check=True)
-    assert "build_engines.llama_wheel" in done.stdout
+    assert "build_engines.language.llama_wheel" in done.stdout
     assert (Path(done.stdout.splitlines()[-1].partition(": ")[2]) / "stations").is_dir()

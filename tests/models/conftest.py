@@ -13,7 +13,7 @@ from edge.language.context import Context
 from tests.edge.language.models import smollm2
 
 if TYPE_CHECKING:
-    from models.llm import FrozenLlama
+    from models.dialogue.llm import FrozenLlama
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def gguf_model() -> LanguageModel:
 @pytest.fixture(scope="session")
 def frozen_llama(gguf_model: LanguageModel) -> FrozenLlama:
     """The same in torch, float32."""
-    from models.llm import FrozenLlama
+    from models.dialogue.llm import FrozenLlama
 
     return FrozenLlama.from_gguf(gguf_model.gguf)
 

@@ -1,4 +1,4 @@
-"""Judged parts as :mod:`models.maps` keeps them, drawn for the tests: a bright place on a dark map."""
+"""Judged parts as :mod:`models.training.maps` keeps them, drawn for tests: a bright place on a dark map."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from models.maps import Maps
+    from models.training.maps import Maps
 
 WIDTH = 8
 
 
 def bright_maps(count: int, seed: int = 0) -> Maps:
     """Every second part is anomalous, with one bright disc in the middle of its place."""
-    from models.maps import Maps
+    from models.training.maps import Maps
 
     rng = np.random.default_rng(seed)
     maps = rng.normal(0.2, 0.05, (count, 48, 48)).astype(np.float32)

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from edge.fetch import sha256_of
-from models.debian import DebianPackage
-from models.free_images import FreeImage
-from models.usable import Image, judge
+from models.data.debian import DebianPackage
+from models.data.free_images import FreeImage
+from models.data.usable import Image, judge
 
 
 def read(path: Path) -> Image:

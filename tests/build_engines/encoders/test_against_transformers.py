@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from build_engines.assembly.export import vision_graph
 from build_engines.encoders import family_of
-from build_engines.export import vision_graph
-from build_engines.numpy_vit import vit_taps
+from build_engines.graph.numpy_vit import vit_taps
 from tests.build_engines.encoders.checkpoints import (
     GRID,
     LAYERS,

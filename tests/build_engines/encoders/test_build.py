@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from build_engines.__main__ import cli as build_engines
-from build_engines.labelled import rendered_set
+from build_engines.parity.labelled import rendered_set
 from edge.bundle import Bundle
 from edge.cli import cli as station
 from edge.paths import DATA_VARIABLE
-from models.rendered import rendered_products
+from models.data.rendered import rendered_products
 from tests.build_engines.encoders.checkpoints import LAYERS, hub_preset, save_clip, save_dinov2
 
 
@@ -23,7 +23,9 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache and products of its own, and few images to measure on."""
     monkeypatch.setenv("ANOMALYGPT_EDGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv(DATA_VARIABLE, str(tmp_path / "data"))
-    monkeypatch.setattr("build_engines.labelled.rendered_set", lambda: rendered_set(products=2, parts=2))
+    monkeypatch.setattr(
+        "build_engines.parity.labelled.rendered_set", lambda: rendered_set(products=2, parts=2)
+    )
 
 
 def call(group: object, *arguments: str | Path) -> str:

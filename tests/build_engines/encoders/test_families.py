@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from build_engines.assembly.export import read_weights
 from build_engines.encoders import family_of
-from build_engines.export import read_weights
 from edge.errors import ConfigError, SourceError
 from tests.build_engines.encoders.checkpoints import (
     GRID,

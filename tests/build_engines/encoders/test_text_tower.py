@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from build_engines.assembly.export import vision_graph
 from build_engines.encoders.clip import own_text, read_text_tower
-from build_engines.export import vision_graph
-from build_engines.text_tower import ClipTokenizer, state_directions
+from build_engines.graph.text_tower import ClipTokenizer, state_directions
 from edge.errors import ConfigError, SourceError
-from models.states import ABNORMAL_STATES, NORMAL_STATES, sentences
+from models.heads.states import ABNORMAL_STATES, NORMAL_STATES, sentences
 from tests.build_engines.encoders.checkpoints import LAYERS, LONGEST, pixels, save_clip, torch, transformers
 from tests.build_engines.encoders.graph import run
 from tests.build_engines.tiny import picture

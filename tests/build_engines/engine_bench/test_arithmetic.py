@@ -10,7 +10,7 @@ import pytest
 
 from build_engines.engine_bench.arithmetic import operations
 from build_engines.engine_bench.resizing import encoder_at
-from build_engines.onnx_writer import FLOAT, UINT8, GraphWriter
+from build_engines.graph.onnx_writer import FLOAT, UINT8, GraphWriter
 from edge.bundle import Bundle
 from edge.errors import EngineError
 from tests.build_engines.tiny import LAYERS, PATCH, SIZE, WIDTH

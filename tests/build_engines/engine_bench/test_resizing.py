@@ -9,8 +9,8 @@ import onnx
 import onnxruntime
 import pytest
 
+from build_engines.assembly.export import export_bundle
 from build_engines.engine_bench.resizing import encoder_at
-from build_engines.export import export_bundle
 from edge.bundle import Bundle, Encoder
 from edge.errors import EngineError
 from tests.build_engines.tiny import GRID, PATCH, picture, tiny_preset

@@ -93,7 +93,9 @@ def test_set_up_starts_with_nothing_but_its_own_pins(tmp_path: Path) -> None:
             link = tmp_path / top.name
             if ".." not in file.parts and source.exists() and not link.exists():
                 link.symlink_to(source)
-    code = "import build_engines.set_up.__main__, build_engines.llama_wheel, build_engines.set_up.work"
+    code = (
+        "import build_engines.set_up.__main__, build_engines.language.llama_wheel, build_engines.set_up.work"
+    )
     done = subprocess.run(
         [sys.executable, "-S", "-c", code],
         cwd=ROOT,

@@ -47,7 +47,7 @@ def test_a_variant_that_was_left_out_is_named_with_its_signal_and_a_remedy(
     (finding,) = look_at_kernels(speaking_bundle)
     assert finding.mark is Mark.WARNING
     assert finding.detail == f"{plain} computes; left out on this machine: {best}, which died of SIGILL"
-    assert "build_engines.llama_wheel" in finding.remedy
+    assert "build_engines.language.llama_wheel" in finding.remedy
     assert "died of SIGILL" in Path(finding.remedy.rpartition("remove ")[2]).read_text()
 
 

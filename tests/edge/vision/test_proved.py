@@ -15,9 +15,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from build_engines.draft import write_manifest
-from build_engines.labelled import rendered_set
-from build_engines.parity import verify
+from build_engines.assembly.draft import write_manifest
+from build_engines.parity.gate import verify
+from build_engines.parity.labelled import rendered_set
 from edge.bundle import Bundle, BundleFile, Manifest, Parity, Precision
 from edge.errors import EngineError
 from edge.fetch import sha256_of

@@ -128,7 +128,7 @@ class OnnxExecution:
     """See :class:`edge.vision.tensorrt.execution.Execution`; a half of the graph in ONNX Runtime.
 
     Args:
-        half: of :func:`build_engines.cut.cut`.
+        half: of :func:`build_engines.graph.cut.cut`.
         most: of its free length.
     """
 

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from build_engines.cut import cut
-from build_engines.head import uncalibrated_memory
+from build_engines.graph.cut import cut
+from build_engines.graph.head import uncalibrated_memory
 from edge.bundle import Bundle
 from edge.errors import EngineError, FrameError
 from edge.vision.engine import Encoded, EngineOutput, MemoryArrays

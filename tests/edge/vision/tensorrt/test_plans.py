@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from build_engines.tensorrt_plans import Wish, compile_bundle
+from build_engines.tensorrt.plans import Wish, compile_bundle
 from edge.bundle import Bundle
 from edge.errors import BundleError, EngineError
 from edge.paths import CACHE_VARIABLE
@@ -233,7 +233,7 @@ def test_plans_of_another_graph_are_refused(learned_bundle: Bundle) -> None:
 def test_a_precision_that_failed_on_the_target_is_not_taken_by_itself(
     learned_bundle: Bundle, target: Target
 ) -> None:
-    from build_engines.plan_parity import record_gate
+    from build_engines.tensorrt.plan_parity import record_gate
 
     with pytest.raises(EngineError, match="no TensorRT plans on this machine that passed") as caught:
         compiled_precision(learned_bundle)
