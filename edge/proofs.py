@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, cast, get_args
 
-Kind = Literal["ok", "crashed", "hung", "wrong", "undecided"]
+ProofOutcome = Literal["ok", "crashed", "hung", "wrong", "undecided"]
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Outcome:
         detail: what the proof said of itself, in a few words.
     """
 
-    kind: Kind
+    kind: ProofOutcome
     signal: str = ""
     detail: str = ""
 
@@ -124,9 +124,9 @@ def _outcome(kind: object, signal: object, detail: object) -> Outcome:
     Raises:
         ValueError: nobody writes such a one.
     """
-    if kind not in get_args(Kind) or not (isinstance(signal, str) and isinstance(detail, str)):
+    if kind not in get_args(ProofOutcome) or not (isinstance(signal, str) and isinstance(detail, str)):
         raise ValueError(f"no outcome: {kind!r}, {signal!r}, {detail!r}")
-    return Outcome(cast(Kind, kind), signal, detail)
+    return Outcome(cast(ProofOutcome, kind), signal, detail)
 
 
 def machine_id() -> str:

@@ -9,7 +9,7 @@ question.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,11 +19,9 @@ from edge.errors import EdgeError
 
 STAGES = ("decoder", "maps", "reader", "dialogue", "turns")
 
-Progress = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How much of everything; the defaults made the committed weights.
 
     Attributes:
@@ -58,16 +56,18 @@ class Plan:
     help="The run's folder.  [default: runs/PRESET]",
 )
 @click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Only these stages.")
-@click.option("--seed", default=Plan.seed, show_default=True)
-@click.option("--products", default=Plan.products, show_default=True, help="Enrolled for the maps.")
-@click.option("--decoder-products", default=Plan.decoder_products, show_default=True)
-@click.option("--decoder-steps", default=Plan.decoder_steps, show_default=True)
-@click.option("--validation-products", default=Plan.validation_products, show_default=True)
-@click.option("--imagined-maps", default=Plan.imagined_maps, show_default=True)
-@click.option("--reader-steps", default=Plan.reader_steps, show_default=True)
-@click.option("--dialogue-steps", default=Plan.dialogue_steps, show_default=True)
-@click.option("--turn-steps", default=Plan.turn_steps, show_default=True)
-@click.option("--rate", default=Plan.rate, show_default=True, help="Highest learning rate of the dialogue.")
+@click.option("--seed", default=TrainingPlan.seed, show_default=True)
+@click.option("--products", default=TrainingPlan.products, show_default=True, help="Enrolled for the maps.")
+@click.option("--decoder-products", default=TrainingPlan.decoder_products, show_default=True)
+@click.option("--decoder-steps", default=TrainingPlan.decoder_steps, show_default=True)
+@click.option("--validation-products", default=TrainingPlan.validation_products, show_default=True)
+@click.option("--imagined-maps", default=TrainingPlan.imagined_maps, show_default=True)
+@click.option("--reader-steps", default=TrainingPlan.reader_steps, show_default=True)
+@click.option("--dialogue-steps", default=TrainingPlan.dialogue_steps, show_default=True)
+@click.option("--turn-steps", default=TrainingPlan.turn_steps, show_default=True)
+@click.option(
+    "--rate", default=TrainingPlan.rate, show_default=True, help="Highest learning rate of the dialogue."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Of torch and the encoder.  [default: all cores]")
 @click.option(
     "--gguf",
@@ -109,7 +109,9 @@ def main(
         ) from error
     try:
         with progress_bar() as progress:
-            training = Training(preset, data, run or Path("runs") / preset, Plan(**plan), progress, gguf)
+            training = Training(
+                preset, data, run or Path("runs") / preset, TrainingPlan(**plan), progress, gguf
+            )
             for stage in stages or STAGES:
                 getattr(training, stage)()
             if out is not None:
@@ -119,7 +121,7 @@ def main(
         raise click.ClickException(str(error)) from error
 
 
-def plan_words(plan: Plan) -> str:
+def plan_words(plan: TrainingPlan) -> str:
     """The plan on one line."""
     return ", ".join(f"{name} {value}" for name, value in asdict(plan).items())
 

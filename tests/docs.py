@@ -16,7 +16,7 @@ import click
 
 from build_engines.__main__ import cli as build_cli
 from edge.cli import cli
-from edge.config import Key, station_keys
+from edge.config import SettingKey, station_keys
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -102,7 +102,7 @@ def _contexts(command: click.Command, name: str, above: click.Context | None) ->
             yield from _contexts(found, inner, context)
 
 
-def _with_default(key: Key, *, bare: bool = False) -> str:
+def _with_default(key: SettingKey, *, bare: bool = False) -> str:
     default = key.default and f"({key.default})"
     return default.strip("()") if bare else f"`{key.path.rpartition('.')[2]}` {_cell(default)}".rstrip()
 

@@ -14,7 +14,7 @@ from edge.bundle import (
     Bundle,
     BundleFile,
     Encoder,
-    Graph,
+    GraphFile,
     Manifest,
     Precision,
     seal,
@@ -34,7 +34,7 @@ def draft(
     folder: Path,
     preset: Preset,
     encoder: Encoder,
-    graphs: dict[Precision, Graph],
+    graphs: dict[Precision, GraphFile],
 ) -> Bundle:
     """Writes the manifest of what lies in ``folder``, with its parity still to be measured."""
     files = {graph.file for graph in graphs.values()}

@@ -12,26 +12,26 @@ import onnx
 from build_engines.assembly.draft import draft
 from build_engines.encoders import family_of
 from build_engines.graph.head import HeadSpec, Port, write_head
-from build_engines.graph.learned import Learned, read_learned
+from build_engines.graph.learned import TrainedWeights, read_learned
 from build_engines.graph.onnx_writer import UINT8, GraphWriter
 from build_engines.graph.own_text import OwnText
 from build_engines.graph.vit import VitWeights, write_encoder
 from build_engines.language.language_half import weights_file
 from build_engines.presets import Architecture, Preset
-from edge.bundle import Bundle, Encoder, Graph, Precision
+from edge.bundle import Bundle, Encoder, GraphFile, Precision
 from edge.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
-    from build_engines.precision.files import Made
+    from build_engines.precision.files import PrecisionGraph
 
 FP32_FILE = "vision.fp32.onnx"
 # What int8 leaves in float is computed in bf16 where the CPU has it: it is as near to fp32.
-GRAPHS: dict[Precision, Graph] = {
-    "fp32": Graph(file=FP32_FILE, float_type="f32"),
-    "bf16": Graph(file=FP32_FILE, float_type="bf16"),
-    "fp16": Graph(file="vision.fp16.onnx", float_type="f32"),
-    "int8": Graph(file="vision.int8.onnx", float_type="bf16"),
-    "int8-symmetric": Graph(file="vision.int8-symmetric.onnx", float_type="f32"),
+GRAPHS: dict[Precision, GraphFile] = {
+    "fp32": GraphFile(file=FP32_FILE, float_type="f32"),
+    "bf16": GraphFile(file=FP32_FILE, float_type="bf16"),
+    "fp16": GraphFile(file="vision.fp16.onnx", float_type="f32"),
+    "int8": GraphFile(file="vision.int8.onnx", float_type="bf16"),
+    "int8-symmetric": GraphFile(file="vision.int8-symmetric.onnx", float_type="f32"),
 }
 
 
@@ -73,7 +73,7 @@ def vision_graph(
     vit: VitWeights,
     size: tuple[int, int],
     taps: tuple[int, ...],
-    learned: Learned | None = None,
+    learned: TrainedWeights | None = None,
     own_text: OwnText | None = None,
 ) -> onnx.ModelProto:
     """The whole vision graph in float32.
@@ -155,7 +155,7 @@ def _precisions(
     precisions: Collection[Precision],
     calibrate_on: Path | None,
     step: Callable[[str], None],
-) -> Iterator[Made]:
+) -> Iterator[PrecisionGraph]:
     from build_engines.precision.files import OF_THEIR_OWN, made_precisions
 
     wanted = OF_THEIR_OWN & set(precisions)
@@ -166,7 +166,7 @@ def _precisions(
         yield from made_precisions(model, wanted, images, step)
 
 
-def learned_of(preset: Preset) -> Learned | None:
+def learned_of(preset: Preset) -> TrainedWeights | None:
     """What was trained for a preset; None for one that only sees.
 
     Raises:

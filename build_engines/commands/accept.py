@@ -10,7 +10,7 @@ import click
 from edge.bundle import Precision
 
 if TYPE_CHECKING:
-    from build_engines.tensorrt.acceptance import Step
+    from build_engines.tensorrt.acceptance import AcceptanceStep
 
 _STYLES = {"done": "green", "failed": "red", "not possible here": "yellow"}
 
@@ -65,7 +65,7 @@ def command(
     from build_engines.parity import labelled
     from build_engines.tensorrt.acceptance import Acceptor
     from build_engines.tensorrt.acceptance_report import acceptance_report
-    from build_engines.tensorrt.plans import Wish, usual_precision
+    from build_engines.tensorrt.plans import PlanRequest, usual_precision
     from edge.bundle import Bundle
     from edge.errors import EngineError
     from edge.evaluation.progress import progress_bar
@@ -77,7 +77,7 @@ def command(
             bundle,
             precision or usual_precision(bundle),
             products,
-            wish=Wish(batch=batch),
+            wish=PlanRequest(batch=batch),
             rounds=rounds,
             device=device,
             progress=progress,
@@ -89,5 +89,5 @@ def command(
     click.echo(f"{found.verdict} Report: {out}")
 
 
-def _print(step: Step) -> None:
+def _print(step: AcceptanceStep) -> None:
     click.echo(f"{click.style(step.outcome, fg=_STYLES[step.outcome])}: {step.name}: {step.detail}")

@@ -11,7 +11,7 @@ from edge.bundle import Precision
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from build_engines.memory.budget import Budget, Part
+    from build_engines.memory.budget import Budget, BudgetPart
 
 
 @click.command(name="budget")
@@ -73,7 +73,7 @@ def budget_table(found: Budget) -> Table:
     return table
 
 
-def _add(table: Table, title: str, parts: tuple[Part, ...], board: int, left: int) -> None:
+def _add(table: Table, title: str, parts: tuple[BudgetPart, ...], board: int, left: int) -> None:
     table.add_row(f"[bold]{title}")
     for part in parts:
         here = "" if part.measured is None else _mb(part.measured)

@@ -55,7 +55,7 @@ def command(
     from build_engines.tensorrt.plans import (
         MOST_BANK_ROWS,
         WORKSPACE_MB,
-        Wish,
+        PlanRequest,
         compile_bundle,
         usual_precision,
     )
@@ -64,13 +64,13 @@ def command(
     from edge.vision.tensorrt.compiled import accept_command
     from edge.vision.tensorrt.cuda import open_cuda
     from edge.vision.tensorrt.library import load_tensorrt
-    from edge.vision.tensorrt.ready import Target
+    from edge.vision.tensorrt.ready import GpuTarget
 
     bundle = Bundle.resolve(bundle_name)
-    wish = Wish(batch, bank_rows or MOST_BANK_ROWS, workspace_mb or WORKSPACE_MB)
+    wish = PlanRequest(batch, bank_rows or MOST_BANK_ROWS, workspace_mb or WORKSPACE_MB)
     tensorrt, cuda = load_tensorrt(), open_cuda(device)
     try:
-        target = Target(tensorrt, cuda.capability(), cuda.device_name())
+        target = GpuTarget(tensorrt, cuda.capability(), cuda.device_name())
         click.echo(f"{bundle.id} for {target.device} (compute capability {target.capability})")
         for precision in precisions or (usual_precision(bundle),):
             with progress_bar() as progress:

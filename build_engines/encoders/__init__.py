@@ -15,7 +15,7 @@ from edge.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
+class FamilyTraits:
     """What all checkpoints of a family share, whatever their size.
 
     Attributes:
@@ -37,7 +37,7 @@ class Traits:
 class Family(Protocol):
     """What a module of this package has."""
 
-    TRAITS: Traits
+    TRAITS: FamilyTraits
 
     def read_weights(self, files: Mapping[str, Path]) -> VitWeights:
         """The encoder's weights.

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from build_engines.graph.vit import Array
 from edge.errors import SourceError
+from edge.image_types import Array
 
 _Config = TypeVar("_Config", bound=BaseModel)
 _ANOTHER = "It is another architecture; docs/encoders.md says which are read."

@@ -9,15 +9,15 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel
 
-from build_engines.encoders import Traits
+from build_engines.encoders import FamilyTraits
 from build_engines.encoders.checkpoint import Checkpoint, joined, read_config, square
 from build_engines.graph.numpy_vit import Reference, numpy_reference
 from build_engines.graph.own_text import OwnText, values_of
 from build_engines.graph.text_tower import ClipTokenizer, TextTower, state_directions
-from build_engines.graph.vit import LayerWeights, VitWeights
+from build_engines.graph.vit import VitLayerWeights, VitWeights
 from edge.errors import ConfigError, SourceError
 
-TRAITS = Traits(
+TRAITS = FamilyTraits(
     pixel_mean=(0.48145466, 0.4578275, 0.40821073),
     pixel_std=(0.26862954, 0.26130258, 0.27577711),
     epsilon=1e-5,
@@ -44,14 +44,14 @@ class _Tower(BaseModel):
     layer_norm_eps: float = TRAITS.epsilon
 
 
-class _Config(BaseModel):
+class _ClipConfig(BaseModel):
     vision_config: _Tower
     text_config: _Tower
 
 
 def read_weights(files: Mapping[str, Path]) -> VitWeights:
     """See :meth:`build_engines.encoders.Family.read_weights`."""
-    config, checkpoint = read_config(files, _Config).vision_config, Checkpoint(files["weights"])
+    config, checkpoint = read_config(files, _ClipConfig).vision_config, Checkpoint(files["weights"])
     name = "vision_model.embeddings"
     class_token = checkpoint.tensor(f"{name}.class_embedding", -1)
     width = class_token.size
@@ -102,7 +102,7 @@ def own_text(files: Mapping[str, Path], taps: Sequence[int]) -> OwnText:
         value=values_of(layer.qkv, layer.attention_out),
         final_norm=checkpoint.norm("vision_model.post_layernorm", width),
         projection=checkpoint.tensor("visual_projection.weight", tower.projection.shape[1], width).T,
-        epsilon=read_config(files, _Config).vision_config.layer_norm_eps,
+        epsilon=read_config(files, _ClipConfig).vision_config.layer_norm_eps,
         states=state_directions(tower, ClipTokenizer(files["tokenizer"], len(tower.positions))),
     )
 
@@ -113,7 +113,7 @@ def read_text_tower(files: Mapping[str, Path]) -> TextTower:
     Raises:
         SourceError: a file is not what this family reads.
     """
-    config, checkpoint = read_config(files, _Config).text_config, Checkpoint(files["weights"])
+    config, checkpoint = read_config(files, _ClipConfig).text_config, Checkpoint(files["weights"])
     embedding = checkpoint.tensor("text_model.embeddings.token_embedding.weight", -1, -1)
     width = embedding.shape[1]
     return TextTower(
@@ -128,14 +128,14 @@ def read_text_tower(files: Mapping[str, Path]) -> TextTower:
     )
 
 
-def _layers(checkpoint: Checkpoint, tower: str, width: int) -> tuple[LayerWeights, ...]:
+def _layers(checkpoint: Checkpoint, tower: str, width: int) -> tuple[VitLayerWeights, ...]:
     prefix = f"{tower}.encoder.layers."
     return tuple(_layer(checkpoint, f"{prefix}{n}", width) for n in range(checkpoint.count(prefix)))
 
 
-def _layer(checkpoint: Checkpoint, name: str, width: int) -> LayerWeights:
+def _layer(checkpoint: Checkpoint, name: str, width: int) -> VitLayerWeights:
     mlp_in = checkpoint.linear(f"{name}.mlp.fc1", width)
-    return LayerWeights(
+    return VitLayerWeights(
         norm1=checkpoint.norm(f"{name}.layer_norm1", width),
         qkv=joined([checkpoint.linear(f"{name}.self_attn.{p}_proj", width, width) for p in "qkv"]),
         attention_out=checkpoint.linear(f"{name}.self_attn.out_proj", width, width),

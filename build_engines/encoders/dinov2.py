@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 from pydantic import BaseModel
 
-from build_engines.encoders import Traits
+from build_engines.encoders import FamilyTraits
 from build_engines.encoders.checkpoint import Checkpoint, joined, read_config, square
 from build_engines.graph.numpy_vit import Reference, numpy_reference
 from build_engines.graph.own_text import OwnText
-from build_engines.graph.vit import Array, LayerWeights, VitWeights
+from build_engines.graph.vit import VitLayerWeights, VitWeights
 from edge.errors import ConfigError, SourceError
+from edge.image_types import Array, Image
 
-TRAITS = Traits(
+TRAITS = FamilyTraits(
     pixel_mean=(0.485, 0.456, 0.406),  # ImageNet's.
     pixel_std=(0.229, 0.224, 0.225),
     epsilon=1e-6,
@@ -37,7 +37,7 @@ _HEAD_WIDTH = 64
 _NOT_USED = ("embeddings.mask_token", "layernorm.")  # Of training, and behind the last layer.
 
 
-class _Config(BaseModel):
+class _Dinov2Config(BaseModel):
     """What ``config.json`` says that the tensors do not; the defaults are Dinov2Config's."""
 
     num_attention_heads: int
@@ -49,7 +49,7 @@ def read_weights(files: Mapping[str, Path]) -> VitWeights:
     """See :meth:`build_engines.encoders.Family.read_weights`."""
     if files["weights"].suffix == ".onnx":
         return read_onnx(files["weights"])
-    config, checkpoint = read_config(files, _Config), Checkpoint(files["weights"])
+    config, checkpoint = read_config(files, _Dinov2Config), Checkpoint(files["weights"])
     class_token = checkpoint.tensor("embeddings.cls_token", 1, 1, -1).reshape(-1)
     width = class_token.size
     positions = checkpoint.tensor("embeddings.position_embeddings", 1, -1, width)[0]
@@ -85,14 +85,14 @@ def own_text(files: Mapping[str, Path], taps: Sequence[int]) -> OwnText:  # noqa
     raise ConfigError("DINOv2 has no text tower.", "Leave own_text out of the preset.")
 
 
-def _layer(checkpoint: Checkpoint, name: str, width: int) -> LayerWeights:
+def _layer(checkpoint: Checkpoint, name: str, width: int) -> VitLayerWeights:
     parts = (f"{name}.attention.attention.{part}" for part in ("query", "key", "value"))
     attention, attention_bias = checkpoint.linear(f"{name}.attention.output.dense", width, width)
     mlp_in = checkpoint.linear(f"{name}.mlp.fc1", width)
     mlp, mlp_bias = checkpoint.linear(f"{name}.mlp.fc2", mlp_in[1].size, width)
     scale1 = checkpoint.tensor(f"{name}.layer_scale1.lambda1", width)
     scale2 = checkpoint.tensor(f"{name}.layer_scale2.lambda1", width)
-    return LayerWeights(
+    return VitLayerWeights(
         norm1=checkpoint.norm(f"{name}.norm1", width),
         qkv=joined([checkpoint.linear(part, width, width) for part in parts]),
         attention_out=(attention * scale1, attention_bias * scale1),
@@ -133,12 +133,12 @@ def read_onnx(path: Path, prefix: str = "backbone") -> VitWeights:
             )
         return tensor(next(i for i in node.input if i in tensors))
 
-    def layer(number: int) -> LayerWeights:
+    def layer(number: int) -> VitLayerWeights:
         name, node = f"{prefix}.encoder.layer.{number}", f"encoder/layer.{number}"
         parts = ("query", "key", "value")
         scale1 = tensor(f"{name}.layer_scale1.lambda1")
         scale2 = tensor(f"{name}.layer_scale2.lambda1")
-        return LayerWeights(
+        return VitLayerWeights(
             norm1=(tensor(f"{name}.norm1.weight"), tensor(f"{name}.norm1.bias")),
             qkv=(
                 np.concatenate([matrix(f"{node}/attention/attention/{p}") for p in parts], axis=1),
@@ -172,9 +172,7 @@ def read_onnx(path: Path, prefix: str = "backbone") -> VitWeights:
     )
 
 
-def original_taps(
-    path: Path, image: npt.NDArray[np.uint8], taps: Sequence[int], prefix: str = "backbone"
-) -> list[Array]:
+def original_taps(path: Path, image: Image, taps: Sequence[int], prefix: str = "backbone") -> list[Array]:
     """The taps as the file's own graph computes them in ONNX Runtime: the reference for parity.
 
     Args:

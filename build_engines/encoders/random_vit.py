@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from build_engines.encoders import family_of
-from build_engines.graph.vit import Array, LayerWeights, VitWeights
+from build_engines.graph.vit import VitLayerWeights, VitWeights
 from build_engines.presets import Preset
 from edge.errors import ConfigError
+from edge.image_types import Array
 
 
 def random_vit(preset: Preset, seed: int = 0) -> VitWeights:
@@ -38,8 +39,8 @@ def random_vit(preset: Preset, seed: int = 0) -> VitWeights:
     def norm() -> tuple[Array, Array]:
         return 1 + normal(width, spread=0.1), normal(width, spread=0.02)
 
-    def layer() -> LayerWeights:
-        return LayerWeights(
+    def layer() -> VitLayerWeights:
+        return VitLayerWeights(
             norm1=norm(),
             qkv=linear(width, 3 * width),
             attention_out=linear(width, width),

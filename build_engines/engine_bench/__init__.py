@@ -4,7 +4,7 @@ What ``anomalygpt-edge bench --engines`` runs. It stands here since it writes gr
 runs them in ONNX Runtime, neither of which a station does.
 """
 
-from build_engines.engine_bench.measure import Measured, measure_engines
+from build_engines.engine_bench.measure import EngineBenchResult, measure_engines
 from build_engines.engine_bench.report import engine_tables, engines_json
 
-__all__ = ["Measured", "engine_tables", "engines_json", "measure_engines"]
+__all__ = ["EngineBenchResult", "engine_tables", "engines_json", "measure_engines"]

@@ -10,7 +10,8 @@ import numpy as np
 
 from build_engines.graph.head import uncalibrated_memory
 from edge.bundle import Precision
-from edge.vision.engine import Encoded, Engine, Image, MemoryArrays
+from edge.image_types import Image
+from edge.vision.engine import Encoded, Engine, MemoryArrays
 from edge.vision.enrollment import BANK_ROWS
 
 BANKS = (1024, 4096, 16384)

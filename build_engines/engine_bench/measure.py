@@ -22,7 +22,9 @@ from build_engines.engine_bench.peak import PEAK_SIDE, Peak
 from build_engines.engine_bench.resizing import encoder_at
 from build_engines.engine_bench.runtimes import OPENVINO, Contestant, compiled, contestants
 from edge.bundle import Bundle, Encoder, Precision
-from edge.vision.engine import Image, fit_into
+from edge.image_types import Image
+from edge.progress import Progress
+from edge.vision.engine import fit_into
 from edge.vision.openvino import OpenVinoEngine, auto_precision
 
 SIZES = (224, 336, 448, 672)
@@ -31,8 +33,6 @@ BATCHES = (1, 4)
 _LEAST_ROUNDS, _MOST_ROUNDS = 3, 12
 _GROUP_S = 8.0  # Once a size and batch took so long, no further round is begun.
 _BANK_ROUNDS = 10
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class EngineBenchResult:
     """What was measured, on what.
 
     Attributes:
@@ -118,7 +118,7 @@ def measure_engines(
     batches: Sequence[int] = BATCHES,
     banks: Sequence[int] = BANKS,
     peak_side: int = PEAK_SIDE,
-) -> Measured:
+) -> EngineBenchResult:
     """Measures all of it; some minutes.
 
     Args:
@@ -153,7 +153,7 @@ def measure_engines(
     bank_runs = run_banks(engines, _fitted(images, encoder.input_size), _BANK_ROUNDS, progress, banks)
     for engine in engines.values():
         engine.close()
-    return Measured(
+    return EngineBenchResult(
         bundle=bundle.id,
         threads=threads,
         groups=groups,

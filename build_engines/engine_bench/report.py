@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from build_engines.engine_bench.measure import Group, Measured, fastest_that_passed
+from build_engines.engine_bench.measure import EngineBenchResult, Group, fastest_that_passed
 from build_engines.engine_bench.runtimes import OPENVINO, Contestant
 from edge.evaluation.bench import machine
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BASE = Contestant(OPENVINO, "fp32")
 
 
-def engines_json(measured: Measured) -> dict[str, Any]:
+def engines_json(measured: EngineBenchResult) -> dict[str, Any]:
     """Plain JSON types; milliseconds, 10^9 operations, and fractions."""
     own = measured.own
     return {
@@ -55,7 +55,7 @@ def engines_json(measured: Measured) -> dict[str, Any]:
     }
 
 
-def engine_tables(measured: Measured) -> Shown:
+def engine_tables(measured: EngineBenchResult) -> Shown:
     """Runtimes and precisions, then what matching costs on top."""
     from rich.console import Group as Shown
 
@@ -72,7 +72,7 @@ def engine_tables(measured: Measured) -> Shown:
     )
 
 
-def _engines(measured: Measured) -> Table:
+def _engines(measured: EngineBenchResult) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -99,13 +99,13 @@ def _title(group: Group) -> tuple[str, str, str]:
     return str(group.size[0]), str(group.batch), f"{group.gflop:.1f}"
 
 
-def _mark(measured: Measured, contestant: Contestant) -> str:
+def _mark(measured: EngineBenchResult, contestant: Contestant) -> str:
     if contestant == measured.auto:
         return "auto"
     return "" if contestant.precision in measured.passed else "not passed"
 
 
-def _choice(measured: Measured) -> str:
+def _choice(measured: EngineBenchResult) -> str:
     """Whether what `auto` takes is the fastest of those whose features are right, as a station works."""
     own = measured.own
     if own is None:
@@ -118,7 +118,7 @@ def _choice(measured: Measured) -> str:
     return f"auto takes {measured.auto}; {where}, {fastest}, which passed too, is {ratio:.2f} times as fast."
 
 
-def _banks(measured: Measured) -> Table:
+def _banks(measured: EngineBenchResult) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
-from edge.vision.engine import Image
+from edge.image_types import Image
 from edge.vision.openvino import cpu_precisions, runnable_precisions
 
 OPENVINO, ONNX_RUNTIME = "OpenVINO", "ONNX Runtime"
@@ -39,7 +39,7 @@ def contestants(bundle: Bundle) -> list[Contestant]:
     ]
 
 
-class Compiled(Protocol):
+class CompiledGraph(Protocol):
     """A compiled graph for batches of one shape."""
 
     def run_ms(self, images: Image) -> float:
@@ -48,7 +48,7 @@ class Compiled(Protocol):
 
 def compiled(
     contestant: Contestant, content: bytes, float_type: str, shape: Sequence[int], threads: int | None
-) -> Compiled:
+) -> CompiledGraph:
     """The contestant's compiled graph.
 
     Args:

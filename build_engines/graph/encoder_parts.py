@@ -16,7 +16,7 @@ _HALVES = {"add1": "attention", "add2": "mlp"}
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EncoderPart:
     """One part of an encoder.
 
     Attributes:
@@ -38,21 +38,21 @@ def encoder_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     return list(graph.node[: last_tap + 1])
 
 
-def encoder_parts(graph: onnx.GraphProto) -> list[Part]:
+def encoder_parts(graph: onnx.GraphProto) -> list[EncoderPart]:
     """The encoder's parts, first to last; slices that take a tap belong to none."""
     first = next(node for node in graph.node if node.name == "layer.0.norm1")
-    parts: list[Part] = []
+    parts: list[EncoderPart] = []
     name, entry, names = "embedding", "image", list[str]()
     for node in encoder_nodes(graph):
         if node.name == first.name:
-            parts.append(Part(name, tuple(names), entry, first.input[0]))
+            parts.append(EncoderPart(name, tuple(names), entry, first.input[0]))
             entry, names = first.input[0], []
         if node.name.startswith("tap."):
             continue
         names.append(node.name)
         layer, _, last = node.name.rpartition(".")
         if last in _HALVES:
-            parts.append(Part(f"{layer}.{_HALVES[last]}", tuple(names), entry, node.output[0]))
+            parts.append(EncoderPart(f"{layer}.{_HALVES[last]}", tuple(names), entry, node.output[0]))
             entry, names = node.output[0], []
     return parts
 

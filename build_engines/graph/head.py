@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from build_engines.graph.learned import Learned
+from build_engines.graph.learned import TrainedWeights
 from build_engines.graph.onnx_writer import FLOAT, GraphWriter
 from build_engines.graph.own_text import OwnText, write_own_text
 from build_engines.graph.prompt_head import PromptHead
@@ -50,7 +50,7 @@ def write_head(
     writer: GraphWriter,
     taps: Sequence[str],
     spec: HeadSpec,
-    learned: Learned | None = None,
+    learned: TrainedWeights | None = None,
     own_text: OwnText | None = None,
 ) -> Head:
     """Writes the head behind the encoder's taps.
@@ -121,7 +121,7 @@ def _features(writer: GraphWriter, taps: Sequence[str], spec: HeadSpec) -> str:
 
 
 def _text(
-    writer: GraphWriter, taps: Sequence[str], learned: Learned | None, own_text: OwnText | None
+    writer: GraphWriter, taps: Sequence[str], learned: TrainedWeights | None, own_text: OwnText | None
 ) -> str | None:
     if learned is not None and learned.has_decoder:
         return write_text_decoder(writer, taps, learned)

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import SourceError
-
-Array = npt.NDArray[np.float32]
+from edge.image_types import Array
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Learned:
+class TrainedWeights:
     """The trained tensors by their names in torch, and what the file says of itself.
 
     Attributes:
@@ -39,7 +37,7 @@ class Learned:
         return "reader.focus" in self.tensors and "learner.base" in self.tensors
 
 
-def read_learned(path: Path) -> Learned:
+def read_learned(path: Path) -> TrainedWeights:
     """Reads a weights file.
 
     Raises:
@@ -53,4 +51,4 @@ def read_learned(path: Path) -> Learned:
             about = dict(file.metadata() or {})
     except (OSError, SafetensorError) as error:
         raise SourceError(f"Cannot read the trained weights {path}: {error}.", "Restore the file.") from error
-    return Learned(tensors, about)
+    return TrainedWeights(tensors, about)

@@ -10,11 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from build_engines.graph.vit import Array, LayerWeights, VitWeights, interpolated_positions
-
-Image = npt.NDArray[np.uint8]
+from build_engines.graph.vit import VitLayerWeights, VitWeights, interpolated_positions
+from edge.image_types import Array, Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def vit_taps(vit: VitWeights, image: Image, taps: Sequence[int]) -> list[Array]:
 
 
 def transformer_layer(
-    tokens: Array, layer: LayerWeights, heads: int, activation: str, epsilon: float, causal: bool = False
+    tokens: Array, layer: VitLayerWeights, heads: int, activation: str, epsilon: float, causal: bool = False
 ) -> Array:
     """One pre-norm layer on (tokens, width); with ``causal``, no token sees those behind it."""
     count, width = tokens.shape

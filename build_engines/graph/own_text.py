@@ -15,7 +15,8 @@ import numpy as np
 
 from build_engines.graph.onnx_writer import GraphWriter
 from build_engines.graph.text_decoder import difference, share_of_abnormal, write_mean
-from build_engines.graph.vit import Array, write_linear, write_norm
+from build_engines.graph.vit import write_linear, write_norm
+from edge.image_types import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from build_engines.graph.learned import Array, Learned
+from build_engines.graph.learned import TrainedWeights
 from build_engines.graph.onnx_writer import GraphWriter
 from build_engines.graph.text_decoder import unit
 from edge.facts import COUNTS, PLACES, SHAPES, SIZES, SURE_FROM
+from edge.image_types import Array
 from models.heads.constants import (
     CERTAINTY,
     CLEAREST,
@@ -28,7 +29,7 @@ _DETAILS = {"count": COUNTS, "size": SIZES, "shape": SHAPES, "places": PLACES}
 """What the details' logits stand for, in their order."""
 
 
-def part_rows(learned: Learned) -> int:
+def part_rows(learned: TrainedWeights) -> int:
     """How many rows are read with a part: the image's and the prompt's."""
     width = learned.tensors["learner.base"].shape[1]
     return 1 + int(learned.tensors["learner.prompt.bias"].size // width)
@@ -42,7 +43,7 @@ class PromptHead:
         learned: with a reader and a prompt learner.
     """
 
-    def __init__(self, writer: GraphWriter, learned: Learned) -> None:
+    def __init__(self, writer: GraphWriter, learned: TrainedWeights) -> None:
         self._writer = writer
         self._learned = learned
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from build_engines.graph.learned import Array, Learned
+from build_engines.graph.learned import TrainedWeights
 from build_engines.graph.onnx_writer import GraphWriter
+from edge.image_types import Array
 from models.heads.constants import SHARPNESS
 
 
-def write_text_decoder(writer: GraphWriter, taps: Sequence[str], learned: Learned) -> str:
+def write_text_decoder(writer: GraphWriter, taps: Sequence[str], learned: TrainedWeights) -> str:
     """Writes ``text``, float32 (batch · patches,): the share of *abnormal* in each patch, the taps' mean.
 
     Args:

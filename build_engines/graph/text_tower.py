@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from build_engines.graph.numpy_vit import layer_norm, transformer_layer
-from build_engines.graph.vit import Array, LayerWeights
+from build_engines.graph.vit import VitLayerWeights
 from edge.errors import SourceError
+from edge.image_types import Array
 from models.heads.states import ABNORMAL_STATES, NORMAL_STATES, sentences
 
 
@@ -31,7 +32,7 @@ class TextTower:
 
     embedding: Array
     positions: Array
-    layers: tuple[LayerWeights, ...]
+    layers: tuple[VitLayerWeights, ...]
     final_norm: tuple[Array, Array]
     projection: Array
     heads: int

@@ -12,15 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from build_engines.graph.onnx_writer import GraphWriter
-
-Array = npt.NDArray[np.float32]
+from edge.image_types import Array
 
 
 @dataclass(frozen=True, slots=True)
-class LayerWeights:
+class VitLayerWeights:
     """One pre-norm transformer layer; matrices are stored as (in, out).
 
     Layer scale, where a family has it, is already multiplied into ``attention_out`` and ``mlp_out``.
@@ -58,7 +56,7 @@ class VitWeights:
     class_position: Array
     patch_positions: Array
     pre_norm: tuple[Array, Array] | None
-    layers: tuple[LayerWeights, ...]
+    layers: tuple[VitLayerWeights, ...]
     heads: int
     activation: str
     epsilon: float
@@ -174,7 +172,7 @@ def _positions(vit: VitWeights, rows: int, columns: int) -> Array:
     return np.concatenate([(vit.class_token + vit.class_position)[None], patches])[None]
 
 
-def _layer(writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWeights, name: str) -> str:
+def _layer(writer: GraphWriter, tokens: str, layer: VitLayerWeights, vit: VitWeights, name: str) -> str:
     normed = write_norm(writer, tokens, layer.norm1, vit.epsilon, f"{name}.norm1")
     attended = _attention(writer, normed, layer, vit, f"{name}.attention")
     tokens = writer.node("Add", tokens, attended, name=f"{name}.add1")
@@ -185,7 +183,7 @@ def _layer(writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWeight
     return writer.node("Add", tokens, hidden, name=f"{name}.add2")
 
 
-def _attention(writer: GraphWriter, tokens: str, layer: LayerWeights, vit: VitWeights, name: str) -> str:
+def _attention(writer: GraphWriter, tokens: str, layer: VitLayerWeights, vit: VitWeights, name: str) -> str:
     per_head = vit.width // vit.heads
     qkv = write_linear(writer, tokens, layer.qkv, f"{name}.qkv")
     qkv = writer.node("Reshape", qkv, writer.ints(0, 0, 3, vit.heads, per_head))

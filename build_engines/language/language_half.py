@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import models
-from build_engines.graph.learned import Learned, read_learned
+from build_engines.graph.learned import TrainedWeights, read_learned
 from build_engines.graph.prompt_head import part_rows
 from build_engines.language.gguf import REQUANTIZED, SMOLLM2, fetch_smollm2
 from build_engines.presets import LanguagePreset
@@ -66,7 +66,7 @@ def is_language_up_to_date(manifest: Manifest, language: LanguagePreset | None) 
     return made_of == REQUANTIZED[language.quantization] and manifest.language.trained == dict(learned.about)
 
 
-def _write_rows(learned: Learned, name: str, target: Path) -> None:
+def _write_rows(learned: TrainedWeights, name: str, target: Path) -> None:
     rows = (learned.tensors[name] * learned.tensors["learner.scale"]).astype(np.float32)
     part = target.with_name(f".{target.name}.{os.getpid()}")
     with part.open("wb") as file:

@@ -9,7 +9,6 @@ neither: what the system itself and CUDA's libraries take is assumed, and said t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import onnx
@@ -22,7 +21,8 @@ from edge.bundle import Bundle, Precision
 from edge.config.schema import QueueSettings
 from edge.errors import LanguageError
 from edge.evaluation.parts import SIZE_PX
-from edge.language import Limits, bundled_model
+from edge.language import ModelLimits, bundled_model
+from edge.progress import StepBegun
 from edge.vision.enrollment import BANK_ROWS
 
 MB = 10**6
@@ -35,11 +35,9 @@ _CUDA_MB = 700
 _KEY_AND_VALUE = 2
 _HALF_FLOAT = 2  # Bytes; llama.cpp's cache.
 
-Step = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BudgetPart:
     """One part of the budget.
 
     Attributes:
@@ -70,8 +68,8 @@ class Budget:
     bundle: str
     precision: Precision
     board: int
-    running: tuple[Part, ...]
-    compiling: tuple[Part, ...]
+    running: tuple[BudgetPart, ...]
+    compiling: tuple[BudgetPart, ...]
 
     @property
     def left(self) -> int:
@@ -93,7 +91,7 @@ class LanguageShape:
     head_width: int
 
 
-def cache_bytes(shape: LanguageShape, limits: Limits) -> int:
+def cache_bytes(shape: LanguageShape, limits: ModelLimits) -> int:
     """Of keys and values: for every layer, token, head and number of it, two half floats.
 
     Every dialogue has the room of ``context_tokens``, and so has the beginning that all share.
@@ -106,7 +104,7 @@ def budget(
     bundle: Bundle,
     precision: Precision,
     board: int,
-    step: Step,
+    step: StepBegun,
     *,
     system_mb: int = _SYSTEM_MB,
     cuda_mb: int = _CUDA_MB,
@@ -124,20 +122,22 @@ def budget(
         BundleError, EngineError, LanguageError: the bundle has no such graph, or a part cannot be loaded.
     """
     assumed = (
-        Part("system", system_mb * MB, "assumed: JetPack without its desktop"),
-        Part("CUDA and TensorRT", cuda_mb * MB, "assumed: their libraries and context; accept measures it"),
+        BudgetPart("system", system_mb * MB, "assumed: JetPack without its desktop"),
+        BudgetPart(
+            "CUDA and TensorRT", cuda_mb * MB, "assumed: their libraries and context; accept measures it"
+        ),
     )
     step("Python")
     python = station_rss()
-    station = Part("station", python, "measured: Python and its libraries", python)
+    station = BudgetPart("station", python, "measured: Python and its libraries", python)
     step("engine")
     engine, plan = _engine_parts(bundle, precision)
     language = _language_parts(bundle, step)
     size = bundle.file(bundle.graph(precision).file).stat().st_size
     compiling = (
-        Part("graph", 2 * size, f"2 × {size / MB:.0f} MB: the file, and what the parser makes of it"),
-        Part("plan", plan, "its weights"),
-        Part("kernels being tried", WORKSPACE_MB * MB, "the limit that compile sets: --workspace"),
+        BudgetPart("graph", 2 * size, f"2 × {size / MB:.0f} MB: the file, and what the parser makes of it"),
+        BudgetPart("plan", plan, "its weights"),
+        BudgetPart("kernels being tried", WORKSPACE_MB * MB, "the limit that compile sets: --workspace"),
     )
     return Budget(
         bundle=bundle.id,
@@ -148,7 +148,7 @@ def budget(
     )
 
 
-def _engine_parts(bundle: Bundle, precision: Precision) -> tuple[list[Part], int]:
+def _engine_parts(bundle: Bundle, precision: Precision) -> tuple[list[BudgetPart], int]:
     """Weights, activations and bank, and the bytes of the plan's weights."""
     encoder = bundle.manifest.encoder
     whole = onnx.load(str(bundle.file(bundle.graph(precision).file)))
@@ -161,14 +161,16 @@ def _engine_parts(bundle: Bundle, precision: Precision) -> tuple[list[Part], int
     bank = BANK_ROWS * (encoder.feature_width + 1) * 4
     side = "×".join(map(str, encoder.input_size))
     return [
-        Part(
+        BudgetPart(
             "engine: encoder",
             weights + encoding,
             f"weights {weights / MB:.0f} MB, live at most at {side}, unfused: {encoding / MB:.0f} MB",
             engine_growth(bundle, precision),
         ),
-        Part("engine: matching", matching, f"live at most: {patches:,} patches against {BANK_ROWS:,} rows"),
-        Part("bank", bank, f"{BANK_ROWS:,} rows × ({encoder.feature_width} + 1) × 4 bytes"),
+        BudgetPart(
+            "engine: matching", matching, f"live at most: {patches:,} patches against {BANK_ROWS:,} rows"
+        ),
+        BudgetPart("bank", bank, f"{BANK_ROWS:,} rows × ({encoder.feature_width} + 1) × 4 bytes"),
     ], weights
 
 
@@ -180,19 +182,19 @@ def _behind(whole: onnx.ModelProto) -> onnx.ModelProto:
     return onnx.utils.Extractor(whole).extract_model([*cuts, *memory], results)
 
 
-def _images() -> Part:
+def _images() -> BudgetPart:
     height, width = SIZE_PX
     count = QueueSettings().size + 1
-    return Part(
+    return BudgetPart(
         "images that wait", count * height * width * 3, f"(queue.size + 1) = {count} × {width} × {height} × 3"
     )
 
 
-def _language_parts(bundle: Bundle, step: Step) -> list[Part]:
+def _language_parts(bundle: Bundle, step: StepBegun) -> list[BudgetPart]:
     if bundle.manifest.language is None:
         return []
     step("language model")
-    limits, model = Limits(), bundled_model(bundle)
+    limits, model = ModelLimits(), bundled_model(bundle)
     shape = read_language_shape(os.fsencode(model.gguf))
     size = model.gguf.stat().st_size
     cache = cache_bytes(shape, limits)
@@ -203,9 +205,9 @@ def _language_parts(bundle: Bundle, step: Step) -> list[Part]:
     )
     rest = max(0, worker - size - cache)
     return [
-        Part("language model: weights", size, "the GGUF's size"),
-        Part("language model: keys and values", cache, formula),
-        Part(
+        BudgetPart("language model: weights", size, "the GGUF's size"),
+        BudgetPart("language model: keys and values", cache, formula),
+        BudgetPart(
             "language model: Python and buffers",
             rest,
             "measured: the worker less these two",

@@ -11,13 +11,14 @@ from build_engines.graph.head import uncalibrated_memory
 from build_engines.parity.labelled import LabelledProduct
 from edge.bundle import Bundle, Precision
 from edge.evaluation.metrics import auroc
-from edge.vision.engine import Array, Encoded, Engine, MemoryArrays
+from edge.image_types import Array
+from edge.vision.engine import Encoded, Engine, MemoryArrays
 from edge.vision.enrollment import enroll
 from edge.vision.memory import Memory
 
 
 @dataclass(slots=True)
-class Figures:
+class PrecisionFigures:
     """What was measured of one precision.
 
     Attributes:
@@ -52,7 +53,7 @@ def measure(
     product: LabelledProduct,
     bundle: Bundle,
     engines: Mapping[Precision, Engine],
-    figures: Mapping[Precision, Figures],
+    figures: Mapping[Precision, PrecisionFigures],
 ) -> None:
     """Adds one product: every precision judges its parts by its own features of the reference.
 
@@ -95,7 +96,7 @@ def _judge(
     engines: Mapping[Precision, Engine],
     encoded: Mapping[Precision, Encoded],
     learned: Mapping[Precision, Memory],
-    figures: Mapping[Precision, Figures],
+    figures: Mapping[Precision, PrecisionFigures],
 ) -> None:
     """Each precision's map and verdict of a part, by the product that it learned itself."""
     outputs = {
@@ -114,7 +115,7 @@ def _judge(
 def _add_aurocs(
     scores: Mapping[Precision, Sequence[float]],
     labels: Sequence[bool],
-    figures: Mapping[Precision, Figures],
+    figures: Mapping[Precision, PrecisionFigures],
 ) -> None:
     for precision, of_parts in scores.items():
         area = auroc(of_parts, labels)

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from build_engines.encoders import family_of
-from build_engines.parity.figures import Figures, cosines, measure
+from build_engines.parity.figures import PrecisionFigures, cosines, measure
 from build_engines.parity.labelled import LabelledProduct
 from build_engines.parity.limits import AUROC_LIMIT, PATCH_COSINE_LIMIT
 from build_engines.precision.rounding_engine import ROUNDED, RoundingEngine
 from edge.bundle import Bundle, Manifest, Parity, Precision
 from edge.errors import BundleError, EngineError
-from edge.vision.engine import Array, Engine, Image, fit_into
+from edge.image_types import Array, Image
+from edge.progress import StepBegun
+from edge.vision.engine import Engine, fit_into
 from edge.vision.openvino import OpenVinoEngine, runnable_precisions
 
 if TYPE_CHECKING:
@@ -36,12 +38,9 @@ VERDICT_AGREEMENT_LIMIT = 0.9
 
 _SOURCE_IMAGES = 3  # The source itself is slow, and the comparison is exact to many digits.
 
-Step = Callable[[str], None]
-"""Called with a title when a product or image was measured."""
-
 
 def verify(
-    bundle: Bundle, source: Mapping[str, Path], products: Iterable[LabelledProduct], step: Step
+    bundle: Bundle, source: Mapping[str, Path], products: Iterable[LabelledProduct], step: StepBegun
 ) -> Manifest:
     """Measures every precision of a bundle that this CPU computes.
 
@@ -57,7 +56,7 @@ def verify(
         this one lacks, or crashes with, there are no figures.
     """
     engines = _engines(bundle)
-    tallies = {precision: Figures() for precision in engines}
+    tallies = {precision: PrecisionFigures() for precision in engines}
     taps = _TapsParity(bundle, source)
     for product in products:
         if taps.images < _SOURCE_IMAGES:
@@ -137,7 +136,7 @@ class _TapsParity:
         self._encoder = bundle.manifest.encoder
         self.reference = family_of(self._encoder.family).reference(source)
         self._run = tap_runner(bundle)
-        self._by_tap: list[Figures] = [Figures() for _ in self._encoder.taps]
+        self._by_tap: list[PrecisionFigures] = [PrecisionFigures() for _ in self._encoder.taps]
         self.images = 0
 
     def compare(self, image: Image) -> None:
@@ -178,7 +177,9 @@ def tap_runner(bundle: Bundle) -> Callable[[Image], list[Array]]:
     return run
 
 
-def _parity(precision: Precision, tallies: dict[Precision, Figures], taps: _TapsParity) -> Parity | None:
+def _parity(
+    precision: Precision, tallies: dict[Precision, PrecisionFigures], taps: _TapsParity
+) -> Parity | None:
     tally, reference = tallies.get(precision), tallies["fp32"]
     if tally is None:
         return None
@@ -202,7 +203,7 @@ def _parity(precision: Precision, tallies: dict[Precision, Figures], taps: _Taps
     return found.model_copy(update={"failed": failed, "passed": not failed})
 
 
-def _judged(tally: Figures) -> dict[str, Any]:
+def _judged(tally: PrecisionFigures) -> dict[str, Any]:
     return {
         "map_difference_mean": round(fmean(tally.map_differences), 5),
         "map_difference_max": round(tally.widest, 4),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.cameras import read_image
 from edge.evaluation.dataset import find_categories
-from edge.vision.engine import Image
+from edge.image_types import Image
 from models.data.rendered import rendered_products
 
 _SEED = 7  # Products that the calibration of int8 has not seen.

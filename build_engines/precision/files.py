@@ -24,11 +24,11 @@ _MEASURED = 4
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Made:
+class PrecisionGraph:
     """One precision's graph, and what the manifest has to say of how it was made.
 
     Attributes:
-        kept_in_float32, calibrated_on: see :class:`edge.bundle.Graph`.
+        kept_in_float32, calibrated_on: see :class:`edge.bundle.GraphFile`.
     """
 
     precision: Precision
@@ -42,7 +42,7 @@ def made_precisions(
     wanted: Collection[Precision],
     calibration: CalibrationSet,
     step: Callable[[str], None],
-) -> Iterator[Made]:
+) -> Iterator[PrecisionGraph]:
     """Makes each wanted precision's graph; one calibration serves both kinds of int8.
 
     Args:
@@ -63,11 +63,11 @@ def made_precisions(
         nodes, why = kept.nodes, kept.why
     if "fp16" in wanted:
         step("fp16")
-        yield Made("fp16", as_float16(model, nodes), kept_in_float32=why)
+        yield PrecisionGraph("fp16", as_float16(model, nodes), kept_in_float32=why)
     if _EIGHT_BIT & set(wanted):
         step("int8")
         eight_bit = quantized(model, batches)
         if "int8" in wanted:
-            yield Made("int8", eight_bit, calibrated_on=calibration.about)
+            yield PrecisionGraph("int8", eight_bit, calibrated_on=calibration.about)
         if "int8-symmetric" in wanted:
-            yield Made("int8-symmetric", as_symmetric(eight_bit, nodes), why, calibration.about)
+            yield PrecisionGraph("int8-symmetric", as_symmetric(eight_bit, nodes), why, calibration.about)

@@ -20,7 +20,7 @@ COST_BUDGET = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Float32Nodes:
     """What stays in float32.
 
     Attributes:
@@ -32,7 +32,7 @@ class Kept:
     why: tuple[str, ...]
 
 
-def kept_in_float32(model: onnx.ModelProto, images: Sequence[Batch]) -> Kept:
+def kept_in_float32(model: onnx.ModelProto, images: Sequence[Batch]) -> Float32Nodes:
     """Measures an fp32 graph and decides.
 
     A node stays in float32 where what it reads or writes may leave float16's range, and a whole part
@@ -49,4 +49,4 @@ def kept_in_float32(model: onnx.ModelProto, images: Sequence[Batch]) -> Kept:
         if cost.alone["fp16"] > limit:
             nodes |= set(parts[cost.part])
             why.append(f"{cost.part}: costs {cost.alone['fp16']:.1e} of cosine")
-    return Kept(frozenset(nodes), tuple(why))
+    return Float32Nodes(frozenset(nodes), tuple(why))

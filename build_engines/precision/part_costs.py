@@ -15,9 +15,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
-from build_engines.graph.encoder_parts import Part, cut, encoder_parts
+from build_engines.graph.encoder_parts import EncoderPart, cut, encoder_parts
 from edge.bundle import Precision
-from edge.vision.engine import Array
+from edge.image_types import Array
 
 Batch = npt.NDArray[np.uint8]
 """An image as the graph takes it: uint8 (1, H, W, 3)."""
@@ -110,7 +110,7 @@ def session_of(model: onnx.ModelProto) -> Any:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
 
 
-def _run(model: onnx.ModelProto, part: Part, entries: Iterable[Any]) -> list[Array]:
+def _run(model: onnx.ModelProto, part: EncoderPart, entries: Iterable[Any]) -> list[Array]:
     session = session_of(cut(model, part.entry, [part.exit]))
     return [session.run(None, {part.entry: entry})[0] for entry in entries]
 
@@ -130,12 +130,12 @@ def _cosines(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDAr
         return np.asarray((a * b).sum(axis=-1) / lengths)
 
 
-def _outputs_of(model: onnx.ModelProto, part: Part) -> list[str]:
+def _outputs_of(model: onnx.ModelProto, part: EncoderPart) -> list[str]:
     inside = set(part.nodes)
     return [name for node in model.graph.node if node.name in inside for name in node.output]
 
 
-def _weights_of(model: onnx.ModelProto, part: Part) -> int:
+def _weights_of(model: onnx.ModelProto, part: EncoderPart) -> int:
     inside = set(part.nodes)
     used = {name for node in model.graph.node if node.name in inside for name in node.input}
     return sum(int(np.prod(t.dims)) for t in model.graph.initializer if t.name in used)

@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 
 from build_engines.set_up.display import Display, minutes
-from build_engines.set_up.plan import Plan
-from build_engines.set_up.step import Progress
+from build_engines.set_up.plan import SetUpPlan
+from build_engines.set_up.step import StepProgress
 from build_engines.set_up.steps import TARGETS, steps
 from build_engines.set_up.work import WITHOUT_LANGUAGE
 from edge.errors import EdgeError
@@ -37,7 +37,7 @@ def set_up(target: str, *, language: bool, since_s: float | None, console: Conso
         SourceError: a step failed.
     """
     logs = cache_dir() / "set-up"
-    plan = Plan(steps(next(t for t in TARGETS if t == target), language=language), _root(), logs)
+    plan = SetUpPlan(steps(next(t for t in TARGETS if t == target), language=language), _root(), logs)
     before_s = 0.0 if since_s is None else time.monotonic() - since_s
     display = Display(console, plan, before_s)
     with display.shown():
@@ -50,7 +50,7 @@ def set_up(target: str, *, language: bool, since_s: float | None, console: Conso
     _record(logs / TIMES_NAME, target, display, plan, cpu_s)
 
 
-def _record(file: Path, target: str, display: Display, plan: Plan, cpu_s: float) -> None:
+def _record(file: Path, target: str, display: Display, plan: SetUpPlan, cpu_s: float) -> None:
     content = {
         "target": target,
         "cores": os.cpu_count(),
@@ -63,7 +63,7 @@ def _record(file: Path, target: str, display: Display, plan: Plan, cpu_s: float)
     part.replace(file)
 
 
-def _times(progress: Progress) -> dict[str, float]:
+def _times(progress: StepProgress) -> dict[str, float]:
     return {"took_s": round(progress.took_s, 1), "processor_s": round(progress.processor_s, 1)}
 
 

@@ -13,8 +13,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from build_engines.set_up.plan import Plan
-from build_engines.set_up.step import Phase, Step
+from build_engines.set_up.plan import SetUpPlan
+from build_engines.set_up.step import Phase, SetUpStep
 
 _MARKS = {
     Phase.WAITING: Text("·", style="dim"),
@@ -33,7 +33,7 @@ class Display:
         before_s: seconds that the set-up took before the plan began.
     """
 
-    def __init__(self, console: Console, plan: Plan, before_s: float = 0.0) -> None:
+    def __init__(self, console: Console, plan: SetUpPlan, before_s: float = 0.0) -> None:
         self._console, self._plan = console, plan
         self._began_s = time.monotonic() - before_s
         self._spinners = {step.name: Spinner("dots") for step in plan.steps}
@@ -85,13 +85,13 @@ class Display:
             table.add_row(mark, Text(step.title, style=style), clock, self._bar(step))
         return Group(table, Text(f"  {minutes(self.elapsed_s)} so far, {self._remaining()}"))
 
-    def _bar(self, step: Step) -> RenderableType:
+    def _bar(self, step: SetUpStep) -> RenderableType:
         progress = self._plan.progress(step)
         if progress.phase is not Phase.RUNNING or progress.fraction is None:
             return ""
         return ProgressBar(total=1.0, completed=progress.fraction, width=24)
 
-    def _tell(self, step: Step) -> None:
+    def _tell(self, step: SetUpStep) -> None:
         phase = self._plan.progress(step).phase
         if phase is Phase.WAITING or (step.name, phase) in self._told:
             return

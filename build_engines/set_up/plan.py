@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from build_engines.set_up.step import Phase, Progress, Running, Step
+from build_engines.set_up.step import Phase, Running, SetUpStep, StepProgress
 from edge.errors import SourceError
 
 _TICK_S = 0.25
@@ -15,7 +15,7 @@ _TELLING = 0.05  # After this share of the work, a step's own pace says more tha
 _COMPLAINT = ("error", "Error", "ERROR")
 
 
-class Plan:
+class SetUpPlan:
     """The steps of one set-up, and where each is.
 
     Args:
@@ -30,7 +30,7 @@ class Plan:
 
     def __init__(
         self,
-        steps: Sequence[Step],
+        steps: Sequence[SetUpStep],
         folder: Path,
         logs: Path,
         environment: Mapping[str, str] | None = None,
@@ -48,12 +48,12 @@ class Plan:
         self._running: dict[str, Running] = {}
         self._changed = threading.Event()
 
-    def progress(self, step: Step) -> Progress:
+    def progress(self, step: SetUpStep) -> StepProgress:
         """Where a step is."""
         running = self._running.get(step.name)
-        return Progress() if running is None else running.progress
+        return StepProgress() if running is None else running.progress
 
-    def elapsed_s(self, step: Step) -> float:
+    def elapsed_s(self, step: SetUpStep) -> float:
         """Seconds that a step has taken so far; 0 before it began."""
         running = self._running.get(step.name)
         return 0.0 if running is None else running.elapsed_s
@@ -93,7 +93,7 @@ class Plan:
                 if running.progress.phase is Phase.RUNNING:
                     running.stop()
 
-    def _in(self, phase: Phase) -> list[Step]:
+    def _in(self, phase: Phase) -> list[SetUpStep]:
         return [step for step in self.steps if self.progress(step).phase is phase]
 
     def _start_what_can(self) -> None:
@@ -106,7 +106,7 @@ class Plan:
                     step, self._folder, log, self._changed.set, self._environment
                 )
 
-    def _left_s(self, step: Step, pace: float) -> float:
+    def _left_s(self, step: SetUpStep, pace: float) -> float:
         if self.progress(step).phase is Phase.DONE:
             return 0.0
         whole_s = self._whole_s(step) or step.usual_s * pace
@@ -123,7 +123,7 @@ class Plan:
                 usual_s += step.usual_s
         return max(1.0, taken_s / usual_s) if usual_s else 1.0
 
-    def _whole_s(self, step: Step) -> float | None:
+    def _whole_s(self, step: SetUpStep) -> float | None:
         """How long a step takes from beginning to end, by its own pace; None where that is not known."""
         progress = self.progress(step)
         if progress.first is None or progress.fraction is None:
@@ -133,7 +133,7 @@ class Plan:
             return None
         return first_s + (self.elapsed_s(step) - first_s) * (1 - first) / (progress.fraction - first)
 
-    def _error(self, step: Step) -> SourceError:
+    def _error(self, step: SetUpStep) -> SourceError:
         lines = list(self.progress(step).lines)
         said = next((line for line in reversed(lines) if line.startswith(_COMPLAINT)), None)
         reason = (said or (lines[-1] if lines else "it gave no reason")).removeprefix("error: ")
@@ -142,5 +142,5 @@ class Plan:
             f"{step.remedy} The whole output is in {self._log(step)}.".strip(),
         )
 
-    def _log(self, step: Step) -> Path:
+    def _log(self, step: SetUpStep) -> Path:
         return self._logs / f"{step.name}.log"

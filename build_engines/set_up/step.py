@@ -25,7 +25,7 @@ def say_progress(done: int, total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SetUpStep:
     """What is to be done.
 
     Attributes:
@@ -55,7 +55,7 @@ class Phase(Enum):
 
 
 @dataclass(slots=True)
-class Progress:
+class StepProgress:
     """How far a step is.
 
     Attributes:
@@ -88,14 +88,14 @@ class Running:
 
     def __init__(
         self,
-        step: Step,
+        step: SetUpStep,
         folder: Path,
         log: Path,
         ended: Callable[[], None],
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.step = step
-        self.progress = Progress(Phase.RUNNING)
+        self.progress = StepProgress(Phase.RUNNING)
         self._folder, self._log, self._ended = folder, log, ended
         self._environment = environment
         self._started_s = time.monotonic()

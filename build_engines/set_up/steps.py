@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
-from build_engines.set_up.step import Step
+from build_engines.set_up.step import SetUpStep
 from build_engines.set_up.work import WITHOUT_LANGUAGE
 
 Target = Literal["demo", "test", "train"]
@@ -23,7 +23,7 @@ def locked(target: Target) -> Path:
     return Path("requirements") / "locked" / f"{target}.txt"
 
 
-def steps(target: Target, *, language: bool) -> tuple[Step, ...]:
+def steps(target: Target, *, language: bool) -> tuple[SetUpStep, ...]:
     """What has to be done for a target, in an environment that has only what ``locked/setup.txt`` names.
 
     Args:
@@ -32,7 +32,7 @@ def steps(target: Target, *, language: bool) -> tuple[Step, ...]:
     """
     # Without bytecode, which takes longer to write than all else; what is imported gets it then.
     install = (sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--no-compile")
-    packages = Step(
+    packages = SetUpStep(
         "packages",
         "packages from the registry",
         (
@@ -41,15 +41,17 @@ def steps(target: Target, *, language: bool) -> tuple[Step, ...]:
         ),
         usual_s=15,
     )
-    weights = Step("weights", "model weights", (_work("fetch-weights"),), after=("packages",), usual_s=10)
-    graphs = Step(
+    weights = SetUpStep(
+        "weights", "model weights", (_work("fetch-weights"),), after=("packages",), usual_s=10
+    )
+    graphs = SetUpStep(
         "graphs",
         "vision graph: written, quantized and measured",
         (_work("make-graphs"),),
         after=("weights",),
         usual_s=150,
     )
-    bundle = Step(
+    bundle = SetUpStep(
         "bundle",
         "model bundle",
         (_work("make-bundle", *(() if language else (WITHOUT_LANGUAGE,))),),
@@ -57,7 +59,9 @@ def steps(target: Target, *, language: bool) -> tuple[Step, ...]:
         usual_s=3,
     )
     # After the weights, which others wait for: they share the line.
-    cells = Step("cells", "images of solar cells", (_work("fetch-cells"),), after=("weights",), usual_s=5)
+    cells = SetUpStep(
+        "cells", "images of solar cells", (_work("fetch-cells"),), after=("weights",), usual_s=5
+    )
     return (
         packages,
         *(_llama(target) if language else ()),
@@ -68,16 +72,16 @@ def steps(target: Target, *, language: bool) -> tuple[Step, ...]:
     )
 
 
-def _llama(target: Target) -> tuple[Step, Step]:
+def _llama(target: Target) -> tuple[SetUpStep, SetUpStep]:
     remedy = _LANGUAGE_REMEDY.format(goal="test-training" if target == "train" else target)
-    compiler = Step(
+    compiler = SetUpStep(
         "compiler",
         "llama.cpp, compiled for this processor",
         (_work("compile-llama"),),
         usual_s=170,
         remedy=remedy,
     )
-    installed = Step(
+    installed = SetUpStep(
         "llama",
         "llama.cpp, installed",
         (_work("install-llama"),),

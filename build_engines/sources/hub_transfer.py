@@ -15,7 +15,7 @@ from pathlib import Path
 from build_engines.sources.hub_library import HubAddress, explained, require_library
 from build_engines.sources.source import size_in_words
 from edge.errors import SourceError
-from edge.fetch import Progress
+from edge.fetch import BytesReceived
 
 _ASK_TIMEOUT_S = 20.0
 _READ_TIMEOUT_S = 20.0
@@ -25,7 +25,7 @@ _PARTIAL = 206
 _BUSY = frozenset({408, 429})
 
 
-def transfer(address: HubAddress, part: Path, size: int, sha256: str, progress: Progress) -> None:
+def transfer(address: HubAddress, part: Path, size: int, sha256: str, progress: BytesReceived) -> None:
     """Brings ``part`` to its whole size; its content is still to be checked.
 
     Args:
@@ -73,7 +73,7 @@ def alone_on(part: Path) -> Iterator[None]:
         ) from error
 
 
-def _grow(url: str, headers: dict[str, str], part: Path, size: int, progress: Progress) -> None:
+def _grow(url: str, headers: dict[str, str], part: Path, size: int, progress: BytesReceived) -> None:
     """Reads on until ``part`` is whole; gives up after several attempts in a row that brought nothing."""
     from httpx2 import HTTPError
     from huggingface_hub.errors import HfHubHTTPError
@@ -91,7 +91,7 @@ def _grow(url: str, headers: dict[str, str], part: Path, size: int, progress: Pr
             time.sleep(_PAUSE_S)
 
 
-def _read_on(url: str, headers: dict[str, str], part: Path, size: int, progress: Progress) -> None:
+def _read_on(url: str, headers: dict[str, str], part: Path, size: int, progress: BytesReceived) -> None:
     """One request for what is missing; what comes is in ``part`` also where the connection is cut."""
     from httpx2 import RemoteProtocolError
     from huggingface_hub import get_session, hf_raise_for_status

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from build_engines.sources import NeededFile
 from build_engines.sources.source import Sha256, is_here
 from edge.errors import SourceError
-from edge.fetch import Progress, download_bar
+from edge.fetch import BytesReceived, download_bar
 
 INDEX_NAME = "files.json"
 
@@ -28,11 +28,11 @@ _FREE_THE_STICK = "Free some space there, or name another folder."
 _FREE_THE_CACHE = "Free some space there, or set ANOMALYGPT_EDGE_CACHE to a folder that can be written."
 
 
-class _Part(BaseModel):
+class _StickPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class StickFile(_Part):
+class StickFile(_StickPart):
     """One file of the stick.
 
     Attributes:
@@ -62,7 +62,7 @@ class StickFile(_Part):
         return path
 
 
-class StickIndex(_Part):
+class StickIndex(_StickPart):
     """What ``files.json`` says.
 
     Attributes:
@@ -186,7 +186,7 @@ def _copy(source: Path, target: Path, file: NeededFile, remedy: str) -> None:
             part.unlink(missing_ok=True)
 
 
-def _blocks(source: Path, progress: Progress) -> Iterator[bytes]:
+def _blocks(source: Path, progress: BytesReceived) -> Iterator[bytes]:
     done = 0
     try:
         with source.open("rb") as file:

@@ -7,28 +7,29 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from build_engines.graph.learned import Learned
+from build_engines.graph.learned import TrainedWeights
 from build_engines.language.gguf import REQUANTIZED, Quantization, fetch_smollm2
 from edge.bundle import Bundle
 from edge.cameras import read_image
 from edge.evaluation.dataset import Category
 from edge.evaluation.learning import learn
 from edge.evaluation.metrics import Decisions, auroc, mean_known
+from edge.image_types import Array, Image
 from edge.language import Runner, bundled_model, prompt_for
-from edge.vision.engine import Array, Encoded, Engine, EngineOutput, Image, MemoryArrays
+from edge.progress import Progress
+from edge.vision.engine import Encoded, Engine, EngineOutput, MemoryArrays
 from edge.vision.inspector import Finding
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-Progress = Callable[[str, int, int], None]
 
 _LEAST = 1e-9  # Of a distance, under a logarithm.
 
@@ -53,7 +54,7 @@ WAYS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AblationRow:
     """One way to judge; fractions, means over the products.
 
     Attributes:
@@ -79,10 +80,12 @@ class _Judged:
         self.numbers.append(number)
         self.defective.append(defective)
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> AblationRow:
         pairs = [(number >= 0, bad) for number, bad in zip(self.numbers, self.defective, strict=True)]
         decisions = Decisions.count(pairs)
-        return Row(name, auroc(self.numbers, self.defective), decisions.accuracy, decisions.balanced_accuracy)
+        return AblationRow(
+            name, auroc(self.numbers, self.defective), decisions.accuracy, decisions.balanced_accuracy
+        )
 
 
 @dataclass(slots=True)
@@ -142,7 +145,13 @@ class Ablation:
     """
 
     def __init__(
-        self, engine: Engine, bundle: Bundle, learned: Learned, shots: int, seed: int, progress: Progress
+        self,
+        engine: Engine,
+        bundle: Bundle,
+        learned: TrainedWeights,
+        shots: int,
+        seed: int,
+        progress: Progress,
     ) -> None:
         self._engine = engine
         self._bundle = bundle
@@ -150,7 +159,7 @@ class Ablation:
         self._draw = (shots, seed)
         self._progress = progress
 
-    def rows(self, categories: Sequence[Category]) -> list[Row]:
+    def rows(self, categories: Sequence[Category]) -> list[AblationRow]:
         """The figures of every way.
 
         Raises:
@@ -207,7 +216,7 @@ def _rows(finding: Finding) -> Array:
     return finding.rows
 
 
-def _without_map(rows: Array, learned: Learned) -> Array:
+def _without_map(rows: Array, learned: TrainedWeights) -> Array:
     """The image's row, and prompt rows of which only what all parts share is left."""
     tensors = learned.tensors
     shared = tensors["learner.prompt.bias"].reshape(-1, rows.shape[1]) * tensors["learner.scale"]
@@ -238,8 +247,8 @@ def _runners(bundle: Bundle) -> Iterator[Mapping[str, Runner]]:
         yield runners
 
 
-def _mean(name: str, rows: Sequence[Row]) -> Row:
-    return Row(
+def _mean(name: str, rows: Sequence[AblationRow]) -> AblationRow:
+    return AblationRow(
         name,
         mean_known(row.auroc for row in rows),
         mean_known(row.accuracy for row in rows),
@@ -247,7 +256,7 @@ def _mean(name: str, rows: Sequence[Row]) -> Row:
     )
 
 
-def ablation_table(rows: Sequence[Row]) -> Table:
+def ablation_table(rows: Sequence[AblationRow]) -> Table:
     """The figures, in per cent."""
     from rich.table import Table
 

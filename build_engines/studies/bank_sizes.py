@@ -6,7 +6,7 @@ once with every patch kept, in the orientations that enrollment finds, and every
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from edge.bundle import Bundle
 from edge.cameras import read_image
 from edge.evaluation.dataset import Category
 from edge.evaluation.metrics import auroc, mean_known
+from edge.progress import Progress
 from edge.vision.bank import coreset
 from edge.vision.engine import Engine, MemoryArrays
 from edge.vision.enrollment import enroll
@@ -23,11 +24,9 @@ from edge.vision.enrollment import enroll
 if TYPE_CHECKING:
     from rich.table import Table
 
-Progress = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BankSizeRow:
     """One product.
 
     Attributes:
@@ -51,7 +50,7 @@ def judge_bank_sizes(
     seed: int,
     sizes: Sequence[int],
     progress: Progress,
-) -> list[Row]:
+) -> list[BankSizeRow]:
     """The figures of each product and, last, their means.
 
     The map's score is linear in its calibration, so that one calibration serves all banks: the order of
@@ -63,7 +62,7 @@ def judge_bank_sizes(
     rows = [_judged(engine, bundle, category, shots, seed, sizes, progress) for category in categories]
     means = {size: mean_known(row.thinned[size] for row in rows) for size in sizes}
     total = round(float(np.mean([row.all_rows for row in rows])))
-    return [*rows, Row("mean", total, mean_known(row.full for row in rows), means)]
+    return [*rows, BankSizeRow("mean", total, mean_known(row.full for row in rows), means)]
 
 
 def _judged(
@@ -74,7 +73,7 @@ def _judged(
     seed: int,
     sizes: Sequence[int],
     progress: Progress,
-) -> Row:
+) -> BankSizeRow:
     images = [read_image(path) for path in category.references(shots, seed)]
 
     def told(stage: str, done: int, total: int) -> None:
@@ -90,7 +89,7 @@ def _judged(
         for size, against in memories.items():
             scores[size].append(engine.match(encoded, against).score)
     found = {size: auroc(each, [part.defective for part in category.test]) for size, each in scores.items()}
-    return Row(category.name, everything, found[everything], {size: found[size] for size in sizes})
+    return BankSizeRow(category.name, everything, found[everything], {size: found[size] for size in sizes})
 
 
 def _thinned(memory: MemoryArrays, rows: int) -> MemoryArrays:
@@ -103,7 +102,7 @@ def _thinned(memory: MemoryArrays, rows: int) -> MemoryArrays:
     }
 
 
-def bank_sizes_table(rows: Sequence[Row]) -> Table:
+def bank_sizes_table(rows: Sequence[BankSizeRow]) -> Table:
     """Image AUROC in per cent; of a thinned bank with its difference to the full one."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

@@ -19,19 +19,20 @@ import numpy as np
 from build_engines.graph.head import uncalibrated_memory
 from build_engines.parity.labelled import LabelledProduct
 from build_engines.tensorrt.plan_parity import PlanParity, plan_parity, record_gate
-from build_engines.tensorrt.plans import Wish, compile_bundle, halves_of
+from build_engines.tensorrt.plans import PlanRequest, compile_bundle, halves_of
 from edge.bundle import Bundle, Precision
 from edge.errors import EdgeError, EngineError
 from edge.evaluation.timing import Percentiles, percentiles
-from edge.vision.engine import Array, Engine, Image, MemoryArrays, fit_into
+from edge.image_types import Array, Image
+from edge.progress import Progress
+from edge.vision.engine import Engine, MemoryArrays, fit_into
 from edge.vision.enrollment import BANK_ROWS
 from edge.vision.opening import described
 from edge.vision.openvino import OpenVinoEngine
-from edge.vision.tensorrt.build import Progress
 from edge.vision.tensorrt.cuda import Cuda, open_cuda
 from edge.vision.tensorrt.engine import TensorRtEngine
 from edge.vision.tensorrt.library import load_tensorrt
-from edge.vision.tensorrt.ready import Target
+from edge.vision.tensorrt.ready import GpuTarget
 
 STEPS = ("halves", "reference", "tensorrt", "gpu", "plans", "engine", "parity", "latency")
 
@@ -45,7 +46,7 @@ _MB = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AcceptanceStep:
     """One step: what came of it, and its figures or the reason in a sentence."""
 
     name: str
@@ -69,7 +70,7 @@ class Acceptance:
     bundle: str
     precision: Precision
     machine: str
-    steps: list[Step] = field(default_factory=list)
+    steps: list[AcceptanceStep] = field(default_factory=list)
     parity: PlanParity | None = None
     latency_ms: dict[str, Percentiles] = field(default_factory=dict)
     memory_mb: dict[str, float] = field(default_factory=dict)
@@ -115,11 +116,11 @@ class Acceptor:
         precision: Precision,
         products: Sequence[LabelledProduct],
         *,
-        wish: Wish,
+        wish: PlanRequest,
         rounds: int,
         device: int = 0,
         progress: Progress = lambda *_: None,
-        say: Callable[[Step], None] = lambda _: None,
+        say: Callable[[AcceptanceStep], None] = lambda _: None,
     ) -> None:
         self._bundle = bundle
         self._precision: Precision = precision
@@ -139,7 +140,7 @@ class Acceptor:
         lacking = ", ".join(step.name for step in self._found.steps if step.outcome != "done")
         for name in STEPS:
             if name not in known:
-                self._note(Step(name, "not possible here", f"Needs {lacking}."))
+                self._note(AcceptanceStep(name, "not possible here", f"Needs {lacking}."))
         return self._found
 
     def _steps(self) -> None:
@@ -172,7 +173,7 @@ class Acceptor:
             self._done(f"fp32 in OpenVINO on {reference.device}, an image in {min(samples):.0f} ms")
         return reference
 
-    def _target(self) -> tuple[Target, Cuda]:
+    def _target(self) -> tuple[GpuTarget, Cuda]:
         """This machine's TensorRT and GPU; what it lacks of both is said before the rest is given up."""
         tensorrt = cuda = None
         with self._step("tensorrt", of_the_machine=True):
@@ -189,9 +190,9 @@ class Acceptor:
             if cuda is not None:
                 cuda.close()
             raise _StopError
-        return Target(tensorrt, cuda.capability(), cuda.device_name()), cuda
+        return GpuTarget(tensorrt, cuda.capability(), cuda.device_name()), cuda
 
-    def _compile(self, target: Target) -> None:
+    def _compile(self, target: GpuTarget) -> None:
         said: list[str] = []
         compile_bundle(
             self._bundle, self._precision, self._wish, target, progress=self._progress, say=said.append
@@ -245,14 +246,14 @@ class Acceptor:
         try:
             yield
         except EdgeError as error:
-            self._note(Step(name, "not possible here" if of_the_machine else "failed", str(error)))
+            self._note(AcceptanceStep(name, "not possible here" if of_the_machine else "failed", str(error)))
             if not of_the_machine:
                 raise _StopError from error
 
     def _done(self, detail: str) -> None:
-        self._note(Step(self._name, "done", detail))
+        self._note(AcceptanceStep(self._name, "done", detail))
 
-    def _note(self, step: Step) -> None:
+    def _note(self, step: AcceptanceStep) -> None:
         self._found.steps.append(step)
         self._say(step)
 

@@ -15,7 +15,8 @@ from build_engines.parity.labelled import LabelledProduct
 from build_engines.parity.limits import AUROC_LIMIT, PATCH_COSINE_LIMIT
 from edge.bundle import Bundle, Precision
 from edge.evaluation.metrics import auroc
-from edge.vision.engine import Array, Encoded, Engine, MemoryArrays
+from edge.image_types import Array
+from edge.vision.engine import Encoded, Engine, MemoryArrays
 from edge.vision.tensorrt.compiled import Compilation, folder_of, read_compilation, write_compilation
 
 MAP_LIMIT = 1e-3

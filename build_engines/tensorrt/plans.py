@@ -15,19 +15,20 @@ from build_engines.assembly.export import content_of
 from build_engines.graph.cut import cut, free_length
 from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
+from edge.progress import Progress
 from edge.vision.enrollment import BANK_ROWS
-from edge.vision.tensorrt.build import Progress, Span
+from edge.vision.tensorrt.build import LengthSpan
 from edge.vision.tensorrt.compiled import (
     FASTEST_FIRST,
     HALVES,
     Compilation,
-    Half,
+    GraphHalf,
     folder_of,
     read_compilation,
     write_compilation,
 )
 from edge.vision.tensorrt.plans import UnusablePlanError, read_plan, write_whole
-from edge.vision.tensorrt.ready import Target, build_into
+from edge.vision.tensorrt.ready import GpuTarget, build_into
 
 MOST_BANK_ROWS = 32 * BANK_ROWS
 """An enrollment that looks for the parts' orientations matches whole references: 32 of them."""
@@ -36,11 +37,11 @@ WORKSPACE_MB = 512
 """What a kernel may take on a board of 8 GB, whose memory the CPU, the system and the build share."""
 
 _USUAL: tuple[Precision, ...] = ("fp16", "fp32")
-_FIXED = Span(1, 1, 1)
+_FIXED = LengthSpan(1, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlanRequest:
     """What plans shall serve.
 
     Attributes:
@@ -78,8 +79,8 @@ def halves_of(bundle: Bundle, precision: Precision) -> tuple[onnx.ModelProto, on
 def compile_bundle(
     bundle: Bundle,
     precision: Precision,
-    wish: Wish,
-    target: Target,
+    wish: PlanRequest,
+    target: GpuTarget,
     *,
     force: bool = False,
     progress: Progress = lambda *_: None,
@@ -115,7 +116,7 @@ def compile_bundle(
     return compilation
 
 
-def prepared(bundle: Bundle, precision: Precision, wish: Wish) -> tuple[Compilation, dict[str, bytes]]:
+def prepared(bundle: Bundle, precision: Precision, wish: PlanRequest) -> tuple[Compilation, dict[str, bytes]]:
     """What shall be compiled, and the halves' ONNX files by name; nothing is written yet.
 
     Raises:
@@ -129,12 +130,12 @@ def prepared(bundle: Bundle, precision: Precision, wish: Wish) -> tuple[Compilat
             f"Build the bundle again with this version, or leave out --batch {wish.batch}.",
         )
     spans = {
-        "encoder": Span(1, 1, wish.batch),
-        "head": Span(1, min(BANK_ROWS, wish.bank_rows), wish.bank_rows),
+        "encoder": LengthSpan(1, 1, wish.batch),
+        "head": LengthSpan(1, min(BANK_ROWS, wish.bank_rows), wish.bank_rows),
     }
     contents = {name: content_of(half) for name, half in halves.items()}
     described = {
-        name: Half(
+        name: GraphHalf(
             file=f"{name}.onnx",
             sha256=hashlib.sha256(contents[name]).hexdigest(),
             span=spans[name] if free_length(half) else _FIXED,
@@ -162,7 +163,7 @@ def _with_its_gate(bundle: Bundle, compilation: Compilation) -> Compilation:
     return before if same else compilation
 
 
-def _is_there(folder: Path, compilation: Compilation, name: str, target: Target) -> bool:
+def _is_there(folder: Path, compilation: Compilation, name: str, target: GpuTarget) -> bool:
     try:
         read_plan(folder, target.key(name, compilation.half(name)))
     except UnusablePlanError:

@@ -5,9 +5,9 @@ made, so that importing this costs little.
 """
 
 from edge.cameras.camera import Camera, CameraState, CameraStatus, EndOfStream, create_camera
-from edge.cameras.frame import Frame, Image
+from edge.cameras.frame import Frame
 from edge.cameras.image_file import IMAGE_SUFFIXES, decode_image, read_image
-from edge.cameras.order import Order
+from edge.cameras.order import ArrivalOrder
 from edge.cameras.settings import (
     CameraSettings,
     FolderSettings,
@@ -19,6 +19,7 @@ from edge.cameras.settings import (
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "ArrivalOrder",
     "Camera",
     "CameraSettings",
     "CameraState",
@@ -27,8 +28,6 @@ __all__ = [
     "FolderSettings",
     "Frame",
     "GigESettings",
-    "Image",
-    "Order",
     "RtspSettings",
     "UvcSettings",
     "VideoSettings",

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from edge.cameras.aravis_library import load_library
-from edge.cameras.frame import Image
 from edge.cameras.pixel_formats import PIXEL_FORMATS
 from edge.errors import CameraError
+from edge.image_types import Image
 
 _FillPattern = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_uint32, c_uint32, c_uint32)
 

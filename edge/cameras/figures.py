@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.cameras.frame import Image
+from edge.image_types import Image
 
 _DARK, _BRIGHT = 2, 253  # a sensor's noise keeps a clipped pixel from standing at the very end
 

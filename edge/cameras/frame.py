@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-import numpy.typing as npt
+from edge.image_types import Image
 
-Image = npt.NDArray[np.uint8]
 """uint8, (H, W) grey or (H, W, 3) BGR."""
 
 

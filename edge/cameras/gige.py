@@ -131,7 +131,7 @@ def _controlled_elsewhere(what: str) -> CameraAwayError:
 
 
 class GigESession:
-    """One connection to a GigE Vision camera, streaming; see :class:`~edge.cameras.session.Session`."""
+    """One connection to a GigE Vision camera, streaming; see :class:`~edge.cameras.session.CameraSession`."""
 
     def __init__(
         self,
@@ -258,7 +258,7 @@ def _moment(nanoseconds: int) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class FoundCamera:
     """A camera on the network and whether this machine can talk to it.
 
     Attributes:
@@ -270,7 +270,7 @@ class Listed:
     trouble: str
 
 
-def list_cameras() -> list[Listed]:
+def list_cameras() -> list[FoundCamera]:
     """Every GigE Vision camera that answers a search, after about a second.
 
     Raises:
@@ -279,5 +279,5 @@ def list_cameras() -> list[Listed]:
     listed = []
     for device in find_devices():
         route = reach(device.address)
-        listed.append(Listed(device, "" if route.good else f"{route.found}. {route.remedy}"))
+        listed.append(FoundCamera(device, "" if route.good else f"{route.found}. {route.remedy}"))
     return listed

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bounded import read_regular
-from edge.cameras.frame import Image
 from edge.cameras.image_header import BrokenImageError, ImageHeader, UnsupportedImageError, parse_header
 from edge.errors import FrameError
 from edge.image_size import MAX_SAMPLE_BYTES, check_size
+from edge.image_types import Image
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """The file names that count as images, in lower case."""

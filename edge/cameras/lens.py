@@ -15,7 +15,7 @@ PATCHES_PER_DEFECT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldOfView:
     """What one image may show.
 
     Attributes:
@@ -40,7 +40,7 @@ def widest_field(
     patch_px: int = 14,
     sensor_mm: float | None = None,
     distance_mm: float | None = None,
-) -> Field:
+) -> FieldOfView:
     """The field in which the smallest defect still spans two patches.
 
     Args:
@@ -79,4 +79,4 @@ def widest_field(
     if sensor_mm is not None and distance_mm is not None:
         magnification = sensor_mm / field_mm
         focal_length_mm = distance_mm * magnification / (1 + magnification)
-    return Field(field_mm, field_mm * patch_px / input_px, images, input_px, focal_length_mm)
+    return FieldOfView(field_mm, field_mm * patch_px / input_px, images, input_px, focal_length_mm)

@@ -1,6 +1,6 @@
 """A camera that can go away: from *discover* to *stream*, and back again after a loss.
 
-Each kind of live camera brings a :class:`~edge.cameras.session.Session`, one connection from its
+Each kind of live camera brings a :class:`~edge.cameras.session.CameraSession`, one connection from its
 opening to its loss. What surrounds it is the same for all and lives here: one thread that connects,
 tears down and reconnects with back-off, so that the reading thread never waits for any of it; the
 watchdog for a camera that says it streams and sends nothing; one error frame and one log line per
@@ -19,7 +19,7 @@ from types import TracebackType
 from edge.cameras.camera import CameraState, CameraStatus, EndOfStream
 from edge.cameras.frame import Frame
 from edge.cameras.open_trigger import OpenTrigger
-from edge.cameras.session import CameraAwayError, Capture, Connect, Session
+from edge.cameras.session import CameraAwayError, CameraSession, Capture, Connect
 from edge.errors import CameraError
 
 _log = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ class LiveCamera:
         self._triggering = threading.Lock()  # held while the session is triggered; likewise
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._session: Session | None = None
-        self._dropped: Session | None = None
+        self._session: CameraSession | None = None
+        self._dropped: CameraSession | None = None
         self._refusal: CameraError | None = None
         self._tried = False
         self._broken = False  # the camera's thread has ended by a fault of this program
@@ -181,7 +181,7 @@ class LiveCamera:
 
     # Reading: the inspection's thread.
 
-    def _await_session(self, deadline: float) -> Session | None:
+    def _await_session(self, deadline: float) -> CameraSession | None:
         with self._changed:
             self._changed.wait_for(
                 lambda: self._session is not None or self._closing.is_set() or self._broken,
@@ -195,7 +195,7 @@ class LiveCamera:
                 )
             return self._session
 
-    def _read_session(self, session: Session, deadline: float) -> Frame | None:
+    def _read_session(self, session: CameraSession, deadline: float) -> Frame | None:
         if self._doubt:
             # The part that no image came of has its error already.
             self._give_up(session, CameraAwayError(self._doubt))
@@ -214,7 +214,7 @@ class LiveCamera:
             self._come_back(session)
         return self._frame(capture)
 
-    def _watch(self, session: Session, silent: bool) -> None:
+    def _watch(self, session: CameraSession, silent: bool) -> None:
         """The watchdog: a camera may say that it streams and send nothing."""
         now = time.monotonic()
         if not silent:
@@ -224,7 +224,7 @@ class LiveCamera:
         elif session.no_frame_s is not None and now - self._silent_since > session.no_frame_s:
             raise CameraAwayError(f"it sent no image for {session.no_frame_s:g} s.")
 
-    def _give_up(self, session: Session, error: CameraAwayError) -> bool:
+    def _give_up(self, session: CameraSession, error: CameraAwayError) -> bool:
         """Let the session go; true where the camera was away already and never really back."""
         with self._changed:
             still_away = self._complained and not self._proven
@@ -238,7 +238,7 @@ class LiveCamera:
             _log.warning("camera %s is lost: %s", self._name, error)
         return still_away
 
-    def _lose(self, session: Session, error: CameraAwayError) -> Frame | None:
+    def _lose(self, session: CameraSession, error: CameraAwayError) -> Frame | None:
         """Give the session up; None where no part needs another error for it."""
         still_away = self._give_up(session, error)
         asked = None if self._open_trigger is None else self._open_trigger.give_up()
@@ -324,7 +324,7 @@ class LiveCamera:
                 back_off_s = FIRST_BACK_OFF_S
                 self._begin(session)
 
-    def _begin(self, session: Session) -> None:
+    def _begin(self, session: CameraSession) -> None:
         """A session is there; whether the camera is back, its first image says."""
         with self._changed:
             self._session = session
@@ -335,7 +335,7 @@ class LiveCamera:
                 self._come_back(session)
             self._changed.notify_all()
 
-    def _come_back(self, session: Session) -> None:
+    def _come_back(self, session: CameraSession) -> None:
         with self._changed:
             self._proven, self._doubted = True, False
             self._update(CameraState.STREAMING, session.description)

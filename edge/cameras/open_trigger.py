@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.cameras.order import Order
+from edge.cameras.order import ArrivalOrder
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingTrigger:
     """A trigger.
 
     Attributes:
@@ -44,8 +44,8 @@ class OpenTrigger:
         self._window_s = window_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._asked: Asked | None = None
-        self._order = Order(2 * window_s)
+        self._asked: PendingTrigger | None = None
+        self._order = ArrivalOrder(2 * window_s)
         # Triggers without an image since the last image: whose image may still come, and the others.
         self._recent = 0
         self._old = 0
@@ -59,10 +59,10 @@ class OpenTrigger:
             now_s = self._clock()
             if now_s > self._late_until_s:
                 self._old, self._recent = self._old + self._recent, 0
-            self._asked = Asked(part_id, acquisition, now_s, self._order.announced(now_s))
+            self._asked = PendingTrigger(part_id, acquisition, now_s, self._order.announced(now_s))
             return None
 
-    def part_of(self, image_at_s: float, missed: int = 0) -> Asked | None:
+    def part_of(self, image_at_s: float, missed: int = 0) -> PendingTrigger | None:
         """The trigger of an image that began to arrive then, which ends with it; None for a stray.
 
         Args:
@@ -80,10 +80,10 @@ class OpenTrigger:
             self._asked = None
             if unanswered or not asked.trusted:
                 self._order.doubt()
-                return Asked(asked.part_id, asked.acquisition, asked.at_s, trusted=False)
+                return PendingTrigger(asked.part_id, asked.acquisition, asked.at_s, trusted=False)
             return asked
 
-    def overdue(self) -> Asked | None:
+    def overdue(self) -> PendingTrigger | None:
         """The trigger whose window is over, which ends with that; None where there is none."""
         with self._lock:
             asked = self._asked
@@ -94,7 +94,7 @@ class OpenTrigger:
             self._late_until_s = asked.at_s + 2 * self._window_s
             return asked
 
-    def give_up(self) -> Asked | None:
+    def give_up(self) -> PendingTrigger | None:
         """End the open trigger, with the connection that it was sent over; it, or None."""
         with self._lock:
             asked, self._asked = self._asked, None

@@ -16,11 +16,11 @@ from urllib.parse import quote, urlsplit
 
 from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.cameras.camera import CameraState, EndOfStream
-from edge.cameras.frame import Image
 from edge.cameras.live import LiveCamera
 from edge.cameras.session import CameraAwayError, Capture, Report
 from edge.cameras.settings import RtspSettings, UvcSettings, VideoSettings
 from edge.errors import CameraError
+from edge.image_types import Image
 
 if TYPE_CHECKING:
     import cv2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-class Order:
+class ArrivalOrder:
     """The order of one camera's announcements and images, on the monotonic clock.
 
     After anything that did not match (an image too many, two parts that one image may show) a late

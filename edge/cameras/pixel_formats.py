@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.cameras.frame import Image
 from edge.errors import FrameError
+from edge.image_types import Image
 
 _Rows = npt.NDArray[np.uint8]
 """uint8 (H, bytes of one row) as the camera sent them."""

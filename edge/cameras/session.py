@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Protocol
 
 from edge.cameras.camera import CameraState
-from edge.cameras.frame import Image
 from edge.errors import CameraError
+from edge.image_types import Image
 
 
 class CameraAwayError(CameraError):
@@ -32,7 +32,7 @@ class Capture:
     captured_s: float = field(default_factory=time.monotonic)
 
 
-class Session(Protocol):
+class CameraSession(Protocol):
     """One connection to a camera. ``next`` is called by one thread; ``trigger`` by any."""
 
     @property
@@ -63,7 +63,7 @@ class Session(Protocol):
 
 
 Report = Callable[[CameraState], None]
-Connect = Callable[[Report], Session]
+Connect = Callable[[Report], CameraSession]
 """Discovers, opens and configures, reporting each state.
 
 Raises CameraAwayError where trying again may help, any other CameraError where it cannot.

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from edge.cameras.pixel_formats import FAMILIES, PIXEL_FORMATS
 from edge.image_size import MIN_SIDE_PX
+from edge.section import Section
 
 
-class _Settings(BaseModel):
+class _CameraSection(Section):
     """What every kind of camera has."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(
         default="camera",
@@ -29,7 +28,7 @@ class _Settings(BaseModel):
         return None
 
 
-class FolderSettings(_Settings):
+class FolderSettings(_CameraSection):
     """Images from a folder: for trials, for replays, and for cameras that write files."""
 
     kind: Literal["folder"] = Field(title="Kind", description="Images from a folder.")
@@ -85,10 +84,8 @@ class FolderSettings(_Settings):
         return self
 
 
-class TriggerSettings(BaseModel):
+class TriggerSettings(Section):
     """What makes a GigE Vision camera take an image."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     source: str = Field(
         default="free",
@@ -123,7 +120,7 @@ class TriggerSettings(BaseModel):
         return self.source == "software"
 
 
-class RegionSettings(BaseModel):
+class RegionSettings(Section):
     """The part of the sensor that the camera sends."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -134,7 +131,7 @@ class RegionSettings(BaseModel):
     height: int = Field(ge=MIN_SIDE_PX, title="Height (px)", description="Rows, in pixels, 32 or more.")
 
 
-class GigESettings(_Settings):
+class GigESettings(_CameraSection):
     """A GigE Vision camera. What is not set here stays as the camera has it."""
 
     kind: Literal["gige"] = Field(title="Kind", description="A GigE Vision camera, through Aravis.")
@@ -256,7 +253,7 @@ class GigESettings(_Settings):
         return name
 
 
-class _StreamSettings(_Settings):
+class _StreamSettings(_CameraSection):
     """What cameras have that send image after image whether anyone looks or not."""
 
     buffers: int = Field(
@@ -311,7 +308,7 @@ class UvcSettings(_StreamSettings):
     )
 
 
-class VideoSettings(_Settings):
+class VideoSettings(_CameraSection):
     """A video file, each of its frames a part."""
 
     kind: Literal["video"] = Field(title="Kind", description="A video file.")

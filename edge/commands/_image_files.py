@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edge.cameras import IMAGE_SUFFIXES, Frame, Image, read_image
+from edge.cameras import IMAGE_SUFFIXES, Frame, read_image
 from edge.cameras.folder_listing import PartFile, name_parts
 from edge.errors import FrameError
+from edge.image_types import Image
 
 MOST_TOGETHER_BYTES = 800_000_000
 """Sixty images of 4 megapixels in colour: more than a product is ever learned from at once."""

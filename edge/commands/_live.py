@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.inspection import Inspection, Verdict
 from edge.plain_text import one_line
-from edge.station.tally import Tally
+from edge.station.run_counters import RunCounters
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -39,12 +39,12 @@ class PartsView:
         self._title = title
         self._total = total
         self._footer = footer
-        self._tally: Callable[[], Tally] = Tally
+        self._counters: Callable[[], RunCounters] = RunCounters
         self._last: deque[Inspection] = deque(maxlen=_ROWS)
 
-    def count(self, tally: Callable[[], Tally]) -> None:
+    def count(self, counters: Callable[[], RunCounters]) -> None:
         """Take the counters from there."""
-        self._tally = tally
+        self._counters = counters
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -86,7 +86,7 @@ class PartsView:
         from rich.console import Group
         from rich.text import Text
 
-        counters = Text.from_markup(counters_markup(self._tally(), self._total))
+        counters = Text.from_markup(counters_markup(self._counters(), self._total))
         return Group(self._parts(), self._remark(), counters, Text(self._footer(), style="dim"))
 
     def _remark(self) -> Text:
@@ -148,23 +148,23 @@ def score_text(score: float) -> str:
     return f"{round(score, 2) + 0.0:.2f}"
 
 
-def counters_markup(tally: Tally, total: int | None) -> str:
+def counters_markup(counters: RunCounters, total: int | None) -> str:
     """The counters as rich markup, coloured where they are not zero."""
 
     def part(count: int, name: str, style: str) -> str:
         return f"[{style}]{count} {name}[/]" if count else f"[dim]0 {name}[/]"
 
     of = "" if total is None else f" of {total}"
-    counters = "   ".join(
+    line = "   ".join(
         [
-            f" [bold]{tally.total}[/]{of} parts",
-            part(tally.ok, "OK", "green"),
-            part(tally.ng, "NG", "bold red"),
-            part(tally.error, "errors", "bold yellow"),
-            part(tally.overrun, "overruns", "bold yellow"),
+            f" [bold]{counters.total}[/]{of} parts",
+            part(counters.ok, "OK", "green"),
+            part(counters.ng, "NG", "bold red"),
+            part(counters.error, "errors", "bold yellow"),
+            part(counters.overrun, "overruns", "bold yellow"),
         ]
     )
-    return f"{counters}\n [dim]{tally.times}[/]"
+    return f"{line}\n [dim]{counters.times}[/]"
 
 
 def _figures(inspection: Inspection) -> tuple[str, str, str, str]:

@@ -10,7 +10,7 @@ from types import FrameType
 
 
 @dataclass(slots=True)
-class StopWish:
+class StopSignal:
     """Which signal asked for the end: its number, or 0 for none."""
 
     signal: int = 0
@@ -22,12 +22,12 @@ class StopWish:
 
 
 @contextmanager
-def stop_on_signals(stop: Callable[[], None]) -> Iterator[StopWish]:
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[StopSignal]:
     """Call ``stop`` on the first SIGINT or SIGTERM; a second Ctrl-C interrupts as usual.
 
     For the main thread. ``stop`` runs between two of its instructions, so it must not wait or lock.
     """
-    wish = StopWish()
+    wish = StopSignal()
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signal module's signature
         wish.signal = number

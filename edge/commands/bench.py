@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from edge.choices import RequestedPrecision, VerdictSource
 from edge.commands._options import (
     bundle_option,
     json_option,
@@ -19,7 +20,7 @@ from edge.errors import EngineError
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from edge.bundle import Bundle, Precision
+    from edge.bundle import Bundle
 
 _DRAWN = 10
 _OF_A_STATION = ("references", "parts", "decided_by", "precision")
@@ -69,8 +70,8 @@ def command(
     images: Path | None,
     references: int,
     parts: int,
-    decided_by: Literal["language", "calibration"] | None,
-    precision: Precision | Literal["auto"],
+    decided_by: VerdictSource | None,
+    precision: RequestedPrecision,
     bundle: str | None,
     threads: int | None,
 ) -> None:
@@ -140,8 +141,8 @@ def _station(
     images: Path | None,
     references: int,
     parts: int,
-    decided_by: Literal["language", "calibration"] | None,
-    precision: Precision | Literal["auto"],
+    decided_by: VerdictSource | None,
+    precision: RequestedPrecision,
     threads: int | None,
 ) -> tuple[dict[str, Any], Group]:
     """A station's work and the precisions: JSON and tables."""

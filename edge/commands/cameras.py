@@ -13,7 +13,8 @@ import click
 from edge.errors import CameraError
 
 if TYPE_CHECKING:
-    from edge.cameras import Camera, Frame, Image
+    from edge.cameras import Camera, Frame
+    from edge.image_types import Image
 
 _station = click.argument("station", metavar="STATION.yaml", type=click.Path(path_type=Path))
 _wait = click.option(

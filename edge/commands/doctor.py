@@ -10,7 +10,7 @@ import click
 from edge.commands._options import bundle_option, data_dir_option
 
 if TYPE_CHECKING:
-    from edge.station.doctor import Finding
+    from edge.station.doctor import CheckResult
 
 _STYLES = {"ok": ("ok", "green"), "warning": ("look", "yellow"), "wrong": ("WRONG", "red")}
 
@@ -33,7 +33,7 @@ def command(ctx: click.Context, station: Path | None, bundle: str | None, data_d
     from edge import paths
     from edge.cli import EXIT_ERROR
     from edge.config import load_station
-    from edge.station.doctor import Mark, examine
+    from edge.station.doctor import CheckStatus, examine
 
     config = None if station is None else load_station(station)
     if config is not None:
@@ -41,14 +41,14 @@ def command(ctx: click.Context, station: Path | None, bundle: str | None, data_d
         bundle = bundle or (None if config.bundle is None else str(config.bundle))
     wrong = 0
     for finding in examine(paths.data_dir(data_dir), bundle, config):
-        wrong += finding.mark is Mark.WRONG
+        wrong += finding.mark is CheckStatus.WRONG
         _print(finding)
     if wrong:
         click.echo(f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong", err=True)
         ctx.exit(EXIT_ERROR)
 
 
-def _print(finding: Finding) -> None:
+def _print(finding: CheckResult) -> None:
     word, colour = _STYLES[finding.mark.value]
     click.echo(f"{click.style(f'{word:5}', fg=colour)}  {finding.what:<10}  {finding.detail}")
     if finding.remedy:

@@ -20,7 +20,7 @@ from edge.commands._options import (
 )
 
 if TYPE_CHECKING:
-    from edge.cameras import Image
+    from edge.image_types import Image
     from edge.station.product import Product
     from edge.vision.memory import Memory
 

@@ -82,7 +82,7 @@ def command(
 
     from edge.commands._engine import opened_engine
     from edge.evaluation.dataset import find_categories
-    from edge.evaluation.evaluate import Plan, evaluate
+    from edge.evaluation.evaluate import EvaluationPlan, evaluate
     from edge.evaluation.progress import progress_bar
     from edge.evaluation.reading import opened_runner
     from edge.evaluation.report import check_target, result_table, results_json, write_json
@@ -92,7 +92,7 @@ def command(
     categories = find_categories(datasets)
     if limit is not None:
         categories = [category.limited(limit) for category in categories]
-    plan = Plan(tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph)
+    plan = EvaluationPlan(tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph)
     with ExitStack() as stack:
         opened, engine = stack.enter_context(
             opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.choices import DecidedBy
 from edge.commands._options import (
     accept_failed_parity_option,
     bundle_option,
@@ -20,7 +21,7 @@ from edge.commands._options import (
 if TYPE_CHECKING:
     from edge.bundle import Bundle
     from edge.inspection import Inspection
-    from edge.station.deciding import DecidedBy, Decider
+    from edge.station.deciding import Decider
     from edge.station.judging import Judge, Judged
     from edge.station.product import Product
     from edge.vision.engine import Engine

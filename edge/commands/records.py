@@ -27,7 +27,7 @@ _CSV_COLUMNS = (
 )
 
 
-class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
+class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
     """``30m``, ``2h``, ``7d`` ago, or a date with or without a time; UTC unless it names its zone."""
 
     name = "moment"
@@ -57,10 +57,10 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in newer cli
 @click.option("--review", is_flag=True, help="Only parts that a person should look at.")
 @click.option(
     "--since",
-    type=Moment(),
+    type=TimeType(),
     help="Only from then on: 30m, 2h, 7d, 2026-05-04, 2026-05-04T13:30, 2026-05-04T13:30+02:00.",
 )
-@click.option("--until", type=Moment(), help="Only before then.")
+@click.option("--until", type=TimeType(), help="Only before then.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),

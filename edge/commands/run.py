@@ -70,10 +70,10 @@ def command(ctx: click.Context, station: Path, plain: bool, again: bool, verbose
             "%s inspects %s, decided by %s", config.station.name, config.product, config.verdict.decided_by
         )
         if live:
-            view.count(lambda: opened.tally)
+            view.count(lambda: opened.counters)
             stack.enter_context(view.live())
-        tally = opened.run()
-    click.echo(f"{'stopped: ' if wish.signal else ''}{tally}")
+        counters = opened.run()
+    click.echo(f"{'stopped: ' if wish.signal else ''}{counters}")
     if opened.lost:
         ctx.exit(EXIT_ERROR)
     if wish.interrupted:

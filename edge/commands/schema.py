@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from edge.config import Key
+    from edge.config import SettingKey
 
 _WIDEST = 100
 _INDENT = "    "
@@ -42,7 +42,7 @@ def command(key: str | None, as_json: bool) -> None:
     click.echo("\n".join(_shown(one, width) for one in keys))
 
 
-def _shown(key: Key, width: int) -> str:
+def _shown(key: SettingKey, width: int) -> str:
     kind = f"(kind: {key.kind})" if key.kind else ""
     bounds = f"{key.type}, {key.range}" if key.range else key.type
     default = f"[{key.default}]" if key.default and not key.default.startswith("[") else key.default

@@ -2,7 +2,7 @@
 
 from edge.config.load import load_station
 from edge.config.problems import Problem, StationFileError
-from edge.config.reference import Key, json_schema, keys_below, station_keys
+from edge.config.reference import SettingKey, json_schema, keys_below, station_keys
 from edge.config.schema import (
     EngineSettings,
     LanguageSettings,
@@ -14,10 +14,10 @@ from edge.config.schema import (
 
 __all__ = [
     "EngineSettings",
-    "Key",
     "LanguageSettings",
     "Problem",
     "QueueSettings",
+    "SettingKey",
     "StationConfig",
     "StationFileError",
     "StationIdentity",

@@ -18,7 +18,7 @@ Node = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class SettingKey:
     """One key of a station file.
 
     Attributes:
@@ -63,13 +63,13 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def station_keys() -> tuple[Key, ...]:
+def station_keys() -> tuple[SettingKey, ...]:
     """Every key of a station file, each after the section that it is in."""
     schema = json_schema()
     return tuple(_Walk(schema["$defs"]).section(schema, "", ""))
 
 
-def keys_below(wanted: str, keys: Sequence[Key] | None = None) -> tuple[Key, ...]:
+def keys_below(wanted: str, keys: Sequence[SettingKey] | None = None) -> tuple[SettingKey, ...]:
     """The key of this name, such as ``messaging.outbox``, and all keys below it.
 
     Raises:
@@ -98,14 +98,14 @@ class _Walk:
         self._definitions = definitions
         self._seen: set[str] = set()
 
-    def section(self, node: Node, path: str, kind: str, besides: Sequence[str] = ()) -> Iterator[Key]:
+    def section(self, node: Node, path: str, kind: str, besides: Sequence[str] = ()) -> Iterator[SettingKey]:
         """The keys of a section, without those in ``besides``."""
         required = node.get("required", ())
         for name, value in node["properties"].items():
             if name not in besides:
                 yield from self._key(f"{path}{name}", kind, value, name in required)
 
-    def _key(self, path: str, kind: str, node: Node, required: bool) -> Iterator[Key]:
+    def _key(self, path: str, kind: str, node: Node, required: bool) -> Iterator[SettingKey]:
         value = _not_null(node)
         default = "required" if required else _default(node)
         is_list = "items" in value
@@ -115,17 +115,17 @@ class _Walk:
         if models:
             # pydantic leaves a sentence out that the section's class has too.
             sentence = sentence or str(self._definitions[models[0]]["description"])
-            yield Key(path, kind, "list of sections" if is_list else "section", "", default, sentence)
+            yield SettingKey(path, kind, "list of sections" if is_list else "section", "", default, sentence)
             yield from self._below(path + ("[]." if is_list else "."), kind, models)
         else:
             type_ = f"list of {_type(each)}" if is_list else _type(value)
-            yield Key(path, kind, type_, _range(value), default, sentence)
+            yield SettingKey(path, kind, type_, _range(value), default, sentence)
 
     def _models(self, value: Node) -> list[str]:
         """The names of the definitions that a value may be."""
         return [str(one["$ref"]).rpartition("/")[2] for one in value.get("oneOf", [value]) if "$ref" in one]
 
-    def _below(self, path: str, kind: str, models: Sequence[str]) -> Iterator[Key]:
+    def _below(self, path: str, kind: str, models: Sequence[str]) -> Iterator[SettingKey]:
         names = [name for name in models if name not in self._seen]
         self._seen.update(names)
         if len(names) < 2:
@@ -138,7 +138,7 @@ class _Walk:
         first, *others = members.values()
         common = [name for name, node in first.items() if all(other.get(name) == node for other in others)]
         sentence = " ".join(f"{kinds[name]}: {members[name][KIND]['description']}" for name in names)
-        yield Key(f"{path}{KIND}", kind, " | ".join(kinds.values()), "", "required", sentence)
+        yield SettingKey(f"{path}{KIND}", kind, " | ".join(kinds.values()), "", "required", sentence)
         for name in common:
             yield from self._key(f"{path}{name}", kind, first[name], False)
         for name in names:

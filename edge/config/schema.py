@@ -5,22 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from edge import paths
 from edge.cameras.settings import CameraSettings
+from edge.choices import DecidedBy, QueuePolicy, RequestedPrecision, RequestedRuntime, WaitPolicy, WhichParts
 from edge.errors import MessagingError
 from edge.messaging.settings import MessagingSettings
 from edge.messaging.topics import check_level
 from edge.records.settings import RecordsSettings
+from edge.section import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
-
-
-class StationIdentity(_Section):
+class StationIdentity(Section):
     """Which station this is: ``<site>/<line>/<name>`` begins every topic on the broker."""
 
     site: str = Field(default="site", title="Site", description="The plant; first level of every topic.")
@@ -39,7 +37,7 @@ class StationIdentity(_Section):
             raise ValueError(str(error)) from None
 
 
-class QueueSettings(_Section):
+class QueueSettings(Section):
     """The parts between camera and inspection."""
 
     size: int = Field(
@@ -50,7 +48,7 @@ class QueueSettings(_Section):
         description="Captured parts that may wait for inspection; their images are held in memory. 0 (with "
         "wait): none does, the camera is asked for a part when the previous one is judged.",
     )
-    policy: Literal["wait", "skip", "latest"] = Field(
+    policy: QueuePolicy = Field(
         default="wait",
         title="When it is full",
         description="wait: the camera waits. skip: the newest part becomes an error inspection (overrun). "
@@ -66,7 +64,7 @@ class QueueSettings(_Section):
         return self
 
 
-class PartIdSettings(_Section):
+class PartIdSettings(Section):
     """How parts get their names."""
 
     source: Literal["camera", "plc"] = Field(
@@ -85,10 +83,10 @@ class PartIdSettings(_Section):
     )
 
 
-class VerdictSettings(_Section):
+class VerdictSettings(Section):
     """Who says ok or ng. No key here is a threshold: the boundary comes from the good parts."""
 
-    decided_by: Literal["language", "calibration", "either"] = Field(
+    decided_by: DecidedBy = Field(
         default="language",
         title="Decided by",
         description="language: the language model's Yes or No. calibration: the map's score on the product's "
@@ -117,10 +115,10 @@ class VerdictSettings(_Section):
     )
 
 
-class LanguageSettings(_Section):
+class LanguageSettings(Section):
     """The language model's process. Of no use with ``verdict.decided_by: calibration``."""
 
-    words: Literal["ng", "all", "none"] = Field(
+    words: WhichParts = Field(
         default="ng",
         title="Words",
         description="Which parts get a sentence, after their verdict is out.",
@@ -132,7 +130,7 @@ class LanguageSettings(_Section):
         title="Threads",
         description="CPU threads of the language model; null: one for each core, at most four.",
     )
-    wait_policy: Literal["passive", "active"] = Field(
+    wait_policy: WaitPolicy = Field(
         default="passive",
         title="Between two pieces of work",
         description="passive: its threads release their cores. active: they spin, which is faster "
@@ -140,15 +138,15 @@ class LanguageSettings(_Section):
     )
 
 
-class EngineSettings(_Section):
+class EngineSettings(Section):
     """How the vision graph is computed."""
 
-    runtime: Literal["auto", "openvino", "tensorrt"] = Field(
+    runtime: RequestedRuntime = Field(
         default="auto",
         title="Runtime",
         description="auto: TensorRT where a GPU answers and the bundle was compiled for it, else OpenVINO.",
     )
-    precision: Literal["auto", "fp32", "bf16", "fp16", "int8", "int8-symmetric"] = Field(
+    precision: RequestedPrecision = Field(
         default="auto",
         title="Precision",
         description="auto: the fastest that this machine computes among those that passed the parity check.",
@@ -168,7 +166,7 @@ class EngineSettings(_Section):
     )
 
 
-class StationConfig(_Section):
+class StationConfig(Section):
     """Everything a station needs to know that it cannot find out by itself.
 
     From :func:`~edge.config.load_station`, every path in it is absolute.

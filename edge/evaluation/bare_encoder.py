@@ -7,9 +7,9 @@ import time
 import numpy as np
 
 from edge.bundle import Bundle, Precision
-from edge.cameras import Image
 from edge.errors import EngineError
-from edge.vision.engine import Array, fit_into
+from edge.image_types import Array, Image
+from edge.vision.engine import fit_into
 from edge.vision.openvino import cpu_precisions
 
 

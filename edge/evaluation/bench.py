@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edge.bundle import Bundle, Precision
-from edge.cameras import Image, read_image
+from edge.cameras import read_image
+from edge.choices import DecidedBy, RequestedPrecision
 from edge.evaluation.bare_encoder import BareEncoder
 from edge.evaluation.language_run import LanguageRun, run_language
 from edge.evaluation.precision_run import PrecisionRun, run_precisions
 from edge.evaluation.station_run import StationRun, run_station
 from edge.evaluation.timing import percentiles
-from edge.station.deciding import DecidedBy, opened_decider
+from edge.image_types import Image
+from edge.progress import Progress
+from edge.station.deciding import opened_decider
 from edge.station.judging import Judge
 from edge.vision.enrollment import enroll
 from edge.vision.inspector import Inspector
@@ -24,11 +27,9 @@ from edge.vision.openvino import OpenVinoEngine, runnable_precisions
 
 _PATIENCE_S = 60.0  # What is measured is how long a verdict takes, not whether it comes in time.
 
-Progress = Callable[[str, int, int], None]
-
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class BenchResult:
     """What was measured, on what.
 
     Attributes:
@@ -93,10 +94,10 @@ def bench(
     parts: int,
     progress: Progress,
     *,
-    precision: Precision | Literal["auto"] = "auto",
+    precision: RequestedPrecision = "auto",
     threads: int | None = None,
     decided_by: DecidedBy = "calibration",
-) -> Measured:
+) -> BenchResult:
     """Learn a product from ``references``, then measure ``parts`` inspections of ``images``.
 
     First one engine works as a station does, alone in memory but for its language model. With that, each
@@ -132,7 +133,7 @@ def bench(
     for one in engines.values():
         one.close()
     height, width = pictures[0].shape[:2]
-    return Measured(
+    return BenchResult(
         bundle.id, engine.precision, threads, len(references), (height, width), station, precisions, language
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.evaluation.bench import Measured
+from edge.evaluation.bench import BenchResult
 from edge.evaluation.timing import percentiles
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-def bench_tables(measured: Measured) -> Group:
+def bench_tables(measured: BenchResult) -> Group:
     """The stages of a station's work, and the precisions side by side."""
     from rich.console import Group
 
@@ -31,7 +31,7 @@ def bench_tables(measured: Measured) -> Group:
     )
 
 
-def _stages(measured: Measured) -> Table:
+def _stages(measured: BenchResult) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -47,7 +47,7 @@ def _stages(measured: Measured) -> Table:
     return table
 
 
-def _language(measured: Measured) -> list[str]:
+def _language(measured: BenchResult) -> list[str]:
     run = measured.language
     if run is None:
         return []
@@ -59,7 +59,7 @@ def _language(measured: Measured) -> list[str]:
     ]
 
 
-def _precisions(measured: Measured) -> Table:
+def _precisions(measured: BenchResult) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

@@ -18,21 +18,15 @@ from edge.bundle import Bundle
 from edge.cameras import read_image
 from edge.errors import FrameError
 from edge.evaluation.dataset import Category, TestPart, read_mask
-from edge.evaluation.interviews import Answer, CategoryInterviews, DialogueResult, Interview
-from edge.evaluation.learning import Progress, learn
+from edge.evaluation.interviews import CategoryInterviews, DialogueResult, Interview, InterviewAnswer
+from edge.evaluation.learning import learn
 from edge.evaluation.reading import read_finding
-from edge.facts import (
-    PLACES,
-    Mask,
-    PartFacts,
-    count_of,
-    facts_of_mask,
-    sureness_of,
-    touched_places,
-)
+from edge.facts import PLACES, PartFacts, count_of, facts_of_mask, sureness_of, touched_places
+from edge.image_types import Mask
 from edge.inspection import Verdict
 from edge.language import Prompt, Runner, prompt_for
 from edge.language.sentences import KINDS, exchange, is_right
+from edge.progress import Progress
 from edge.vision.engine import Engine
 from edge.vision.inspector import Finding, Inspector
 
@@ -121,12 +115,12 @@ def _interview(part: TestPart, inspector: Inspector, runner: Runner, prompt: Pro
     )
 
 
-def _ask(runner: Runner, dialogue: int, kind: str, facts: PartFacts, place: str) -> Answer:
+def _ask(runner: Runner, dialogue: int, kind: str, facts: PartFacts, place: str) -> InterviewAnswer:
     wanted = exchange(kind, facts, UNSEEN, place)
     fork = runner.fork(dialogue)
     said = "".join(runner.ask(fork, wanted.question)).strip()
     runner.release(fork)
-    return Answer(kind, wanted.question, wanted.answer, said, is_right(said, wanted))
+    return InterviewAnswer(kind, wanted.question, wanted.answer, said, is_right(said, wanted))
 
 
 def _place_to_ask_about(facts: PartFacts, mask: Mask, rng: random.Random) -> str:

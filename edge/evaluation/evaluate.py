@@ -15,19 +15,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.bundle import Bundle
-from edge.cameras import Image, read_image
+from edge.cameras import read_image
 from edge.errors import FrameError
 from edge.evaluation.dataset import Category, TestPart, read_mask
-from edge.evaluation.learning import Learned, Progress, learn
+from edge.evaluation.learning import EnrolledInspector, learn
 from edge.evaluation.reading import read_finding
-from edge.evaluation.referee import Figures, Referee, mean_figures
+from edge.evaluation.scorer import CategoryFigures, CategoryScorer, mean_figures
+from edge.image_types import Image
 from edge.language import Prompt, Reading, Runner, prompt_for
+from edge.progress import Progress
 from edge.vision.engine import Encoded, Engine
 from edge.vision.inspector import Finding, Inspector
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """What to evaluate.
 
     Attributes:
@@ -53,7 +55,7 @@ class SeedResult:
 
     seed: int
     references: tuple[str, ...]
-    figures: Figures
+    figures: CategoryFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,13 @@ class CategoryResult:
     by_seed: tuple[SeedResult, ...]
 
     @property
-    def figures(self) -> Figures:
+    def figures(self) -> CategoryFigures:
         """The means over the seeds."""
         return mean_figures([result.figures for result in self.by_seed])
 
 
 @dataclass(slots=True)
-class Result:
+class EvaluationResult:
     """All categories with one number of references.
 
     Attributes:
@@ -98,7 +100,7 @@ class Result:
         return [vision + language for vision, language in zip(self.vision_ms, self.language_ms, strict=True)]
 
     @property
-    def mean(self) -> Figures:
+    def mean(self) -> CategoryFigures:
         """The means over the categories."""
         return mean_figures([category.figures for category in self.categories.values()])
 
@@ -107,10 +109,10 @@ def evaluate(
     categories: Sequence[Category],
     engine: Engine,
     bundle: Bundle,
-    plan: Plan,
+    plan: EvaluationPlan,
     progress: Progress | None = None,
     runner: Runner | None = None,
-) -> list[Result]:
+) -> list[EvaluationResult]:
     """Judge every category with every number of references; one result per number, as planned.
 
     Args:
@@ -130,11 +132,11 @@ def evaluate(
     for category in categories:
         category.references(max(plan.shots), seed=0)  # refused now rather than after an hour
     decided_by = "calibration" if runner is None else "language"
-    results = [Result(bundle.id, shots, plan.seeds_for(shots), decided_by) for shots in plan.shots]
+    results = [EvaluationResult(bundle.id, shots, plan.seeds_for(shots), decided_by) for shots in plan.shots]
     for number, category in enumerate(categories, start=1):
         title = f"{category.name} ({number} of {len(categories)})"
         trials = [
-            _Trial(learn(category, shots, seed, engine, bundle, _titled(progress, title)))
+            _SeedTrial(learn(category, shots, seed, engine, bundle, _titled(progress, title)))
             for shots in plan.shots
             for seed in plan.seeds_for(shots)
         ]
@@ -154,11 +156,11 @@ def evaluate(
 
 
 @dataclass(slots=True)
-class _Trial:
+class _SeedTrial:
     """What was learned from one choice of references, and what came of it."""
 
-    learned: Learned
-    referee: Referee = field(default_factory=Referee)
+    learned: EnrolledInspector
+    scorer: CategoryScorer = field(default_factory=CategoryScorer)
     vision_ms: list[float] = field(default_factory=list)
     language_ms: list[float] = field(default_factory=list)
 
@@ -170,13 +172,13 @@ class _Trial:
         return reading
 
     def result(self) -> SeedResult:
-        return SeedResult(self.learned.seed, self.learned.references, self.referee.figures())
+        return SeedResult(self.learned.seed, self.learned.references, self.scorer.figures())
 
 
 def _judge(
     part: TestPart,
     engine: Engine,
-    trials: Sequence[_Trial],
+    trials: Sequence[_SeedTrial],
     whole_graph: bool,
     runner: Runner | None,
     prompt: Prompt,
@@ -192,7 +194,7 @@ def _judge(
             finding = _inspect(trial.learned.inspector, image, encoded)
             trial.vision_ms.append(encode_ms + _since(start))
             reading = None if runner is None else trial.read(finding, runner, prompt)
-            trial.referee.add(finding, part.defective, mask, reading)
+            trial.scorer.add(finding, part.defective, mask, reading)
     except FrameError as error:
         raise FrameError(f"{part.path}: {error.message}", error.remedy) from error
 

@@ -17,7 +17,7 @@ from edge.language.truth import said_among
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class InterviewAnswer:
     """One question and what was said to it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Interview:
     location: str
     count: str
     sentence: str
-    answers: tuple[Answer, ...]
+    answers: tuple[InterviewAnswer, ...]
 
     @property
     def verdict_is_right(self) -> bool:
@@ -76,7 +76,7 @@ class CategoryInterviews:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class AnswerAgreement:
     """How often answers say what the inspection says; None where no part asks for it.
 
     Attributes:
@@ -111,7 +111,7 @@ class DialogueResult:
         return [interview for product in self.products for interview in product.interviews]
 
     @property
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[InterviewAnswer]:
         """To all questions."""
         return _answers(self.interviews)
 
@@ -136,11 +136,11 @@ class DialogueResult:
             of_category.setdefault(product.category, []).extend(product.interviews)
         return {name: _right(_answers(interviews)) for name, interviews in of_category.items()}
 
-    def agreement(self) -> Agreement:
+    def agreement(self) -> AnswerAgreement:
         """Of the answers with the inspections."""
         interviews = self.interviews
         alarms = [interview for interview in interviews if interview.verdict is Verdict.NG]
-        return Agreement(
+        return AnswerAgreement(
             verdict=share([agrees for interview in interviews for agrees in _agree_on_verdict(interview)]),
             place=share([said_among(i.said("place"), PLACES) == i.location for i in alarms]),
             count=share([said_among(i.said("count"), COUNTS) == i.count for i in alarms]),
@@ -158,9 +158,9 @@ def _agree_on_verdict(interview: Interview) -> Iterator[bool]:
         yield said_among(interview.said(kind), answers.values()) == answers[interview.verdict]
 
 
-def _answers(interviews: Iterable[Interview]) -> list[Answer]:
+def _answers(interviews: Iterable[Interview]) -> list[InterviewAnswer]:
     return [answer for interview in interviews for answer in interview.answers]
 
 
-def _right(answers: Iterable[Answer]) -> float | None:
+def _right(answers: Iterable[InterviewAnswer]) -> float | None:
     return share([answer.right for answer in answers])

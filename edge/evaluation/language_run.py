@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.cameras import Image
 from edge.errors import LanguageError
+from edge.image_types import Image
 from edge.station.deciding import Decider
 from edge.vision.inspector import Inspector
 

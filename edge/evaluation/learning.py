@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.bundle import Bundle
 from edge.cameras import read_image
 from edge.errors import FrameError
 from edge.evaluation.dataset import Category
+from edge.progress import Progress
 from edge.vision.engine import Engine
 from edge.vision.enrollment import enroll
 from edge.vision.inspector import Inspector
 from edge.vision.zero_shot import zero_shot_memory
 
-Progress = Callable[[str, int, int], None]
-"""What is being done, how much of it is done, and how much there is."""
-
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Learned:
+class EnrolledInspector:
     """A product's inspector.
 
     Attributes:
@@ -36,7 +33,7 @@ class Learned:
 
 def learn(
     category: Category, shots: int, seed: int, engine: Engine, bundle: Bundle, progress: Progress | None
-) -> Learned:
+) -> EnrolledInspector:
     """Enrolls the references that a seed draws; without any, the text map judges alone.
 
     Raises:
@@ -46,7 +43,7 @@ def learn(
             text map.
     """
     if shots == 0:
-        return Learned(0, seed, (), Inspector(engine, zero_shot_memory(engine, bundle)))
+        return EnrolledInspector(0, seed, (), Inspector(engine, zero_shot_memory(engine, bundle)))
     paths = category.references(shots, seed)
     images = [read_image(path) for path in paths]
 
@@ -58,4 +55,4 @@ def learn(
         memory = enroll(engine, images, bundle_id=bundle.id, progress=told)
     except FrameError as error:
         raise FrameError(f"{category.name}: {error.message}", error.remedy) from error
-    return Learned(shots, seed, tuple(path.name for path in paths), Inspector(engine, memory))
+    return EnrolledInspector(shots, seed, tuple(path.name for path in paths), Inspector(engine, memory))

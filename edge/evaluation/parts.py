@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.cameras import IMAGE_SUFFIXES, Image
+from edge.cameras import IMAGE_SUFFIXES
 from edge.errors import DatasetError
+from edge.image_types import Image
 from edge.records import write_image
 from edge.vision.simulate import simulate
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge.bundle import Precision
-from edge.cameras import Image
 from edge.evaluation.bare_encoder import BareEncoder
+from edge.image_types import Image
 from edge.vision.inspector import Inspector
 
 WARM_UP_ROUNDS = 3

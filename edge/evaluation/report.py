@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import EdgeError
-from edge.evaluation.evaluate import Result
-from edge.evaluation.referee import FIGURE_NAMES, Figures
+from edge.evaluation.evaluate import EvaluationResult
+from edge.evaluation.scorer import FIGURE_NAMES, CategoryFigures
 from edge.evaluation.timing import percentiles
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _TITLES = {
 }
 
 
-def results_json(results: Sequence[Result]) -> dict[str, Any]:
+def results_json(results: Sequence[EvaluationResult]) -> dict[str, Any]:
     """One result as it is; several under ``runs``, with what they have in common beside them."""
     if len(results) == 1:
         return _result_json(results[0])
@@ -39,7 +39,7 @@ def results_json(results: Sequence[Result]) -> dict[str, Any]:
     return {**common, "runs": [_result_json(result) for result in results]}
 
 
-def _result_json(result: Result) -> dict[str, Any]:
+def _result_json(result: EvaluationResult) -> dict[str, Any]:
     return {
         "bundle": result.bundle,
         "shots": result.shots,
@@ -69,7 +69,7 @@ def _result_json(result: Result) -> dict[str, Any]:
     }
 
 
-def result_table(result: Result) -> Group:
+def result_table(result: EvaluationResult) -> Group:
     """A row per category and their mean, in per cent; figures that no category has are left out."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
@@ -133,7 +133,7 @@ def _unwritable(path: Path, reason: str) -> EdgeError:
     )
 
 
-def _cells(figures: Figures, names: Sequence[str]) -> list[str]:
+def _cells(figures: CategoryFigures, names: Sequence[str]) -> list[str]:
     return [percent(getattr(figures, name)) for name in names]
 
 

@@ -5,7 +5,7 @@ uses it through a :class:`LanguageWorker`, in a process of its own.
 """
 
 from edge.language.bundled import bundled_model
-from edge.language.model import LanguageModel, Limits, Prompt, Reading
+from edge.language.model import LanguageModel, ModelLimits, Prompt, Reading
 from edge.language.runner import Runner
 from edge.language.words import prompt_for
 from edge.language.worker import LanguageWorker
@@ -13,7 +13,7 @@ from edge.language.worker import LanguageWorker
 __all__ = [
     "LanguageModel",
     "LanguageWorker",
-    "Limits",
+    "ModelLimits",
     "Prompt",
     "Reading",
     "Runner",

@@ -10,7 +10,7 @@ import threading
 import time
 from multiprocessing.connection import Connection
 
-from edge.language.requests import Judge, Reply, Request, Setup
+from edge.language.requests import VerdictRequest, WorkerReply, WorkerRequest, WorkerSetup
 
 _HUNG_S = 5.0  # A worker answers every request about at its deadline, if only with an error.
 _POLL_S = 0.2
@@ -27,7 +27,7 @@ class Child:
         RuntimeError: it starts no thread.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: WorkerSetup) -> None:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             # -I and a handed-over path: the worker imports exactly what this process imports.
@@ -43,8 +43,8 @@ class Child:
                 stdout=subprocess.DEVNULL,
             )
             self._connection = Connection(ours.detach())
-        self._outbox: queue.SimpleQueue[Setup | Request | None] = queue.SimpleQueue()
-        self._unanswered: dict[int, Request] = {}
+        self._outbox: queue.SimpleQueue[WorkerSetup | WorkerRequest | None] = queue.SimpleQueue()
+        self._unanswered: dict[int, WorkerRequest] = {}
         self._sender = threading.Thread(target=self._send_all, name="language-sender", daemon=True)
         try:
             self._sender.start()
@@ -55,7 +55,7 @@ class Child:
             raise
         self._outbox.put(setup)
 
-    def send(self, request: Request) -> None:
+    def send(self, request: WorkerRequest) -> None:
         """Queues a request; never waits."""
         self._unanswered[request.number] = request
         self._outbox.put(request)
@@ -71,7 +71,7 @@ class Child:
             if stop.is_set() or time.monotonic() >= end:
                 return None
         message: object = self._connection.recv()
-        if isinstance(message, Reply):
+        if isinstance(message, WorkerReply):
             self._unanswered.pop(message.number, None)
         return message
 
@@ -81,7 +81,7 @@ class Child:
         return any(
             now > request.deadline
             for request in list(self._unanswered.values())
-            if isinstance(request.work, Judge)
+            if isinstance(request.work, VerdictRequest)
         )
 
     def is_hung(self) -> bool:

@@ -20,7 +20,7 @@ from edge.errors import LanguageError
 from edge.fetch import sha256_of
 from edge.language.kernels import Kernels
 from edge.language.library import last_complaint, load, named_kernel
-from edge.language.model import LanguageModel, Limits
+from edge.language.model import LanguageModel, ModelLimits
 
 Rows = npt.NDArray[np.float32]
 Logits = npt.NDArray[np.float32]
@@ -47,7 +47,7 @@ class Context:
     """
 
     def __init__(
-        self, model: LanguageModel, limits: Limits, sequences: int = 1, kernel: Path | None = None
+        self, model: LanguageModel, limits: ModelLimits, sequences: int = 1, kernel: Path | None = None
     ) -> None:
         _check_file(model)
         kernel = kernel or named_kernel() or Kernels(model, limits).choose().library
@@ -195,7 +195,7 @@ class Context:
                 "Build the bundle again.",
             )
 
-    def _open(self, limits: Limits, sequences: int) -> Any:
+    def _open(self, limits: ModelLimits, sequences: int) -> Any:
         parameters = self._llama.llama_context_default_params()
         # A memory for each sequence, not one in common: sums over a common one would depend on where in
         # it the other sequences lie, and the same part would not give the same bits twice.

@@ -21,11 +21,11 @@ from edge.proofs import machine_id
 log = logging.getLogger(__name__)
 
 
-class _Part(BaseModel):
+class _KernelRecordPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Deaths(_Part):
+class WorkerCrashes(_KernelRecordPart):
     """Of workers with one variant, in service.
 
     Attributes:
@@ -37,7 +37,7 @@ class Deaths(_Part):
     last: str
 
 
-class KernelRecord(_Part):
+class KernelRecord(_KernelRecordPart):
     """What is known about the variants for one processor, wheel, model and number of threads.
 
     Attributes:
@@ -53,7 +53,7 @@ class KernelRecord(_Part):
     ranking: tuple[str, ...]
     proved: dict[str, float] = {}
     left_out: dict[str, str] = {}
-    deaths: dict[str, Deaths] = {}
+    deaths: dict[str, WorkerCrashes] = {}
 
 
 def record_path(gguf_sha256: str, threads: int, libraries: Mapping[str, Path]) -> Path:

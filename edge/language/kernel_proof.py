@@ -21,7 +21,7 @@ import numpy.typing as npt
 from edge.errors import EdgeError, LanguageError
 from edge.language.ending import FATAL, not_started
 from edge.language.library import ggml
-from edge.language.model import LanguageModel, Limits
+from edge.language.model import LanguageModel, ModelLimits
 from edge.language.words import prompt_for
 from edge.proofs import confine, python_program
 
@@ -54,7 +54,7 @@ def scores(libraries: Sequence[Path], timeout_s: float, stop: threading.Event) -
 
 
 def computed(
-    model: LanguageModel, limits: Limits, library: Path, timeout_s: float, stop: threading.Event
+    model: LanguageModel, limits: ModelLimits, library: Path, timeout_s: float, stop: threading.Event
 ) -> npt.NDArray[np.float32]:
     """What a variant computes for a real prompt, the learned rows and an answer, token by token.
 
@@ -106,7 +106,7 @@ class _Score:
 @dataclass(frozen=True, slots=True)
 class _Compute:
     model: LanguageModel
-    limits: Limits
+    limits: ModelLimits
     library: Path
 
     def run(self) -> npt.NDArray[np.float32]:

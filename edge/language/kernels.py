@@ -23,10 +23,10 @@ import numpy.typing as npt
 
 from edge.errors import LanguageError
 from edge.language.ending import FATAL
-from edge.language.kernel_memory import Deaths, KernelRecord, read_record, record_path, write_record
+from edge.language.kernel_memory import KernelRecord, WorkerCrashes, read_record, record_path, write_record
 from edge.language.kernel_proof import KernelFaultError, computed, divergence, scores
 from edge.language.library import REMEDY, kernel_libraries
-from edge.language.model import LanguageModel, Limits
+from edge.language.model import LanguageModel, ModelLimits
 from edge.processor import cpu_model
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Kernels:
     mistake costs no more than that. The plainest variant is never left out: there is nothing below it.
     """
 
-    def __init__(self, model: LanguageModel, limits: Limits) -> None:
+    def __init__(self, model: LanguageModel, limits: ModelLimits) -> None:
         self._model = model
         self._limits = dataclasses.replace(limits, threads=limits.own_threads)
         self._records: dict[Path, KernelRecord] = {}  # A cache that cannot be written costs no second trial.
@@ -92,7 +92,7 @@ class Kernels:
         if len(libraries) == 1:
             ((name, library),) = libraries.items()
             return Kernel(name, library)
-        trial = _Trial(self._model, self._limits, libraries, stop or threading.Event())
+        trial = _KernelTrial(self._model, self._limits, libraries, stop or threading.Event())
         path = record_path(self._model.sha256, self._limits.own_threads, libraries)
         before = self._records.get(path) or read_record(path)
         record = before or trial.first_record()
@@ -128,7 +128,7 @@ class Kernels:
         record = self._records.get(kernel.record_path, record)
         deaths = record.deaths.get(kernel.name)
         today = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-        noted = Deaths(
+        noted = WorkerCrashes(
             count=1 + (deaths.count if deaths else 0), last=f"{signal.Signals(-status).name}, {today}"
         )
         record = record.model_copy(
@@ -152,7 +152,7 @@ class Kernels:
         following = next(left, record.ranking[-1])
         return 0.0 if following == record.ranking[-1] or following in record.proved else _TRIAL_S
 
-    def _best(self, trial: _Trial, record: KernelRecord) -> tuple[str, KernelRecord]:
+    def _best(self, trial: _KernelTrial, record: KernelRecord) -> tuple[str, KernelRecord]:
         for name in record.ranking:
             if name in self._dead or name in record.left_out:
                 continue
@@ -162,7 +162,7 @@ class Kernels:
                 return name, record
         return record.ranking[-1], record
 
-    def _with_next(self, trial: _Trial, chosen: str, record: KernelRecord) -> KernelRecord:
+    def _with_next(self, trial: _KernelTrial, chosen: str, record: KernelRecord) -> KernelRecord:
         """Where variants are being tried already, the one to fall back on is tried too."""
         following = record.ranking[record.ranking.index(chosen) + 1 : -1]
         known = {*self._dead, *record.left_out, *record.proved}
@@ -171,11 +171,11 @@ class Kernels:
         return trial.proved(following[0], record)
 
 
-class _Trial:
+class _KernelTrial:
     """Tries variants; the plainest one computes once, for as many as are compared with it."""
 
     def __init__(
-        self, model: LanguageModel, limits: Limits, libraries: Mapping[str, Path], stop: threading.Event
+        self, model: LanguageModel, limits: ModelLimits, libraries: Mapping[str, Path], stop: threading.Event
     ) -> None:
         self._model = model
         self._limits = limits

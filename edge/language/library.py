@@ -14,8 +14,9 @@ import os
 import threading
 from collections import deque
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from edge.choices import WaitPolicy
 from edge.errors import LanguageError
 from edge.tools import command_line
 
@@ -35,11 +36,11 @@ _FOLDER_VARIABLE = "LLAMA_CPP_LIB_PATH"  # llama-cpp-python's own.
 _PLAINEST = ("x64", "sse42", "armv8.0_1", "one for all")
 
 
-def load(wait_policy: Literal["passive", "active"] = "passive", kernel: Path | None = None) -> Any:
+def load(wait_policy: WaitPolicy = "passive", kernel: Path | None = None) -> Any:
     """The module of llama.cpp's C functions.
 
     Args:
-        wait_policy: see :class:`edge.language.Limits`; the first call in a process decides.
+        wait_policy: see :class:`edge.language.ModelLimits`; the first call in a process decides.
         kernel: the library of the variant that computes; the first one that is named in a process
             decides. None where nothing is computed: the plainest, until one is named.
 

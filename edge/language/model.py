@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.choices import WaitPolicy
 from edge.inspection import Verdict
 
 _MOST_THREADS_BY_DEFAULT = 4  # A small model gains nothing from more.
@@ -79,7 +79,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ModelLimits:
     """What the language model may use of the machine.
 
     Attributes:
@@ -92,7 +92,7 @@ class Limits:
     """
 
     threads: int | None = None
-    wait_policy: Literal["passive", "active"] = "passive"
+    wait_policy: WaitPolicy = "passive"
     context_tokens: int = 768
     dialogues: int = 4
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from edge.errors import EdgeError
 from edge.language.context import Rows
-from edge.language.model import LanguageModel, Limits, Prompt, Reading
+from edge.language.model import LanguageModel, ModelLimits, Prompt, Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """The first message to a worker: what to load. Answered by :class:`Ready` or :class:`Failed`.
+class WorkerSetup:
+    """The first message to a worker: what to load. Answered by :class:`WorkerReady` or :class:`WorkerFailed`.
 
     Attributes:
         model, limits: as for :class:`Runner`.
@@ -20,24 +20,24 @@ class Setup:
     """
 
     model: LanguageModel
-    limits: Limits
+    limits: ModelLimits
     kernel: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class WorkerReady:
     """The worker has loaded its model and has read a prompt with it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class WorkerFailed:
     """The worker cannot load its model, and ends."""
 
     error: EdgeError
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class VerdictRequest:
     """Asks for a verdict on a part; answered with a :class:`Reading`."""
 
     prompt: Prompt
@@ -45,7 +45,7 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SentenceRequest:
     """Asks for the sentence about a part; answered with a string."""
 
     dialogue: int
@@ -53,7 +53,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class QuestionRequest:
     """Asks a follow-up question; answered with a string."""
 
     dialogue: int
@@ -62,14 +62,14 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseRequest:
     """Ends a dialogue; answered with None."""
 
     dialogue: int
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WorkerRequest:
     """One message to the worker.
 
     Attributes:
@@ -81,11 +81,11 @@ class Request:
 
     number: int
     deadline: float
-    work: Judge | Answer | Ask | Release
+    work: VerdictRequest | SentenceRequest | QuestionRequest | ReleaseRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WorkerReply:
     """One message from the worker: the result, or the error instead of it."""
 
     number: int

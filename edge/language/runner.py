@@ -22,7 +22,7 @@ import numpy as np
 from edge.errors import LanguageError
 from edge.inspection import Verdict
 from edge.language.context import Context, Logits, Rows
-from edge.language.model import LanguageModel, Limits, Prompt, Reading
+from edge.language.model import LanguageModel, ModelLimits, Prompt, Reading
 from edge.language.words import LONGEST_QUESTION
 
 _PREFIX = 0
@@ -63,9 +63,9 @@ class Runner:
     """
 
     def __init__(
-        self, model: LanguageModel, limits: Limits | None = None, kernel: Path | None = None
+        self, model: LanguageModel, limits: ModelLimits | None = None, kernel: Path | None = None
     ) -> None:
-        limits = limits or Limits()
+        limits = limits or ModelLimits()
         self._context = Context(model, limits, sequences=1 + limits.dialogues, kernel=kernel)
         self._base_rows = model.base_rows
         self._part_rows = model.part_rows

@@ -117,7 +117,7 @@ LEVELS = ("upper", "middle", "lower")
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class QuestionAnswer:
     """One question about a part, its right answer, and what every right answer must say.
 
     Attributes:
@@ -150,7 +150,7 @@ def first_answer(facts: PartFacts) -> str:
     )
 
 
-def exchange(kind: str, facts: PartFacts, wording: int = 0, place: str = PLACES[4]) -> Exchange:
+def exchange(kind: str, facts: PartFacts, wording: int = 0, place: str = PLACES[4]) -> QuestionAnswer:
     """A question of that kind about a part, and its answer.
 
     Args:
@@ -161,10 +161,10 @@ def exchange(kind: str, facts: PartFacts, wording: int = 0, place: str = PLACES[
     """
     question = QUESTIONS[kind][wording].format(place=place)
     answer, truth = _ANSWERS[kind](facts, place)
-    return Exchange(kind, question, answer, truth)
+    return QuestionAnswer(kind, question, answer, truth)
 
 
-def is_right(said: str, wanted: Exchange) -> bool:
+def is_right(said: str, wanted: QuestionAnswer) -> bool:
     """Whether the words that were said are a right answer; see :class:`Truth`.
 
     A place is right where it holds a fair share of the anomalies: one that lies across two places may

@@ -17,21 +17,31 @@ from multiprocessing.connection import Connection
 
 from edge.errors import EdgeError, LanguageError
 from edge.language.model import LanguageModel, Reading
-from edge.language.requests import Answer, Ask, Failed, Judge, Ready, Release, Reply, Request, Setup
+from edge.language.requests import (
+    QuestionRequest,
+    ReleaseRequest,
+    SentenceRequest,
+    VerdictRequest,
+    WorkerFailed,
+    WorkerReady,
+    WorkerReply,
+    WorkerRequest,
+    WorkerSetup,
+)
 from edge.language.runner import Runner
 from edge.language.words import prompt_for
 
 
-class _Desk:
+class _RequestServer:
     """The requests of one connection, served with one runner."""
 
     def __init__(self, runner: Runner, connection: Connection) -> None:
         self._runner = runner
         self._connection = connection
-        self._arrived: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        self._verdicts: deque[tuple[Request, Judge]] = deque()
-        self._texts: deque[Request] = deque()
-        self._writing: tuple[Request, Iterator[str], list[str]] | None = None
+        self._arrived: queue.SimpleQueue[WorkerRequest | None] = queue.SimpleQueue()
+        self._verdicts: deque[tuple[WorkerRequest, VerdictRequest]] = deque()
+        self._texts: deque[WorkerRequest] = deque()
+        self._writing: tuple[WorkerRequest, Iterator[str], list[str]] | None = None
         # A thread of its own, so that the station's sender never waits for a computation.
         threading.Thread(target=self._receive, name="language-requests", daemon=True).start()
 
@@ -60,16 +70,18 @@ class _Desk:
                 return True
             if request is None:
                 return False
-            if isinstance(request.work, Judge):
+            if isinstance(request.work, VerdictRequest):
                 self._verdicts.append((request, request.work))
-            elif isinstance(request.work, Release) and not self._is_talked_about(request.work.dialogue):
+            elif isinstance(request.work, ReleaseRequest) and not self._is_talked_about(
+                request.work.dialogue
+            ):
                 # At once, not behind other parts' words: newer parts need the room.
                 self._release(request, request.work)
             else:
                 self._texts.append(request)
             idle = not (self._verdicts or self._texts or self._writing)
 
-    def _judge(self, request: Request, work: Judge) -> None:
+    def _judge(self, request: WorkerRequest, work: VerdictRequest) -> None:
         try:
             _check_deadline(request)
             result: Reading | EdgeError = self._runner.judge(work.prompt, work.rows)
@@ -81,7 +93,7 @@ class _Desk:
         """Begins the next text, or adds one piece to the one that is being written."""
         if self._writing is None:
             request = self._texts.popleft()
-            if isinstance(request.work, Release):
+            if isinstance(request.work, ReleaseRequest):
                 self._release(request, request.work)
                 return
             self._writing = request, self._begin(request), []
@@ -103,26 +115,26 @@ class _Desk:
         """Whether words about this part are being written or are asked for."""
         written = () if self._writing is None else (self._writing[0],)
         return any(
-            isinstance(request.work, (Answer, Ask)) and request.work.dialogue == dialogue
+            isinstance(request.work, (SentenceRequest, QuestionRequest)) and request.work.dialogue == dialogue
             for request in (*written, *self._texts)
         )
 
-    def _release(self, request: Request, work: Release) -> None:
+    def _release(self, request: WorkerRequest, work: ReleaseRequest) -> None:
         self._runner.release(work.dialogue)
         self._reply(request, None)
 
-    def _begin(self, request: Request) -> Iterator[str]:
+    def _begin(self, request: WorkerRequest) -> Iterator[str]:
         work = request.work
-        if isinstance(work, Answer):
+        if isinstance(work, SentenceRequest):
             yield from self._runner.answer(work.dialogue, work.most_tokens)
-        elif isinstance(work, Ask):
+        elif isinstance(work, QuestionRequest):
             yield from self._runner.ask(work.dialogue, work.question, work.most_tokens)
 
-    def _reply(self, request: Request, result: Reading | str | EdgeError | None) -> None:
-        self._connection.send(Reply(request.number, result))
+    def _reply(self, request: WorkerRequest, result: Reading | str | EdgeError | None) -> None:
+        self._connection.send(WorkerReply(request.number, result))
 
 
-def _check_deadline(request: Request) -> None:
+def _check_deadline(request: WorkerRequest) -> None:
     if time.monotonic() > request.deadline:
         raise LanguageError("The language model did not finish in time.")
 
@@ -138,16 +150,16 @@ def main(descriptor: int) -> None:
     # Ctrl-C goes to the whole group of processes; the station decides when the worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(descriptor)
-    setup: Setup = connection.recv()
+    setup: WorkerSetup = connection.recv()
     try:
         runner = Runner(setup.model, setup.limits, setup.kernel)
         _read_a_prompt(runner, setup.model)
     except EdgeError as error:
-        connection.send(Failed(error))
+        connection.send(WorkerFailed(error))
         return
     with runner:
-        connection.send(Ready())
+        connection.send(WorkerReady())
         try:
-            _Desk(runner, connection).serve()
+            _RequestServer(runner, connection).serve()
         except BrokenPipeError:
             return  # The station went away while a reply was on its way.

@@ -23,8 +23,18 @@ from edge.language.child import Child
 from edge.language.context import Rows
 from edge.language.ending import ended, not_started
 from edge.language.kernels import Kernel, Kernels
-from edge.language.model import LanguageModel, Limits, Prompt, Reading
-from edge.language.requests import Answer, Ask, Failed, Judge, Ready, Release, Reply, Request, Setup
+from edge.language.model import LanguageModel, ModelLimits, Prompt, Reading
+from edge.language.requests import (
+    QuestionRequest,
+    ReleaseRequest,
+    SentenceRequest,
+    VerdictRequest,
+    WorkerFailed,
+    WorkerReady,
+    WorkerReply,
+    WorkerRequest,
+    WorkerSetup,
+)
 
 Result = Reading | str | EdgeError | None
 
@@ -45,7 +55,7 @@ _LATE = "The language model was not done in time with an earlier part, and is at
 class _Pending:
     """A request that somebody waits for."""
 
-    request: Request
+    request: WorkerRequest
     result: concurrent.futures.Future[Result] = field(default_factory=concurrent.futures.Future)
     tries: int = 0
 
@@ -70,8 +80,10 @@ class LanguageWorker:
         loads: how often a process came to take requests.
     """
 
-    def __init__(self, model: LanguageModel, limits: Limits | None = None, most_waiting: int = 32) -> None:
-        self.limits = limits or Limits()
+    def __init__(
+        self, model: LanguageModel, limits: ModelLimits | None = None, most_waiting: int = 32
+    ) -> None:
+        self.limits = limits or ModelLimits()
         self._model = model
         self._kernels = Kernels(model, self.limits)
         self._kernel: Kernel | None = None
@@ -134,7 +146,7 @@ class LanguageWorker:
             LanguageError: the runner refuses the rows, or there is no verdict in time; at once where there
                 is no process, or where it is late with an earlier part.
         """
-        reading = self._call(Judge(prompt, rows), timeout_s)
+        reading = self._call(VerdictRequest(prompt, rows), timeout_s)
         assert isinstance(reading, Reading)
         return reading
 
@@ -144,7 +156,7 @@ class LanguageWorker:
         Raises:
             LanguageError: the dialogue is over, or the words are not there in time.
         """
-        return str(self._call(Answer(dialogue, most_tokens), timeout_s))
+        return str(self._call(SentenceRequest(dialogue, most_tokens), timeout_s))
 
     def ask(self, dialogue: int, question: str, most_tokens: int = 64, timeout_s: float = 30.0) -> str:
         """The answer to a follow-up question. See :meth:`Runner.ask`.
@@ -152,14 +164,16 @@ class LanguageWorker:
         Raises:
             LanguageError: the dialogue is over or full, or the words are not there in time.
         """
-        return str(self._call(Ask(dialogue, question, most_tokens), timeout_s))
+        return str(self._call(QuestionRequest(dialogue, question, most_tokens), timeout_s))
 
     def release(self, dialogue: int) -> None:
         """Ends a dialogue after the words that were asked for; waits for nothing."""
         with self._lock:
             if self._child is not None:
                 self._child.send(
-                    Request(next(self._numbers), time.monotonic() + _LOADING_S, Release(dialogue))
+                    WorkerRequest(
+                        next(self._numbers), time.monotonic() + _LOADING_S, ReleaseRequest(dialogue)
+                    )
                 )
 
     def close(self) -> None:
@@ -177,8 +191,8 @@ class LanguageWorker:
     ) -> None:
         self.close()
 
-    def _call(self, work: Judge | Answer | Ask, timeout_s: float) -> Result:
-        request = Request(next(self._numbers), time.monotonic() + timeout_s, work)
+    def _call(self, work: VerdictRequest | SentenceRequest | QuestionRequest, timeout_s: float) -> Result:
+        request = WorkerRequest(next(self._numbers), time.monotonic() + timeout_s, work)
         pending = _Pending(request)
         with self._lock:
             child = self._serving_child(work)
@@ -196,7 +210,7 @@ class LanguageWorker:
             raise copy.copy(result)
         return result
 
-    def _serving_child(self, work: Judge | Answer | Ask) -> Child:
+    def _serving_child(self, work: VerdictRequest | SentenceRequest | QuestionRequest) -> Child:
         """The process that takes this request.
 
         Raises:
@@ -207,12 +221,12 @@ class LanguageWorker:
         if len(self._pending) >= self._most_waiting:
             raise LanguageError(f"{len(self._pending)} requests are already waiting for the language model.")
         child = self._child
-        if child is None and not isinstance(work, Judge):
+        if child is None and not isinstance(work, VerdictRequest):
             raise _lost()
         if child is None:
             # A copy: an error that is raised again and again keeps every frame that it went through.
             raise copy.copy(self._trouble)
-        if child.is_late() and isinstance(work, Judge):
+        if child.is_late() and isinstance(work, VerdictRequest):
             raise LanguageError(_LATE)
         return child
 
@@ -235,7 +249,7 @@ class LanguageWorker:
         """A process that loads its model; None where the machine does not give one."""
         try:
             self._kernel = self._kernels.choose(self._closing)
-            return Child(Setup(self._model, self.limits, self._kernel.library))
+            return Child(WorkerSetup(self._model, self.limits, self._kernel.library))
         except LanguageError as error:
             self._trouble = error
             return None
@@ -255,9 +269,9 @@ class LanguageWorker:
         began_s = time.monotonic()
         try:
             greeting = child.receive(_LOADING_S, self._closing)
-            if not isinstance(greeting, Ready):
+            if not isinstance(greeting, WorkerReady):
                 late = LanguageError(f"The language worker has not loaded its model within {_LOADING_S:g} s.")
-                self._trouble = greeting.error if isinstance(greeting, Failed) else late
+                self._trouble = greeting.error if isinstance(greeting, WorkerFailed) else late
                 return False
             ready = True
             self._loading_s = time.monotonic() - began_s
@@ -270,7 +284,7 @@ class LanguageWorker:
                     )
                     break
                 reply = child.receive(_POLL_S, self._closing)
-                if isinstance(reply, Reply):
+                if isinstance(reply, WorkerReply):
                     made_verdicts |= isinstance(reply.result, Reading)
                     self._deliver(reply)
         except (EOFError, OSError):
@@ -294,7 +308,7 @@ class LanguageWorker:
                 child.send(pending.request)
         self._started.set()
 
-    def _deliver(self, reply: Reply) -> None:
+    def _deliver(self, reply: WorkerReply) -> None:
         with self._lock:
             pending = self._pending.get(reply.number)
         if pending is not None:
@@ -309,7 +323,7 @@ class LanguageWorker:
                     continue
                 if self._closing.is_set():
                     pending.result.set_result(LanguageError("The language worker was closed."))
-                elif not isinstance(pending.request.work, Judge):
+                elif not isinstance(pending.request.work, VerdictRequest):
                     pending.result.set_result(_lost())
                 elif pending.tries >= _TRIES:
                     pending.result.set_result(

@@ -61,14 +61,14 @@ class Listener(Protocol):
     Each call should return soon: the connection rests meanwhile.
     """
 
-    def link_up(self, session: Session) -> None: ...
-    def link_down(self, session: Session) -> None: ...
-    def acknowledged(self, session: Session, mid: int, refusal: str) -> None: ...
-    def subscribed(self, session: Session, refusals: dict[str, str]) -> None: ...
-    def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None: ...
+    def link_up(self, session: BrokerSession) -> None: ...
+    def link_down(self, session: BrokerSession) -> None: ...
+    def acknowledged(self, session: BrokerSession, mid: int, refusal: str) -> None: ...
+    def subscribed(self, session: BrokerSession, refusals: dict[str, str]) -> None: ...
+    def received(self, session: BrokerSession, topic: str, payload: bytes, retained: bool) -> None: ...
 
 
-class Session:
+class BrokerSession:
     """One accepted connection, until it ends.
 
     Attributes:
@@ -105,7 +105,7 @@ class _Attempt:
     def __init__(self, birth: Birth, broker: BrokerSettings) -> None:
         self.birth = birth
         self.broker = broker
-        self.session: Session | None = None
+        self.session: BrokerSession | None = None
         self.fault: Fault | None = None
         self.socket_error = ""
         self.subscriptions: dict[int, list[str]] = {}
@@ -306,7 +306,7 @@ class Client:
             return
         limit = getattr(properties, "ReceiveMaximum", 65535)
         window = min(self._settings.outbox.window, limit - min(_LIVE_ROOM, limit // 2))
-        attempt.session = Session(client, attempt.birth.number, window, limit)
+        attempt.session = BrokerSession(client, attempt.birth.number, window, limit)
         self._show(LinkState.CONNECTED, str(attempt.broker), birth=attempt.birth.number)
         self._tell(logging.INFO, f"connected to {attempt.broker}")
         if self._subscriptions:

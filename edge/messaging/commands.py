@@ -121,18 +121,18 @@ class CommandRefusedError(MessagingError):
     code = "refused"
 
 
-class Answered(NamedTuple):
+class AnsweredCommand(NamedTuple):
     """A command that came before: what it asked for (empty: not known any more), and its answer."""
 
     asked: str
     answer: bytes
 
 
-class Memory(Protocol):
+class CommandMemory(Protocol):
     """Answers by command id, on disk."""
 
-    def recall(self, command_id: str) -> Answered | None: ...
-    def remember(self, command_id: str, answered: Answered) -> None: ...
+    def recall(self, command_id: str) -> AnsweredCommand | None: ...
+    def remember(self, command_id: str, answered: AnsweredCommand) -> None: ...
 
 
 @dataclass
@@ -167,7 +167,7 @@ class CommandRouter:
         handlers: Mapping[str, Handler],
         *,
         reply: Callable[[bytes], None],
-        memory: Memory,
+        memory: CommandMemory,
         allowed: Collection[str] = tuple(COMMANDS),
         needs_expiry: bool = False,
         clock: Callable[[], float] = time.time,
@@ -255,7 +255,7 @@ class CommandRouter:
         return True
 
     def _remember(self, command: Command, answer: bytes) -> None:
-        self._memory.remember(command.id, Answered(command.asked, answer))
+        self._memory.remember(command.id, AnsweredCommand(command.asked, answer))
 
     def _finish(self, command: Command, done: Future[str] | Future[str | Future[str]]) -> None:
         error = None if done.cancelled() else done.exception()

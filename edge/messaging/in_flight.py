@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from edge.messaging.streams import Row
+from edge.messaging.streams import OutboxRow
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    what: Row | str
+    what: OutboxRow | str
     at_s: float
 
 
@@ -30,13 +30,13 @@ class InFlight:
     @property
     def rows(self) -> int:
         """How many of them are of the outbox."""
-        return sum(isinstance(sent.what, Row) for sent in self._sent.values())
+        return sum(isinstance(sent.what, OutboxRow) for sent in self._sent.values())
 
-    def add(self, number: int, what: Row | str) -> None:
+    def add(self, number: int, what: OutboxRow | str) -> None:
         """It is on its way."""
         self._sent[number] = _Sent(what, time.monotonic())
 
-    def settle(self, number: int) -> Row | str | None:
+    def settle(self, number: int) -> OutboxRow | str | None:
         """The broker has answered; which message it was, None for one that is not under way."""
         sent = self._sent.pop(number, None)
         if sent is None:

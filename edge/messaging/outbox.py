@@ -24,11 +24,11 @@ from typing import Any
 
 from edge.errors import MessagingError
 from edge.messaging.answers import Answers
-from edge.messaging.commands import Answered
+from edge.messaging.commands import AnsweredCommand
 from edge.messaging.ledger import Ledger
 from edge.messaging.outbox_file import OutboxFile, OutboxMemory
 from edge.messaging.payloads import encode
-from edge.messaging.streams import Counts, Entry, Row, Stream
+from edge.messaging.streams import OutboxCounts, OutboxEntry, OutboxRow, Stream
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Outbox:
 
     # -- taking in ---------------------------------------------------------------------------
 
-    def commit(self, entries: Sequence[Entry] = (), acked: Collection[int] = ()) -> list[int]:
+    def commit(self, entries: Sequence[OutboxEntry] = (), acked: Collection[int] = ()) -> list[int]:
         """Take in entries and let go of acknowledged rows, in one durable step.
 
         Returns:
@@ -142,7 +142,7 @@ class Outbox:
         except sqlite3.Error as error:
             raise self._file.unusable(error) from error
 
-    def _commit(self, entries: Sequence[Entry], acked: Collection[int]) -> list[int]:
+    def _commit(self, entries: Sequence[OutboxEntry], acked: Collection[int]) -> list[int]:
         with self._transaction():
             if acked:
                 self._delete(acked)
@@ -164,7 +164,7 @@ class Outbox:
             self._file.rollback()
             raise
 
-    def _insert(self, entry: Entry) -> int:
+    def _insert(self, entry: OutboxEntry) -> int:
         seq = entry.fields.get("seq")
         if seq is None:
             seq = self._last[entry.stream] + 1
@@ -237,7 +237,7 @@ class Outbox:
 
     # -- when the disk is full ---------------------------------------------------------------
 
-    def _commit_on_full_disk(self, entries: Sequence[Entry], acked: Collection[int]) -> list[int]:
+    def _commit_on_full_disk(self, entries: Sequence[OutboxEntry], acked: Collection[int]) -> list[int]:
         """Give up stored and new results, then events, then alarms, until the rest fits."""
         self._file.hold_size()
         if not entries:
@@ -276,13 +276,13 @@ class Outbox:
 
     # -- sending -----------------------------------------------------------------------------
 
-    def take(self, limit: int, streams: Collection[Stream] = tuple(Stream)) -> list[Row]:
+    def take(self, limit: int, streams: Collection[Stream] = tuple(Stream)) -> list[OutboxRow]:
         """The next rows to send, alarms first, each stream in its order; each row once.
 
         They stay in the outbox until :meth:`commit` is told that they are acknowledged;
         :meth:`release` makes them be taken again.
         """
-        rows: list[Row] = []
+        rows: list[OutboxRow] = []
         for stream in sorted(streams):
             if self._counts.rows[stream] == 0 or len(rows) >= limit:
                 continue
@@ -292,13 +292,14 @@ class Outbox:
                 (stream, self._taken[stream], self._clock(), limit - len(rows)),
             ).fetchall()
             rows += [
-                Row(row_id, stream, topic, payload, bool(retain)) for row_id, topic, payload, retain in found
+                OutboxRow(row_id, stream, topic, payload, bool(retain))
+                for row_id, topic, payload, retain in found
             ]
             if found:
                 self._taken[stream] = found[-1][0]
         return rows
 
-    def release(self, row: Row | None = None) -> None:
+    def release(self, row: OutboxRow | None = None) -> None:
         """Rows taken and not acknowledged are taken again: all, or those of a stream from ``row`` on."""
         if row is None:
             self._taken = dict.fromkeys(Stream, 0)
@@ -383,11 +384,11 @@ class Outbox:
 
     # -- commands ----------------------------------------------------------------------------
 
-    def command_answer(self, command_id: str) -> Answered | None:
+    def command_answer(self, command_id: str) -> AnsweredCommand | None:
         """What was answered to a command; None for one never seen."""
         return self._answers.recall(command_id)
 
-    def remember_command(self, command_id: str, answered: Answered) -> None:
+    def remember_command(self, command_id: str, answered: AnsweredCommand) -> None:
         """Keep a command's answer, durably; the oldest of many are forgotten.
 
         Raises:
@@ -423,7 +424,7 @@ class Outbox:
         self._db.execute("INSERT OR IGNORE INTO counter VALUES (?,?)", (f"seq:{stream.name}", seq))
         self._last[stream] = self._counter(f"seq:{stream.name}")
 
-    def counts(self) -> Counts:
+    def counts(self) -> OutboxCounts:
         """A copy of the counters."""
         return self._snapshot()
 
@@ -438,8 +439,8 @@ class Outbox:
     def _set_counter(self, name: str, value: int) -> None:
         self._db.execute("INSERT OR REPLACE INTO counter VALUES (?,?)", (name, value))
 
-    def _load_counts(self) -> Counts:
-        counts = Counts(expired=self._counter("expired"))
+    def _load_counts(self) -> OutboxCounts:
+        counts = OutboxCounts(expired=self._counter("expired"))
         for stream, rows, size in self._db.execute(
             "SELECT stream, COUNT(*), SUM(bytes) FROM message GROUP BY stream"
         ):
@@ -456,6 +457,6 @@ class Outbox:
         if self._counts.expired:
             self._set_counter("expired", self._counts.expired)
 
-    def _snapshot(self) -> Counts:
+    def _snapshot(self) -> OutboxCounts:
         c = self._counts
-        return Counts(dict(c.rows), dict(c.bytes), dict(c.dropped), c.expired)
+        return OutboxCounts(dict(c.rows), dict(c.bytes), dict(c.dropped), c.expired)

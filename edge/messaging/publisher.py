@@ -21,11 +21,11 @@ from edge.errors import EdgeError, MessagingError
 from edge.inspection import Inspection
 from edge.messaging import payloads
 from edge.messaging.alarms import AlarmBook, AlarmChange
-from edge.messaging.client import Birth, Client, Session
+from edge.messaging.client import Birth, BrokerSession, Client
 from edge.messaging.codes import AlarmCode, EventCode, StationState
 from edge.messaging.commands import (
     COMMANDS,
-    Answered,
+    AnsweredCommand,
     Command,
     CommandRefusedError,
     CommandRouter,
@@ -37,7 +37,7 @@ from edge.messaging.pump import Pump
 from edge.messaging.settings import MessagingSettings
 from edge.messaging.sparkplug import SparkplugNode
 from edge.messaging.status import LinkState, LinkStatus, MessagingStatus
-from edge.messaging.streams import Entry, Stream
+from edge.messaging.streams import OutboxEntry, Stream
 from edge.messaging.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -224,7 +224,7 @@ class Publisher:
             return done
         ttl_s = self._settings.outbox.result_ttl_s
         entries = [
-            Entry(Stream.RESULT, self.topics.result, payloads.result(inspection), ttl_s)
+            OutboxEntry(Stream.RESULT, self.topics.result, payloads.result(inspection), ttl_s)
             for inspection in inspections
         ]
         for inspection in inspections:
@@ -269,7 +269,7 @@ class Publisher:
     ) -> None:
         """Say that something happened, where it does to the inspection ``result_seq``; durable soon after."""
         fields = payloads.event(code, text, product=product, part_id=part_id, result_seq=result_seq)
-        self._submit(Entry(Stream.EVENT, self.topics.event, fields, self._settings.outbox.event_ttl_s))
+        self._submit(OutboxEntry(Stream.EVENT, self.topics.event, fields, self._settings.outbox.event_ttl_s))
 
     def alarm(self, code: AlarmCode, *, active: bool, text: str = "") -> None:
         """Say that a lasting cause came or went. The alarm itself stands until acknowledged."""
@@ -359,11 +359,11 @@ class Publisher:
 
     # -- in the pump's and the network's threads -------------------------------------------------
 
-    def _submit(self, *entries: Entry) -> None:
+    def _submit(self, *entries: OutboxEntry) -> None:
         self._enqueue(*entries)
         self._pump.turn_away()
 
-    def _enqueue(self, *entries: Entry) -> None:
+    def _enqueue(self, *entries: OutboxEntry) -> None:
         """As :meth:`_submit`, also with the lock held: what is enqueued under it goes out in its order."""
         if self._started and entries:
             self._pump.enqueue(entries)
@@ -378,9 +378,9 @@ class Publisher:
         totals = dict(self._totals)  # as they are now, not as they will be when the pump comes to it
         self._show(lambda node: node.inspection(inspection, totals))
 
-    def _alarm_entry(self, change: AlarmChange) -> Entry:
+    def _alarm_entry(self, change: AlarmChange) -> OutboxEntry:
         self._show(lambda node: node.alarms(change.mask, change.unacked))
-        return Entry(Stream.ALARM, self.topics.alarm, payloads.alarm(change), retain=True)
+        return OutboxEntry(Stream.ALARM, self.topics.alarm, payloads.alarm(change), retain=True)
 
     def _standing_alarms(self, outbox: Outbox) -> AlarmBook:
         """The alarms as they stood when the station last ran."""
@@ -460,7 +460,7 @@ class Publisher:
         will = payloads.state(StationState.OFFLINE, birth, product="", bundle="", text="connection lost")
         return Birth(birth, self.topics.state, will)
 
-    def _on_birth(self, session: Session) -> None:
+    def _on_birth(self, session: BrokerSession) -> None:
         del session
         self._echo_by = time.monotonic() + _ECHO_S
         self._send_state()
@@ -475,14 +475,14 @@ class Publisher:
             payload = payloads.state(state, session.birth, **texts)
             self._pump.send_live(self.topics.state, payload, retain=True)
 
-    def _on_message(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
+    def _on_message(self, session: BrokerSession, topic: str, payload: bytes, retained: bool) -> None:
         command = self.topics.command_name(topic)
         if command is not None and self._router is not None:
             self._router.offer(command, payload, retained=retained)
         elif topic == self.topics.state and session is self._pump.session:
             self._watch_own_state(session, payload)
 
-    def _watch_own_state(self, session: Session, payload: bytes) -> None:
+    def _watch_own_state(self, session: BrokerSession, payload: bytes) -> None:
         """An old will that arrives late (another broker, a bridge) must not stand as the last word."""
         try:
             birth = int(json.loads(payload)["birth"])
@@ -512,9 +512,11 @@ class _Memory:
     def __init__(self, pump: Pump) -> None:
         self._pump = pump
 
-    def recall(self, command_id: str) -> Answered | None:
-        known: Answered | None = self._pump.ask(lambda: self._pump.outbox.command_answer(command_id)).result()
+    def recall(self, command_id: str) -> AnsweredCommand | None:
+        known: AnsweredCommand | None = self._pump.ask(
+            lambda: self._pump.outbox.command_answer(command_id)
+        ).result()
         return known
 
-    def remember(self, command_id: str, answered: Answered) -> None:
+    def remember(self, command_id: str, answered: AnsweredCommand) -> None:
         self._pump.ask(lambda: self._pump.outbox.remember_command(command_id, answered)).result()

@@ -23,12 +23,12 @@ from functools import partial
 from typing import Any
 
 from edge.errors import EdgeError, MessagingError
-from edge.messaging.client import Session
+from edge.messaging.client import BrokerSession
 from edge.messaging.in_flight import InFlight
 from edge.messaging.outbox import Outbox
 from edge.messaging.outbox_file import OutboxDiskError
 from edge.messaging.outbox_keeper import OutboxKeeper
-from edge.messaging.streams import Counts, Entry, Row, Stream
+from edge.messaging.streams import OutboxCounts, OutboxEntry, OutboxRow, Stream
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ _END_S = 10.0
 class PumpStatus:
     """What the pump last saw; replaced as a whole, so readers need no lock."""
 
-    counts: Counts
+    counts: OutboxCounts
     waiting: int
     in_flight: int
     delivered: int
@@ -59,7 +59,7 @@ class PumpStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Submission:
-    entries: Sequence[Entry]
+    entries: Sequence[OutboxEntry]
     future: Future[list[int]]
 
 
@@ -102,8 +102,8 @@ class Pump:
         open_outbox: Callable[[bool], Outbox],
         *,
         ack_timeout_s: float,
-        on_birth: Callable[[Session], None],
-        on_message: Callable[[Session, str, bytes, bool], None],
+        on_birth: Callable[[BrokerSession], None],
+        on_message: Callable[[BrokerSession, str, bytes, bool], None],
         on_tick: Callable[[], None],
         on_expired: Callable[[dict[Stream, int]], None],
         on_reset: Callable[[], None],
@@ -120,7 +120,7 @@ class Pump:
         self._opened: Future[Outbox] = Future()
         self._stopping = False
         self._closed = False
-        self._session: Session | None = None
+        self._session: BrokerSession | None = None
         self._in_flight = InFlight()
         # Bounded: who sends commands faster than a broker takes the answers asks again.
         self._live: deque[tuple[str, bytes, bool]] = deque(maxlen=_MAX_LIVE)
@@ -133,7 +133,7 @@ class Pump:
         self._delivered = 0
         self._fault = ""
         self._next_housekeeping = 0.0
-        self.status = PumpStatus(Counts(), 0, 0, 0, {}, "", durable=True)
+        self.status = PumpStatus(OutboxCounts(), 0, 0, 0, {}, "", durable=True)
 
     # -- for any thread ------------------------------------------------------------------------
 
@@ -153,13 +153,13 @@ class Pump:
         if self._thread.is_alive():
             log.error("MQTT outbox: the disk does not answer; what was not on it is lost")
 
-    def submit(self, entries: Sequence[Entry]) -> Future[list[int]]:
+    def submit(self, entries: Sequence[OutboxEntry]) -> Future[list[int]]:
         """Queue entries; the future holds their sequence numbers once they are on the disk."""
         future = self.enqueue(entries)
         self.turn_away()
         return future
 
-    def enqueue(self, entries: Sequence[Entry]) -> Future[list[int]]:
+    def enqueue(self, entries: Sequence[OutboxEntry]) -> Future[list[int]]:
         """The same under a lock of the caller's: it calls nobody; :meth:`turn_away` must follow without."""
         future: Future[list[int]] = Future()
         self._requests.put(_Submission(entries, future))
@@ -189,25 +189,25 @@ class Pump:
 
     # -- the connection's listener: called in the network thread, only enqueues ----------------
 
-    def link_up(self, session: Session) -> None:
+    def link_up(self, session: BrokerSession) -> None:
         """A broker accepted the station."""
         self._requests.put(lambda: self._begin(session))
 
-    def link_down(self, session: Session) -> None:
+    def link_down(self, session: BrokerSession) -> None:
         """The connection ended; what was under way will be sent again."""
         self._requests.put(lambda: self._end(session))
 
-    def acknowledged(self, session: Session, mid: int, refusal: str) -> None:
+    def acknowledged(self, session: BrokerSession, mid: int, refusal: str) -> None:
         """The broker has a message, or says why it does not take it."""
         self._requests.put(lambda: self._settle(session, mid, refusal))
 
-    def subscribed(self, session: Session, refusals: dict[str, str]) -> None:
+    def subscribed(self, session: BrokerSession, refusals: dict[str, str]) -> None:
         """The broker answered the subscriptions."""
         del session
         for topic, reason in refusals.items():
             self._requests.put(partial(self.note_forbidden, topic, reason))
 
-    def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
+    def received(self, session: BrokerSession, topic: str, payload: bytes, retained: bool) -> None:
         """A message came in."""
         self._requests.put(lambda: self._on_message(session, topic, payload, retained))
 
@@ -219,7 +219,7 @@ class Pump:
         return self._keeper.outbox
 
     @property
-    def session(self) -> Session | None:
+    def session(self) -> BrokerSession | None:
         """The connection, where there is one."""
         return self._session
 
@@ -248,7 +248,7 @@ class Pump:
         else:
             self._live.append((topic, payload, retain))
 
-    def _begin(self, session: Session) -> None:
+    def _begin(self, session: BrokerSession) -> None:
         self._session = session
         self._in_flight.clear()
         self._live.clear()
@@ -261,13 +261,13 @@ class Pump:
             for topic, payload in self.outbox.retained():
                 self.send_live(topic, payload, retain=True)
 
-    def _end(self, session: Session) -> None:
+    def _end(self, session: BrokerSession) -> None:
         if session is self._session:
             self._session = None
             self._in_flight.clear()
             self._live.clear()
 
-    def _settle(self, session: Session, mid: int, refusal: str) -> None:
+    def _settle(self, session: BrokerSession, mid: int, refusal: str) -> None:
         sent = self._in_flight.settle(mid) if session is self._session else None
         if sent is None:
             return
@@ -404,7 +404,7 @@ class Pump:
                     )
                 )
 
-    def _take_in(self, entries: Sequence[Entry]) -> list[int]:
+    def _take_in(self, entries: Sequence[OutboxEntry]) -> list[int]:
         try:
             return self.outbox.commit(entries, self._acked)
         except OutboxDiskError as error:
@@ -437,11 +437,13 @@ class Pump:
             if not self._send(session, row, row.topic, row.payload, row.retain):
                 return
 
-    def _room(self, session: Session) -> int:
+    def _room(self, session: BrokerSession) -> int:
         """Messages that the broker takes beside those under way."""
         return session.limit - len(self._in_flight)
 
-    def _send(self, session: Session, what: Row | str, topic: str, payload: bytes, retain: bool) -> bool:
+    def _send(
+        self, session: BrokerSession, what: OutboxRow | str, topic: str, payload: bytes, retain: bool
+    ) -> bool:
         mid = session.publish(topic, payload, qos=1, retain=retain)
         if mid is None:  # the connection has just ended: link_down is on its way
             self._end(session)

@@ -9,10 +9,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from edge.errors import MessagingError
 from edge.messaging.topics import check_level
+from edge.section import Section
 
 DAY_S = 86_400.0
 
@@ -22,11 +23,6 @@ CommandName = Literal["trigger", "product", "ack", "pause", "resume", "enroll", 
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[\w.-]+)?")
 
 
-class _Section(BaseModel):
-    # A password that stands where it should not is in no error, whoever prints it.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
 def _topic_level(value: str, info: ValidationInfo) -> str:
     try:
         return check_level(value, info.field_name or "name")
@@ -34,7 +30,7 @@ def _topic_level(value: str, info: ValidationInfo) -> str:
         raise ValueError(str(error)) from None
 
 
-class TlsSettings(_Section):
+class TlsSettings(Section):
     """How a connection is encrypted and who is trusted."""
 
     ca: Path | None = Field(
@@ -61,7 +57,7 @@ class TlsSettings(_Section):
         return self
 
 
-class BrokerSettings(_Section):
+class BrokerSettings(Section):
     """One MQTT broker. The password is never written here: a file or a variable holds it."""
 
     host: Annotated[str, Field(min_length=1, max_length=253)] = Field(
@@ -116,7 +112,7 @@ class BrokerSettings(_Section):
         return f"{host}:{port}"
 
 
-class OutboxSettings(_Section):
+class OutboxSettings(Section):
     """Bounds of the queue on disk. Results go before events; alarms only when the disk is full."""
 
     max_rows: int = Field(
@@ -152,7 +148,7 @@ class OutboxSettings(_Section):
     )
 
 
-class AlarmSettings(_Section):
+class AlarmSettings(Section):
     """When the station raises an alarm by itself. An alarm stands until it is acknowledged."""
 
     ng_count: int = Field(
@@ -174,7 +170,7 @@ class AlarmSettings(_Section):
         return self
 
 
-class HandshakeSettings(_Section):
+class HandshakeSettings(Section):
     """The handshake with a PLC that triggers every part and takes every result."""
 
     enabled: bool = Field(
@@ -187,7 +183,7 @@ class HandshakeSettings(_Section):
     )
 
 
-class SparkplugSettings(_Section):
+class SparkplugSettings(Section):
     """The station as a Sparkplug B edge node, beside its plain topics."""
 
     enabled: bool = Field(
@@ -202,7 +198,7 @@ class SparkplugSettings(_Section):
         return "" if value == "" and info.field_name == "group" else _topic_level(value, info)
 
 
-class MessagingSettings(_Section):
+class MessagingSettings(Section):
     """Where verdicts, events and alarms are published, and under which names."""
 
     site: str = Field(default="site", title="Site", description="First level of every topic.")

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from edge.errors import MessagingError
 from edge.inspection import Inspection
-from edge.messaging.client import Birth, Client, Session
+from edge.messaging.client import Birth, BrokerSession, Client
 from edge.messaging.payloads import clean
 from edge.messaging.settings import MessagingSettings
 from edge.messaging.sparkplug_codec import DataType, Metric, Payload, Value, decode, encode
@@ -72,7 +72,7 @@ class SparkplugNode:
             listener=self,
         )
         self._lock = threading.Lock()  # one message after the other, so that seq has no gap
-        self._session: Session | None = None
+        self._session: BrokerSession | None = None
         self._bd_seq = -1
         self._seq = 0
         self._values: dict[str, Value] = {name: value for name, _, value in _METRICS}
@@ -134,19 +134,19 @@ class SparkplugNode:
 
     # -- the connection's listener ---------------------------------------------------------------
 
-    def link_up(self, session: Session) -> None:
+    def link_up(self, session: BrokerSession) -> None:
         """Connected: the births come first."""
         with self._lock:
             self._session = session
             self._be_born()
 
-    def link_down(self, session: Session) -> None:
+    def link_down(self, session: BrokerSession) -> None:
         """The broker publishes the death."""
         with self._lock:
             if session is self._session:
                 self._session = None
 
-    def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
+    def received(self, session: BrokerSession, topic: str, payload: bytes, retained: bool) -> None:
         """A command; the one that there is asks for the births again."""
         del session, retained
         if topic != self._topic("NCMD"):
@@ -160,10 +160,10 @@ class SparkplugNode:
             with self._lock:
                 self._be_born()
 
-    def acknowledged(self, session: Session, mid: int, refusal: str) -> None:
+    def acknowledged(self, session: BrokerSession, mid: int, refusal: str) -> None:
         """Nothing waits for it."""
 
-    def subscribed(self, session: Session, refusals: dict[str, str]) -> None:
+    def subscribed(self, session: BrokerSession, refusals: dict[str, str]) -> None:
         """A refused subscription leaves the node without rebirths, and is said so."""
         del session
         for topic, reason in refusals.items():

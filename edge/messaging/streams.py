@@ -17,7 +17,7 @@ class Stream(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OutboxEntry:
     """A message on its way into the outbox.
 
     Attributes:
@@ -34,7 +34,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OutboxRow:
     """A message on its way out."""
 
     id: int
@@ -45,7 +45,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class Counts:
+class OutboxCounts:
     """How much waits, and how much was given up since the outbox was made."""
 
     rows: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))

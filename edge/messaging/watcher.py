@@ -14,7 +14,7 @@ from types import TracebackType
 from ulid import ULID
 
 from edge.errors import MessagingError
-from edge.messaging.client import Birth, Client, Session
+from edge.messaging.client import Birth, BrokerSession, Client
 from edge.messaging.reading import fields_of, readable
 from edge.messaging.settings import MessagingSettings
 from edge.messaging.status import LinkState, LinkStatus
@@ -146,21 +146,21 @@ class Watcher:
 
     # -- the connection's listener: called in the network thread ---------------------------------
 
-    def link_up(self, session: Session) -> None:
+    def link_up(self, session: BrokerSession) -> None:
         """Connected."""
 
-    def link_down(self, session: Session) -> None:
+    def link_down(self, session: BrokerSession) -> None:
         """The status says why."""
 
-    def acknowledged(self, session: Session, mid: int, refusal: str) -> None:
+    def acknowledged(self, session: BrokerSession, mid: int, refusal: str) -> None:
         """Never called: nothing is published."""
 
-    def subscribed(self, session: Session, refusals: dict[str, str]) -> None:
+    def subscribed(self, session: BrokerSession, refusals: dict[str, str]) -> None:
         """What the broker does not let this account read."""
         del session
         self.refusals = refusals
 
-    def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
+    def received(self, session: BrokerSession, topic: str, payload: bytes, retained: bool) -> None:
         """One message."""
         del session
         fields = fields_of(payload) or {}

@@ -8,7 +8,7 @@ from edge.records.database import DiskFullError
 from edge.records.history import Counters, History, Record
 from edge.records.images import write_image
 from edge.records.overlay import draw_overlay
-from edge.records.records import Entry, Records, Unrecorded
+from edge.records.records import Entry, RecordingFailures, Records
 from edge.records.settings import RecordsSettings
 from edge.records.sources import Sources
 
@@ -18,11 +18,11 @@ __all__ = [
     "Entry",
     "History",
     "Record",
+    "RecordingFailures",
     "Records",
     "RecordsSettings",
     "SheetItem",
     "Sources",
-    "Unrecorded",
     "contact_sheet",
     "draw_overlay",
     "write_image",

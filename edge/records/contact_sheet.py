@@ -10,8 +10,7 @@ from edge.inspection import Inspection
 from edge.records.overlay import display_image, heat_overlay, verdict_strip
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from edge.image_types import Array, Image
 
 _GROUND = (24, 22, 20)
 _GAP_PX = 14
@@ -30,14 +29,14 @@ class SheetItem:
     """
 
     inspection: Inspection
-    image: npt.NDArray[np.uint8] | None
-    anomaly_map: npt.NDArray[np.float32] | None = None
+    image: Image | None
+    anomaly_map: Array | None = None
     note: str = ""
 
 
 def contact_sheet(
     items: Sequence[SheetItem], columns: int = 2, side_px: int = 320, title: str = "", subtitle: str = ""
-) -> npt.NDArray[np.uint8]:
+) -> Image:
     """Lay the items out from left to right and from top to bottom.
 
     Args:
@@ -64,7 +63,7 @@ def contact_sheet(
     return np.vstack([head, body])
 
 
-def _tile(item: SheetItem, side_px: int) -> npt.NDArray[np.uint8]:
+def _tile(item: SheetItem, side_px: int) -> Image:
     import numpy as np
 
     pair = np.full((side_px, 2 * side_px + _SEAM_PX, 3), _GROUND, np.uint8)
@@ -74,7 +73,7 @@ def _tile(item: SheetItem, side_px: int) -> npt.NDArray[np.uint8]:
     return np.vstack([pair, verdict_strip(item.inspection, pair.shape[1], item.note)])
 
 
-def _place(canvas: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8], left: int, side_px: int) -> None:
+def _place(canvas: Image, picture: Image, left: int, side_px: int) -> None:
     import cv2
 
     height, width = picture.shape[:2]
@@ -85,7 +84,7 @@ def _place(canvas: npt.NDArray[np.uint8], picture: npt.NDArray[np.uint8], left: 
     canvas[top : top + size[1], left : left + size[0]] = small
 
 
-def _heading(title: str, subtitle: str, width_px: int) -> npt.NDArray[np.uint8]:
+def _heading(title: str, subtitle: str, width_px: int) -> Image:
     import numpy as np
 
     from edge.records.lettering import BOLD, Lettering

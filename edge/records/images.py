@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 from edge.errors import RecordsError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from edge.image_types import Image
 
 JPEG_QUALITY = 95
 _TEMPORARY = ".tmp"
 
 
-def encode(image: npt.NDArray[np.uint8], suffix: str) -> bytes:
+def encode(image: Image, suffix: str) -> bytes:
     """The image as the bytes of a ``.jpg`` or ``.png`` file.
 
     Args:
@@ -49,7 +48,7 @@ def encode(image: npt.NDArray[np.uint8], suffix: str) -> bytes:
     return bytes(encoded)
 
 
-def write_image(path: Path, image: npt.NDArray[np.uint8]) -> int:
+def write_image(path: Path, image: Image) -> int:
     """Encode ``image`` by the path's suffix and write it; the number of bytes on the disk.
 
     Raises :class:`RecordsError` with the reason (a full disk, missing rights); nothing is left then.

@@ -6,8 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from edge.image_types import Image
 
 Colour = tuple[int, int, int]
 REGULAR = 400
@@ -39,7 +38,7 @@ class Lettering:
 
     def draw(
         self,
-        image: npt.NDArray[np.uint8],
+        image: Image,
         text: str,
         origin: tuple[int, int],
         size_px: int,

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 from edge.inspection import Inspection, Verdict
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from edge.image_types import Array, Image
     from edge.records.lettering import Colour, Lettering
 
 #: The drawn picture's longer side, px: small images are enlarged for the text, large ones reduced.
@@ -36,9 +34,7 @@ _TEXT = (240, 240, 240)
 _FAINT = (176, 170, 165)
 
 
-def draw_overlay(
-    image: npt.NDArray[np.uint8], anomaly_map: npt.NDArray[np.float32] | None, inspection: Inspection
-) -> npt.NDArray[np.uint8]:
+def draw_overlay(image: Image, anomaly_map: Array | None, inspection: Inspection) -> Image:
     """The image with heat, boxes and a strip that says the verdict.
 
     Args:
@@ -55,9 +51,7 @@ def draw_overlay(
     return np.vstack([picture, verdict_strip(inspection, picture.shape[1])])
 
 
-def heat_overlay(
-    image: npt.NDArray[np.uint8], anomaly_map: npt.NDArray[np.float32] | None, inspection: Inspection
-) -> npt.NDArray[np.uint8]:
+def heat_overlay(image: Image, anomaly_map: Array | None, inspection: Inspection) -> Image:
     """The image with heat and boxes, without the strip; as :func:`draw_overlay` otherwise."""
     picture, scale = display_image(image)
     if anomaly_map is not None:
@@ -66,7 +60,7 @@ def heat_overlay(
     return picture
 
 
-def display_image(image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], tuple[float, float]]:
+def display_image(image: Image) -> tuple[Image, tuple[float, float]]:
     """The image as BGR of a size to look at, and the scale (x, y) from its pixels to the picture's."""
     import cv2
 
@@ -80,7 +74,7 @@ def display_image(image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], 
     return picture, (size[0] / width, size[1] / height)
 
 
-def verdict_strip(inspection: Inspection, width_px: int, note: str = "") -> npt.NDArray[np.uint8]:
+def verdict_strip(inspection: Inspection, width_px: int, note: str = "") -> Image:
     """A strip ``width_px`` wide: the verdict as a coloured label, then score, place, product and part.
 
     Returns:
@@ -124,7 +118,7 @@ def _identity(inspection: Inspection) -> str:
     return " · ".join(text for text in (inspection.product, inspection.part_id) if text)
 
 
-def _blend(picture: npt.NDArray[np.uint8], anomaly_map: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+def _blend(picture: Image, anomaly_map: Array) -> Image:
     import cv2
     import numpy as np
 
@@ -139,7 +133,7 @@ def _blend(picture: npt.NDArray[np.uint8], anomaly_map: npt.NDArray[np.float32])
     return np.asarray(picture * (1 - opacity) + colour * opacity + 0.5, np.uint8)
 
 
-def _draw_regions(picture: npt.NDArray[np.uint8], inspection: Inspection, scale: tuple[float, float]) -> None:
+def _draw_regions(picture: Image, inspection: Inspection, scale: tuple[float, float]) -> None:
     import cv2
 
     from edge.records.lettering import BOLD, Lettering
@@ -160,7 +154,7 @@ def _draw_regions(picture: npt.NDArray[np.uint8], inspection: Inspection, scale:
 
 
 def _tag(
-    picture: npt.NDArray[np.uint8],
+    picture: Image,
     letters: Lettering,
     text: str,
     box: tuple[int, int, int],

@@ -32,8 +32,7 @@ from edge.records.retention import Retention
 from edge.records.settings import RecordsSettings
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from edge.image_types import Array, Image
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +52,13 @@ class Entry:
     """
 
     inspection: Inspection
-    image: npt.NDArray[np.uint8] | None = None
-    anomaly_map: npt.NDArray[np.float32] | None = None
+    image: Image | None = None
+    anomaly_map: Array | None = None
     source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Unrecorded:
+class RecordingFailures:
     """What could not be kept since the records were opened.
 
     Attributes:
@@ -103,7 +102,7 @@ class Records(History):
         self._clock = clock or StationClock(data_dir)
         self._set_aside: Path | None = None
         self._lock = threading.Lock()
-        self._unrecorded = Unrecorded()
+        self._unrecorded = RecordingFailures()
         self._trouble = ""
         self._claim = _claim(data_dir)
         try:
@@ -159,7 +158,7 @@ class Records(History):
         return aside
 
     @property
-    def unrecorded(self) -> Unrecorded:
+    def unrecorded(self) -> RecordingFailures:
         """What could not be kept since the records were opened."""
         return self._unrecorded
 
@@ -171,8 +170,8 @@ class Records(History):
     def append(
         self,
         inspection: Inspection,
-        image: npt.NDArray[np.uint8] | None = None,
-        anomaly_map: npt.NDArray[np.float32] | None = None,
+        image: Image | None = None,
+        anomaly_map: Array | None = None,
     ) -> None:
         """Record one inspection; see :meth:`append_all`."""
         self.append_all([Entry(inspection, image, anomaly_map)])
@@ -335,7 +334,7 @@ class Records(History):
 
     def _note(self, trouble: RecordsError, inspections: int = 0, images: int = 0) -> None:
         self._trouble = str(trouble)
-        self._unrecorded = Unrecorded(
+        self._unrecorded = RecordingFailures(
             self._unrecorded.inspections + inspections, self._unrecorded.images + images
         )
 

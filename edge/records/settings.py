@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from edge.choices import WhichParts
+from edge.section import Section
 
 
-class RecordsSettings(BaseModel):
+class RecordsSettings(Section):
     """What the history of inspections keeps.
 
     Every inspection has its row. Images cost most of the space, so the oldest images go first; rows
     go when they are old, or when no image is left to make room with.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    keep_images: Literal["all", "ng", "none"] = Field(
+    keep_images: WhichParts = Field(
         default="ng",
         title="Images to keep",
         description="all: of every part. ng: of those that are ng, in error or up for review. none.",

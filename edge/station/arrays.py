@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.bundle import Bundle
-from edge.cameras import Frame, Image
+from edge.cameras import Frame
+from edge.choices import DecidedBy
 from edge.errors import LanguageError
+from edge.image_types import Image
 from edge.paths import data_dir
 from edge.station.conversation import LIMITS, PATIENCE_S, begun_conversation
-from edge.station.deciding import DecidedBy, Decider, opened_decider
+from edge.station.deciding import Decider, opened_decider
 from edge.station.judging import Judge, Judged
 from edge.station.opening import open_judge
 from edge.station.product import Product, check_description

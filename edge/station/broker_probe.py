@@ -18,7 +18,7 @@ from edge.station.health import Level, level_said
 
 if TYPE_CHECKING:
     from edge.messaging import Topics
-    from edge.messaging.client import Session
+    from edge.messaging.client import BrokerSession
     from edge.messaging.settings import BrokerSettings, MessagingSettings
     from edge.messaging.status import LinkStatus
 
@@ -29,7 +29,7 @@ _ANSWER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class BrokerReport:
     """What a visit showed.
 
     Attributes:
@@ -56,27 +56,27 @@ class _Visitor:
         self.ails = False
         self.echoed = threading.Event()
 
-    def link_up(self, session: Session) -> None:
+    def link_up(self, session: BrokerSession) -> None:
         """Let in: answer nobody."""
         text = "The doctor looked whether this topic can be written."
         session.publish(self._topics.reply, payloads.reply(self._name, "doctor", ReplyCode.DONE, text))
 
-    def link_down(self, session: Session) -> None:
+    def link_down(self, session: BrokerSession) -> None:
         """The status says why."""
 
-    def acknowledged(self, session: Session, mid: int, refusal: str) -> None:
+    def acknowledged(self, session: BrokerSession, mid: int, refusal: str) -> None:
         """MQTT 5 says whether the topic may be written."""
         del session, mid
         if refusal:
             self.forbidden[self._topics.reply] = refusal
             self.echoed.set()
 
-    def subscribed(self, session: Session, refusals: dict[str, str]) -> None:
+    def subscribed(self, session: BrokerSession, refusals: dict[str, str]) -> None:
         """What may not be read."""
         del session
         self.forbidden.update(refusals)
 
-    def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
+    def received(self, session: BrokerSession, topic: str, payload: bytes, retained: bool) -> None:
         """The station's state, and our own answer back."""
         del session, retained
         if topic == self._topics.state:
@@ -91,7 +91,7 @@ def _ails(payload: bytes) -> bool:
     return fields.get("code") == StationState.FAULT or level_said(str(fields.get("text", ""))) is not Level.OK
 
 
-def probe(settings: MessagingSettings, broker: BrokerSettings, topics: Topics) -> Probed:
+def probe(settings: MessagingSettings, broker: BrokerSettings, topics: Topics) -> BrokerReport:
     """Connect once with the station's account, look whether it may write, and leave again."""
     from edge.messaging.client import Birth, Client
     from edge.messaging.status import LinkState
@@ -112,9 +112,9 @@ def probe(settings: MessagingSettings, broker: BrokerSettings, topics: Topics) -
             time.sleep(_POLL_S)
         link = client.status
         if not link.birth:
-            return Probed(link)
+            return BrokerReport(link)
         if not visitor.echoed.wait(_ANSWER_S):
             visitor.forbidden[topics.reply] = "It does not come back: the broker's ACL forbids it."
-        return Probed(link, dict(visitor.forbidden), visitor.state, visitor.ails)
+        return BrokerReport(link, dict(visitor.forbidden), visitor.state, visitor.ails)
     finally:
         client.stop()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class CommandState:
     """What the PLC has asked for, as the station's threads look at it between two parts.
 
     Attributes:
@@ -37,7 +37,7 @@ class Orders:
     triggers: Mapping[str, Triggers] = field(default_factory=dict)
 
 
-def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> None:
+def obey(publisher: Publisher, command_state: CommandState, cameras: Sequence[Camera]) -> None:
     """Have a publisher's commands done; before it starts.
 
     A trigger announces its part to every camera where parts are named by the PLC; else every
@@ -45,14 +45,14 @@ def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> Non
     """
     triggered = [camera for camera in cameras if camera.takes_trigger]
     if publisher.handshake is not None:
-        publisher.handshake.expect_views(len(orders.triggers) or len(triggered) or 1)
+        publisher.handshake.expect_views(len(command_state.triggers) or len(triggered) or 1)
 
     def trigger(command: Command) -> str:
-        if orders.pause.error:
+        if command_state.pause.error:
             raise CommandRefusedError("The station is paused.", "Send cmd/resume first.")
         part_id = command.part_id or command.id
-        if orders.triggers:
-            for expected in orders.triggers.values():
+        if command_state.triggers:
+            for expected in command_state.triggers.values():
                 expected.expect(part_id, command.acquisition)
             return f"The next image will be part {part_id}."
         if not triggered:
@@ -68,14 +68,14 @@ def obey(publisher: Publisher, orders: Orders, cameras: Sequence[Camera]) -> Non
         return f"An image of part {part_id} is being taken."
 
     def pause(command: Command) -> Future[str]:
-        orders.enrollment.cancel("The station was paused.")
-        return orders.pause.ask(command)
+        command_state.enrollment.cancel("The station was paused.")
+        return command_state.pause.ask(command)
 
     publisher.handle("trigger", trigger)
-    publisher.handle("product", orders.switch.ask)
+    publisher.handle("product", command_state.switch.ask)
     publisher.handle("pause", pause)
-    publisher.handle("resume", orders.pause.ask)
-    publisher.handle("enroll", orders.enrollment.ask)
+    publisher.handle("resume", command_state.pause.ask)
+    publisher.handle("enroll", command_state.enrollment.ask)
 
 
 def _refusal(camera: Camera, part_id: str, acquisition: int) -> CameraError | None:

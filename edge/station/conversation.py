@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from edge.errors import LanguageError
-from edge.language import LanguageWorker, Limits
+from edge.language import LanguageWorker, ModelLimits
 from edge.station.deciding import opened_decider
 from edge.station.opening import open_judge
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # No line waits here, and the machine may be busy.
 PATIENCE_S = 60.0
 # A conversation with a person may become longer than what a station says of a part.
-LIMITS = Limits(context_tokens=2048, dialogues=1)
+LIMITS = ModelLimits(context_tokens=2048, dialogues=1)
 
 
 class Conversation:

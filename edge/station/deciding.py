@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from edge.choices import DecidedBy, LanguageDecides
 from edge.errors import LanguageError
 from edge.inspection import Verdict
-from edge.language import LanguageWorker, Limits, bundled_model, prompt_for
+from edge.language import LanguageWorker, ModelLimits, bundled_model, prompt_for
 from edge.station.health import Condition, Level
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from edge.language import Prompt, Reading
     from edge.vision.inspector import Finding
 
-DecidedBy = Literal["language", "calibration", "either"]
 
 TIMEOUT_S = 5.0
 """For a verdict, by default: a worker that was killed is back within it on most machines."""
@@ -62,7 +62,7 @@ class Decider:
         self,
         worker: LanguageWorker,
         *,
-        decided_by: Literal["language", "either"] = "language",
+        decided_by: LanguageDecides = "language",
         calibration_stands_in: bool = False,
         timeout_s: float = TIMEOUT_S,
         description: str = "",
@@ -158,7 +158,7 @@ def opened_decider(
     decided_by: DecidedBy = "language",
     *,
     description: str = "",
-    limits: Limits | None = None,
+    limits: ModelLimits | None = None,
     calibration_stands_in: bool = False,
     timeout_s: float = TIMEOUT_S,
     patience_s: float | None = None,

@@ -15,8 +15,9 @@ from datetime import datetime, timezone
 from enum import Enum
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from edge.choices import RequestedPrecision
 from edge.errors import BundleError, EdgeError, LanguageError, RecordsError
 from edge.records import History
 from edge.station.product import check_description, check_learned_by
@@ -50,7 +51,7 @@ _FRAME_WAIT_S = 5.0
 _SELF_TEST_S = 60.0
 
 
-class Mark(str, Enum):
+class CheckStatus(str, Enum):
     """How one thing is."""
 
     OK = "ok"
@@ -59,7 +60,7 @@ class Mark(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at.
 
     Attributes:
@@ -69,14 +70,14 @@ class Finding:
     """
 
     what: str
-    mark: Mark
+    mark: CheckStatus
     detail: str
     remedy: str = ""
 
 
 def examine(
     data_dir: Path, bundle_name: str | None, config: StationConfig | None = None
-) -> Iterator[Finding]:
+) -> Iterator[CheckResult]:
     """Look at everything, cheap things first; each finding is yielded as it is made.
 
     Args:
@@ -97,11 +98,11 @@ def examine(
         from edge.bundle import Bundle
 
         bundle = Bundle.resolve(bundle_name)
-        yield Finding("bundle", Mark.OK, f"{bundle.id} in {bundle.path}, every hash right")
+        yield CheckResult("bundle", CheckStatus.OK, f"{bundle.id} in {bundle.path}, every hash right")
         yield from _engine(bundle, config)
         language = _language(bundle, None if config is None else config.verdict.decided_by)
         yield language
-        if language.mark is Mark.OK:
+        if language.mark is CheckStatus.OK:
             yield from look_at_kernels(bundle, config)
     except BundleError as error:
         yield _wrong("bundle", error)
@@ -115,40 +116,40 @@ def examine(
     yield from _brokers(config)
 
 
-def _told(what: str, look: Callable[[], str]) -> Finding:
+def _told(what: str, look: Callable[[], str]) -> CheckResult:
     """What a look found, or the error that it raised."""
     try:
-        return Finding(what, Mark.OK, look())
+        return CheckResult(what, CheckStatus.OK, look())
     except EdgeError as error:
         return _wrong(what, error)
 
 
-def _wrong(what: str, error: EdgeError) -> Finding:
-    return Finding(what, Mark.WRONG, error.message, error.remedy)
+def _wrong(what: str, error: EdgeError) -> CheckResult:
+    return CheckResult(what, CheckStatus.WRONG, error.message, error.remedy)
 
 
-def _python() -> Finding:
+def _python() -> CheckResult:
     found = f"{platform.python_version()} on {platform.system()} {platform.release()}, {platform.machine()}"
     if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
-        return Finding("python", Mark.OK, found)
+        return CheckResult("python", CheckStatus.OK, found)
     low, high = (".".join(map(str, version)) for version in PYTHONS)
-    return Finding("python", Mark.WRONG, found, f"Use Python {low} to {high}.")
+    return CheckResult("python", CheckStatus.WRONG, found, f"Use Python {low} to {high}.")
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[CheckResult]:
     versions = []
     for module, distribution in PACKAGES.items():
         try:
             importlib.import_module(module)
             versions.append(f"{distribution} {_version(distribution)}")
         except ImportError as error:
-            yield Finding(
+            yield CheckResult(
                 distribution,
-                Mark.WRONG,
+                CheckStatus.WRONG,
                 f"cannot be imported: {error}",
                 _package_remedy(module, distribution),
             )
-    yield Finding("packages", Mark.OK, ", ".join(versions))
+    yield CheckResult("packages", CheckStatus.OK, ", ".join(versions))
 
 
 def _package_remedy(module: str, distribution: str) -> str:
@@ -167,22 +168,22 @@ def _version(distribution: str) -> str:
         return "(not from pip)"
 
 
-def _clock() -> Finding:
+def _clock() -> CheckResult:
     """A clock before this program's own files were made is wrong: a board without a battery."""
     now = datetime.now(timezone.utc)
     made = datetime.fromtimestamp(Path(__file__).stat().st_mtime, timezone.utc)
     found = f"{now:%Y-%m-%d %H:%M:%S} UTC"
     if now < made:
-        return Finding(
+        return CheckResult(
             "clock",
-            Mark.WRONG,
+            CheckStatus.WRONG,
             f"{found}: earlier than this program was installed ({made:%Y-%m-%d})",
             "Set it: timedatectl set-ntp true, or date --set.",
         )
-    return Finding("clock", Mark.OK, found)
+    return CheckResult("clock", CheckStatus.OK, found)
 
 
-def _processor() -> Finding:
+def _processor() -> CheckResult:
     import psutil
 
     from edge.vision.openvino import cpu_precisions
@@ -195,10 +196,10 @@ def _processor() -> Finding:
         f"{', '.join(sorted(cpu_precisions()))}; "
         f"{memory_gb:.1f} GB of memory"
     )
-    return Finding("processor", Mark.OK, found)
+    return CheckResult("processor", CheckStatus.OK, found)
 
 
-def _engine(bundle: Bundle, config: StationConfig | None) -> Iterator[Finding]:
+def _engine(bundle: Bundle, config: StationConfig | None) -> Iterator[CheckResult]:
     """What computes the vision graph, why, and how right that was measured to be."""
     from edge.config.schema import EngineSettings
     from edge.vision.opening import choose_runtime
@@ -211,7 +212,7 @@ def _engine(bundle: Bundle, config: StationConfig | None) -> Iterator[Finding]:
         accept_failed_parity=settings.accept_failed_parity,
     )
     if choice.runtime == "openvino":
-        yield Finding("engine", Mark.OK, f"openvino on the CPU: {choice.reason}")
+        yield CheckResult("engine", CheckStatus.OK, f"openvino on the CPU: {choice.reason}")
         if settings.precision == "auto":
             try:
                 yield _precision(bundle)
@@ -226,7 +227,7 @@ def _engine(bundle: Bundle, config: StationConfig | None) -> Iterator[Finding]:
         yield _wrong("engine", error)
 
 
-def _plans(bundle: Bundle, precision: Precision | Literal["auto"]) -> Finding:
+def _plans(bundle: Bundle, precision: RequestedPrecision) -> CheckResult:
     """The TensorRT plans, and whether they were measured on this GPU."""
     from edge.vision.tensorrt.compiled import accept_command, read_compilation
     from edge.vision.tensorrt.ready import answering_gpu, compiled_precision
@@ -235,13 +236,17 @@ def _plans(bundle: Bundle, precision: Precision | Literal["auto"]) -> Finding:
     passed = read_compilation(bundle, chosen).passed
     told = f"tensorrt {chosen} on {device}"
     if passed:
-        return Finding("engine", Mark.OK, f"{told}, accepted")
+        return CheckResult("engine", CheckStatus.OK, f"{told}, accepted")
     if passed is None:
-        return Finding("engine", Mark.WARNING, f"{told}, never measured", f"Run: {accept_command(bundle)}")
-    return Finding("engine", Mark.WRONG, f"{told}, not accepted", "Choose another precision or openvino.")
+        return CheckResult(
+            "engine", CheckStatus.WARNING, f"{told}, never measured", f"Run: {accept_command(bundle)}"
+        )
+    return CheckResult(
+        "engine", CheckStatus.WRONG, f"{told}, not accepted", "Choose another precision or openvino."
+    )
 
 
-def _chosen_precision(bundle: Bundle, precision: Precision, accepted: bool) -> Finding:
+def _chosen_precision(bundle: Bundle, precision: Precision, accepted: bool) -> CheckResult:
     """The precision that a station's file names, in place of the fastest."""
     from edge.proofs import Outcome
     from edge.vision.proved import proof
@@ -252,19 +257,19 @@ def _chosen_precision(bundle: Bundle, precision: Precision, accepted: bool) -> F
         return _wrong("precision", error)
     if doubt := bundle.doubt(precision):
         remedy = "The station judges by it, since engine.accept_failed_parity is true: set it to false."
-        return Finding("precision", Mark.WARNING, doubt, remedy)
+        return CheckResult("precision", CheckStatus.WARNING, doubt, remedy)
     outcome = Outcome("ok") if precision == "fp32" else proof(bundle, precision)
     if not outcome.passed:
-        return Finding(
+        return CheckResult(
             "precision",
-            Mark.WARNING if outcome.kind == "undecided" else Mark.WRONG,
+            CheckStatus.WARNING if outcome.kind == "undecided" else CheckStatus.WRONG,
             f"{precision}, as engine.precision says: {outcome}",
             "Set engine.precision: auto.",
         )
-    return Finding("precision", Mark.OK, f"{precision}, as engine.precision says")
+    return CheckResult("precision", CheckStatus.OK, f"{precision}, as engine.precision says")
 
 
-def _precision(bundle: Bundle) -> Finding:
+def _precision(bundle: Bundle) -> CheckResult:
     """What ``auto`` takes, and the faster ones that this processor cannot be trusted with."""
     from edge.vision.openvino import auto_precision
     from edge.vision.proved import proofs_file
@@ -274,26 +279,26 @@ def _precision(bundle: Bundle) -> Finding:
     assert parity is not None, "auto takes what was measured"
     found = f"{taken.precision}: mean patch cosine {parity.patch_cosine_mean:.5f} to {parity.against}"
     if not taken.left_out:
-        return Finding("precision", Mark.OK, found)
+        return CheckResult("precision", CheckStatus.OK, found)
     left_out = "; ".join(f"{name} is left out: {outcome}" for name, outcome in taken.left_out.items())
-    return Finding(
+    return CheckResult(
         "precision",
-        Mark.WARNING,
+        CheckStatus.WARNING,
         f"{found}; {left_out}",
         f"Verdicts are as good, and slower. To have it tried again, delete {proofs_file()}.",
     )
 
 
-def _language(bundle: Bundle, decided_by: str | None) -> Finding:
+def _language(bundle: Bundle, decided_by: str | None) -> CheckResult:
     """llama.cpp, the language model's file, and a verdict that is the same each time.
 
     ``decided_by`` is a station's; where there is no station, a bundle that only sees is not wrong.
     """
     if decided_by == "calibration":
-        return Finding("language", Mark.OK, "not used: verdict.decided_by is calibration")
+        return CheckResult("language", CheckStatus.OK, "not used: verdict.decided_by is calibration")
     if decided_by is None and bundle.manifest.language is None:
         remedy = "Stations with this bundle need verdict.decided_by: calibration."
-        return Finding("language", Mark.WARNING, f"{bundle.name} has no language half", remedy)
+        return CheckResult("language", CheckStatus.WARNING, f"{bundle.name} has no language half", remedy)
     return _told("language", lambda: _language_self_test(bundle))
 
 
@@ -362,7 +367,7 @@ def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
     return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
 
 
-def _cameras(cameras: Sequence[CameraSettings]) -> Iterator[Finding]:
+def _cameras(cameras: Sequence[CameraSettings]) -> Iterator[CheckResult]:
     yield from _gige_host([camera for camera in cameras if camera.kind == "gige"])
     for camera in cameras:
         try:
@@ -371,7 +376,7 @@ def _cameras(cameras: Sequence[CameraSettings]) -> Iterator[Finding]:
             yield _wrong("camera", error)
 
 
-def _gige_host(cameras: Sequence[GigESettings]) -> Iterator[Finding]:
+def _gige_host(cameras: Sequence[GigESettings]) -> Iterator[CheckResult]:
     """Whether this machine is fit to receive these cameras."""
     if not cameras:
         return
@@ -379,11 +384,11 @@ def _gige_host(cameras: Sequence[GigESettings]) -> Iterator[Finding]:
 
     routes = [reach(camera.device) for camera in cameras if is_address(camera.device)]
     for check in [*check_host(), *routes]:
-        mark = Mark.OK if check.good else Mark.WRONG
-        yield Finding(check.what, mark, check.found, check.remedy)
+        mark = CheckStatus.OK if check.good else CheckStatus.WRONG
+        yield CheckResult(check.what, mark, check.found, check.remedy)
 
 
-def _picture(settings: CameraSettings) -> Finding:
+def _picture(settings: CameraSettings) -> CheckResult:
     """What the camera shows. One that waits for its trigger, or for a file, is not wrong."""
     from edge.cameras import EndOfStream, create_camera
 
@@ -394,46 +399,50 @@ def _picture(settings: CameraSettings) -> Finding:
             frame = None
         status = f"{camera.name} ({settings.kind}): {camera.status.detail}".removesuffix(": ")
         if frame is None:
-            return Finding(
+            return CheckResult(
                 "camera",
-                Mark.WARNING,
+                CheckStatus.WARNING,
                 f"{status}; no image within {_FRAME_WAIT_S:g} s",
                 "Check the camera, its cable and its trigger, if parts were passing.",
             )
         if frame.image is None:
-            return Finding("camera", Mark.WRONG, frame.error)
+            return CheckResult("camera", CheckStatus.WRONG, frame.error)
         height, width = frame.image.shape[:2]
-        return Finding("camera", Mark.OK, f"{status}; {width}x{height} px")
+        return CheckResult("camera", CheckStatus.OK, f"{status}; {width}x{height} px")
 
 
-def _brokers(config: StationConfig) -> Iterator[Finding]:
+def _brokers(config: StationConfig) -> Iterator[CheckResult]:
     from edge.messaging import Topics
     from edge.station.broker_probe import probe
 
     if not config.messaging.enabled:
-        yield Finding("broker", Mark.WARNING, "none: verdicts are not published", "Add messaging.brokers.")
+        yield CheckResult(
+            "broker", CheckStatus.WARNING, "none: verdicts are not published", "Add messaging.brokers."
+        )
     settings = config.messaging
     for doubt in file_doubts(config):
-        yield Finding("secret", Mark.WARNING, *doubt)
+        yield CheckResult("secret", CheckStatus.WARNING, *doubt)
     topics = Topics(settings.site, settings.line, settings.station or config.station.name)
     for broker in settings.brokers:
         probed = probe(settings, broker, topics)
         link = probed.link
         if not link.birth:
-            yield Finding("broker", Mark.WRONG, f"{broker} {link.state.value}: {link.reason}", link.remedy)
+            yield CheckResult(
+                "broker", CheckStatus.WRONG, f"{broker} {link.state.value}: {link.reason}", link.remedy
+            )
         elif probed.forbidden:
             forbidden = "; ".join(f"{topic}: {reason}" for topic, reason in probed.forbidden.items())
-            yield Finding(
+            yield CheckResult(
                 "broker",
-                Mark.WRONG,
+                CheckStatus.WRONG,
                 f"{broker} accepts the login but forbids {forbidden}",
                 f"Let the account write and read {topics.prefix}/#; configs/mosquitto/acl shows how.",
             )
         else:
-            yield Finding("broker", Mark.OK, f"{broker} accepts the login")
+            yield CheckResult("broker", CheckStatus.OK, f"{broker} accepts the login")
         for doubt in broker_doubts(settings, broker):
-            yield Finding("broker", Mark.WARNING, *doubt)
+            yield CheckResult("broker", CheckStatus.WARNING, *doubt)
         if probed.state:
-            mark = Mark.WRONG if probed.ails else Mark.OK
+            mark = CheckStatus.WRONG if probed.ails else CheckStatus.OK
             remedy = "It says so itself; what it names is in docs/station.md and docs/plc.md."
-            yield Finding("station", mark, probed.state, remedy if probed.ails else "")
+            yield CheckResult("station", mark, probed.state, remedy if probed.ails else "")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.station.doctor import Finding, Mark
+from edge.station.doctor import CheckResult, CheckStatus
 
 _RELEASE_FILE = "etc/nv_tegra_release"
 _JETPACK_7 = 38
@@ -53,12 +53,14 @@ def opencv_remedy() -> str:
     )
 
 
-def look(root: Path = Path("/")) -> Iterator[Finding]:
+def look(root: Path = Path("/")) -> Iterator[CheckResult]:
     """The release, and where the parts that JetPack brings are imported from; nothing elsewhere."""
     if not is_jetson(root):
         return
-    yield Finding(
-        "jetson", Mark.OK, _release((root / _RELEASE_FILE).read_text(encoding="utf-8", errors="replace"))
+    yield CheckResult(
+        "jetson",
+        CheckStatus.OK,
+        _release((root / _RELEASE_FILE).read_text(encoding="utf-8", errors="replace")),
     )
     for part in (OPENCV, TENSORRT):
         yield _origin(part, root)
@@ -74,22 +76,22 @@ def _release(text: str) -> str:
     return f"Jetson Linux {found[1]}.{found[2]}, {_JETPACKS.get(release, known)}"
 
 
-def _origin(part: JetPackPart, root: Path) -> Finding:
+def _origin(part: JetPackPart, root: Path) -> CheckResult:
     spec = importlib.util.find_spec(part.module)
     if spec is None or spec.origin is None:
-        return Finding(
+        return CheckResult(
             part.module,
-            Mark.WRONG,
+            CheckStatus.WRONG,
             "is not visible to this Python",
             f"Install {part.packages}. {_ENVIRONMENT}",
         )
     if not Path(spec.origin).is_relative_to(sys.prefix):
-        return Finding(part.module, Mark.OK, f"JetPack's, {spec.origin}")
+        return CheckResult(part.module, CheckStatus.OK, f"JetPack's, {spec.origin}")
     if any(root.glob(f"usr/lib/python3*/dist-packages/{part.module}")):
-        return Finding(
+        return CheckResult(
             part.module,
-            Mark.WRONG,
+            CheckStatus.WRONG,
             f"{spec.origin} is pip's and stands in the place of JetPack's",
             f"Remove it: {sys.executable} -m pip uninstall {part.distributions}",
         )
-    return Finding(part.module, Mark.OK, f"pip's, {spec.origin}; JetPack's is not installed")
+    return CheckResult(part.module, CheckStatus.OK, f"pip's, {spec.origin}; JetPack's is not installed")

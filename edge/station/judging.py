@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ulid import ULID
 
-from edge.cameras import Frame, Image
+from edge.cameras import Frame
 from edge.errors import EdgeError, EngineError
+from edge.image_types import Image
 from edge.inspection import Inspection, Verdict, utc_timestamp
 from edge.station.deciding import Decider, Decision
 

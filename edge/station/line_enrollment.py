@@ -20,8 +20,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cameras import Image
 from edge.errors import EdgeError, ProductError
+from edge.image_types import Image
 from edge.inspection import Inspection, Verdict, utc_timestamp
 from edge.messaging.commands import CommandRefusedError
 from edge.station.judging import Judged

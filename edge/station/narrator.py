@@ -7,8 +7,9 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from edge.choices import WhichParts
 from edge.errors import LanguageError
 from edge.inspection import Inspection, Verdict
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from edge.station.deciding import Decider
     from edge.station.judging import Judged
 
-Words = Literal["ng", "all", "none"]
 """Which parts get a sentence."""
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,9 @@ class Narrator:
         tell: takes the inspection with its words, in the narrator's thread.
     """
 
-    def __init__(self, decider: Decider | None, words: Words, tell: Callable[[Inspection], None]) -> None:
+    def __init__(
+        self, decider: Decider | None, words: WhichParts, tell: Callable[[Inspection], None]
+    ) -> None:
         self._decider = decider
         self._words = words
         self._tell = tell

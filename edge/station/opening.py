@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from edge.cameras import Camera, FolderSettings, create_camera
 from edge.cameras.folder import FolderCamera
 from edge.clock import StationClock
-from edge.language import Limits
+from edge.language import ModelLimits
 from edge.messaging import AlarmCode, EventCode, Publisher
 from edge.records import Records
-from edge.station.commands import Orders, obey
+from edge.station.commands import CommandState, obey
 from edge.station.deciding import Decider, opened_decider
 from edge.station.health import Level
 from edge.station.judging import Judge
 from edge.station.line_enrollment import LineEnrollment, new_version
 from edge.station.part_memory import KeptPartMemory
 from edge.station.pause import Pause
-from edge.station.pipeline import Rooms, Station
+from edge.station.pipeline import Station, StationComponents
 from edge.station.product import Product, check_learned_by
 from edge.station.product_switch import ProductSwitch
 from edge.station.products import Products
@@ -65,10 +65,10 @@ def opened_station(
         for memory in _remembering(config, cameras, records):
             rooms.callback(memory.close)
         publisher = Publisher(config.messaging, config.data_dir, station=config.station.name, clock=clock)
-        orders = _orders(config, products, bundle, publisher)
-        obey(publisher, orders, cameras)
+        command_state = _command_state(config, products, bundle, publisher)
+        obey(publisher, command_state, cameras)
         rooms.enter_context(publisher)
-        rooms.callback(orders.enrollment.close)
+        rooms.callback(command_state.enrollment.close)
         engine = open_engine(
             bundle,
             config.engine.runtime,
@@ -83,12 +83,12 @@ def opened_station(
         judge.warm_up()
         warm_up_s = time.monotonic() - began_s
         station = Station(
-            Rooms(
+            StationComponents(
                 cameras=cameras,
                 judge=judge,
                 records=records,
                 publisher=publisher,
-                orders=orders,
+                command_state=command_state,
             ),
             bundle=bundle.id,
             engine=described(engine),
@@ -127,14 +127,16 @@ def _decider(
         bundle,
         verdict.decided_by,
         description=product.description,
-        limits=Limits(threads=language.threads, wait_policy=language.wait_policy),
+        limits=ModelLimits(threads=language.threads, wait_policy=language.wait_policy),
         calibration_stands_in=verdict.on_language_error == "calibration",
         timeout_s=verdict.timeout_s,
         patience_s=_LOADING_PATIENCE_S,
     )
 
 
-def _orders(config: StationConfig, products: Products, bundle: Bundle, publisher: Publisher) -> Orders:
+def _command_state(
+    config: StationConfig, products: Products, bundle: Bundle, publisher: Publisher
+) -> CommandState:
     switch = ProductSwitch(products, bundle)
 
     def enrolled(product: Product, command: Command) -> None:
@@ -149,7 +151,7 @@ def _orders(config: StationConfig, products: Products, bundle: Bundle, publisher
 
     part_ids = config.part_ids
     named = config.all_cameras if part_ids.source == "plc" else ()
-    return Orders(
+    return CommandState(
         switch=switch,
         pause=Pause(),
         enrollment=LineEnrollment(products, bundle.path, config.engine, enrolled, held),

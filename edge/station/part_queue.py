@@ -7,18 +7,17 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
 
 from edge.cameras import Frame
+from edge.choices import QueuePolicy
 
-Policy = Literal["wait", "skip", "latest"]
 """``wait``: the camera is asked for a part when there is room for it. ``skip``: the newest part is not
 inspected and becomes an error. ``latest``: the oldest part that waits gives way to the newest and becomes
 an error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class QueuedPart:
     """A frame on its way to the inspector.
 
     Attributes:
@@ -33,10 +32,10 @@ class Part:
 
 
 @dataclass(slots=True)
-class _Lane:
+class _CameraQueue:
     """What waits of one camera, the oldest first."""
 
-    parts: deque[Part] = field(default_factory=deque)
+    parts: deque[QueuedPart] = field(default_factory=deque)
     images: int = 0
 
 
@@ -52,10 +51,10 @@ class PartQueue:
         policy: what happens to a part that finds no room.
     """
 
-    def __init__(self, capacity: int, policy: Policy) -> None:
+    def __init__(self, capacity: int, policy: QueuePolicy) -> None:
         self._capacity = capacity
         self._policy = policy
-        self._lanes: dict[str, _Lane] = {}  # by camera, whose turn it is first
+        self._lanes: dict[str, _CameraQueue] = {}  # by camera, whose turn it is first
         self._ended = False
         self._idle = False  # whoever takes has nothing to do
         self._changed = threading.Condition()
@@ -63,7 +62,7 @@ class PartQueue:
     def wait_for_room(self, camera: str, timeout_s: float) -> bool:
         """Whether the camera should be asked for a part: at once but for ``wait``, there in time."""
         with self._changed:
-            lane = self._lanes.setdefault(camera, _Lane())
+            lane = self._lanes.setdefault(camera, _CameraQueue())
             return self._policy != "wait" or self._changed.wait_for(
                 lambda: self._has_room(lane) or self._ended, timeout_s
             )
@@ -72,12 +71,12 @@ class PartQueue:
         """Add a frame; with the policy ``wait`` this waits for room. Nothing is added after the end."""
         arrived_s = time.monotonic()
         with self._changed:
-            lane = self._lanes.setdefault(frame.camera, _Lane())
+            lane = self._lanes.setdefault(frame.camera, _CameraQueue())
             if frame.image is not None and self._policy == "wait":
                 self._changed.wait_for(lambda: self._has_room(lane) or self._ended)
             if self._ended:
                 return
-            part = Part(frame, arrived_s)
+            part = QueuedPart(frame, arrived_s)
             if frame.image is not None and self._policy != "wait" and lane.images >= self._capacity:
                 if self._policy == "latest":
                     self._skip_oldest(lane)
@@ -87,7 +86,7 @@ class PartQueue:
             lane.parts.append(part)
             self._changed.notify_all()
 
-    def take(self, timeout_s: float) -> Part | None:
+    def take(self, timeout_s: float) -> QueuedPart | None:
         """The next part, or None where none came in time; look at :attr:`drained` then."""
         with self._changed:
             self._idle = True
@@ -116,20 +115,20 @@ class PartQueue:
         with self._changed:
             return self._ended and self._empty
 
-    def _has_room(self, lane: _Lane) -> bool:
+    def _has_room(self, lane: _CameraQueue) -> bool:
         return lane.images < self._capacity or (self._capacity == 0 and self._idle and self._empty)
 
     @property
     def _empty(self) -> bool:
         return not any(lane.parts for lane in self._lanes.values())
 
-    def _skip_oldest(self, lane: _Lane) -> None:
+    def _skip_oldest(self, lane: _CameraQueue) -> None:
         """Take the image of the part that waits longest; its place in the order stays."""
         oldest = next(i for i, part in enumerate(lane.parts) if part.frame.image is not None)
         lane.parts[oldest] = self._skipped(lane.parts[oldest])
         lane.images -= 1
 
-    def _skipped(self, part: Part) -> Part:
+    def _skipped(self, part: QueuedPart) -> QueuedPart:
         error = (
             f"overrun: not inspected, {self._capacity} parts were waiting already. "
             "Slow the line down, or choose a faster bundle or machine."

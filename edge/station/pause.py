@@ -16,7 +16,7 @@ _ERROR = "Not inspected: the station is paused. Send cmd/resume to continue."
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _PauseRequest:
     command: Command
     done: Future[str]
 
@@ -30,11 +30,11 @@ class Pause:
 
     def __init__(self) -> None:
         self.error = ""
-        self._wishes: queue.SimpleQueue[_Wish] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[_PauseRequest] = queue.SimpleQueue()
 
     def ask(self, command: Command) -> Future[str]:
         """``cmd/pause`` or ``cmd/resume``: done from the next part on."""
-        wish = _Wish(command, Future())
+        wish = _PauseRequest(command, Future())
         self._wishes.put(wish)
         return wish.done
 

@@ -1,10 +1,10 @@
-"""The station at work: camera threads, inspector, writer thread, and a pulse beside them.
+"""The station at work: camera threads, inspector, writer thread, and the status publisher beside them.
 
 ::
 
     camera threads ─ PartQueue ── inspector (the calling thread) ── Writer ── records, outbox
                                    └── Narrator ── words, after the verdict ──┘
-                                                                      pulse ── state, heartbeat, events
+                                                                      status ── state, heartbeat, events
 
 The inspector touches neither disk nor network. Every part that the camera shows becomes exactly
 one inspection, numbered without gaps from where the records and the outbox ended last time.
@@ -20,19 +20,20 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from edge.cameras import Camera, EndOfStream
+from edge.choices import QueuePolicy, WhichParts
 from edge.errors import CameraError
 from edge.messaging import Publisher
 from edge.records import Records
 from edge.station import service_manager
-from edge.station.commands import Orders
+from edge.station.commands import CommandState
 from edge.station.health import Health, Level
 from edge.station.joint_opening import JointOpening
 from edge.station.judging import Judge, Judged
-from edge.station.narrator import Narrator, Words
-from edge.station.part_queue import Part, PartQueue, Policy
-from edge.station.progress import Progress
-from edge.station.pulse import Pulse
-from edge.station.tally import Tally
+from edge.station.narrator import Narrator
+from edge.station.part_queue import PartQueue, QueuedPart
+from edge.station.progress import ThreadProgress
+from edge.station.run_counters import RunCounters
+from edge.station.status_publisher import StatusPublisher
 from edge.station.writer import BACKLOG, Hearer, Listener, Writer
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ _POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
+class StationComponents:
     """What a station is made of, each opened by the caller and closed by it.
 
     Attributes:
@@ -68,14 +69,14 @@ class Rooms:
         judge: with the product's memory.
         records: open for writing.
         publisher: started.
-        orders: what the PLC asks for.
+        command_state: what the PLC asks for.
     """
 
     cameras: Sequence[Camera]
     judge: Judge
     records: Records
     publisher: Publisher
-    orders: Orders
+    command_state: CommandState
 
 
 class Station:
@@ -95,13 +96,13 @@ class Station:
 
     def __init__(
         self,
-        rooms: Rooms,
+        rooms: StationComponents,
         *,
         bundle: str = "",
         engine: str = "",
         queue_size: int = 8,
-        policy: Policy = "wait",
-        words: Words = "ng",
+        policy: QueuePolicy = "wait",
+        words: WhichParts = "ng",
         hang_s: float = 2.0,
         warm_up_s: float = 0.0,
         listeners: Sequence[Listener] = (),
@@ -112,14 +113,16 @@ class Station:
         self._queue = PartQueue(queue_size, policy)
         self._writer = Writer(rooms.records, rooms.publisher, self.health, listeners, hearers)
         self._narrator = Narrator(rooms.judge.decider, words, self._writer.put_words)
-        self._tally = Tally()
-        self._progress = Progress(hang_s, _INSPECTION_HANGS, first_s=warm_up_s)
-        self._reading = {camera.name: Progress(CAMERA_HANG_S, _CAMERA_HANGS) for camera in rooms.cameras}
-        self._pulse = Pulse(
+        self._counters = RunCounters()
+        self._progress = ThreadProgress(hang_s, _INSPECTION_HANGS, first_s=warm_up_s)
+        self._reading = {
+            camera.name: ThreadProgress(CAMERA_HANG_S, _CAMERA_HANGS) for camera in rooms.cameras
+        }
+        self._status_publisher = StatusPublisher(
             rooms.cameras,
             rooms.publisher,
             self.health,
-            lambda: self._tally,
+            lambda: self._counters,
             product=rooms.judge.product,
             bundle=bundle,
             engine=engine,
@@ -130,14 +133,14 @@ class Station:
         self._writing: Future[None] | None = None
         # The inspector's part and number, which abandon() takes from it where it hangs.
         self._handing_on = threading.Lock()
-        self._under_way: Part | None = None
+        self._under_way: QueuedPart | None = None
         self._seq = 0
         self._abandoned = False
 
     @property
-    def tally(self) -> Tally:
+    def counters(self) -> RunCounters:
         """The counters since :meth:`run` began."""
-        return self._tally
+        return self._counters
 
     @property
     def lost(self) -> int:
@@ -182,7 +185,7 @@ class Station:
             wait([self._writing], timeout_s)
         return len(parts)
 
-    def run(self) -> Tally:
+    def run(self) -> RunCounters:
         """Inspect until the cameras have ended or :meth:`stop` is called.
 
         Raises:
@@ -200,8 +203,8 @@ class Station:
                 raise
             self._writing = writing = threads.submit(self._writer.run)
             writing.add_done_callback(lambda _: self.stop())
-            pulsing = threads.submit(self._pulse.run)
-            pulsing.add_done_callback(lambda _: self.stop())
+            publishing_status = threads.submit(self._status_publisher.run)
+            publishing_status.add_done_callback(lambda _: self.stop())
             narrating = threads.submit(self._narrator.run)
             narrating.add_done_callback(lambda _: self.stop())
             for thread in capturing:
@@ -213,12 +216,12 @@ class Station:
                 self._narrator.finish()
                 wait([narrating])
                 self._writer.finish()
-                # The pulse has the last word, so that it can tell of what the writer could not keep.
+                # The status publisher has the last word: it tells of what the writer could not keep.
                 wait([writing])
-                self._pulse.finish()
-        for thread in (*capturing, narrating, writing, pulsing):
+                self._status_publisher.finish()
+        for thread in (*capturing, narrating, writing, publishing_status):
             thread.result()
-        return self._tally
+        return self._counters
 
     def _capture_ended(self, ended: Future[None], capturing: Sequence[Future[None]]) -> None:
         """A camera has shown its last part, or failed, so that parts go by unseen: the station ends."""
@@ -249,7 +252,7 @@ class Station:
         """A camera's thread: every frame goes into the queue, under the name of its part."""
         with opening.of_one():
             camera.open()
-        triggers = self._rooms.orders.triggers.get(camera.name)
+        triggers = self._rooms.command_state.triggers.get(camera.name)
         while not self._stopping:
             if not self._queue.wait_for_room(camera.name, _POLL_S):
                 continue
@@ -272,18 +275,18 @@ class Station:
                 self._queue.put(each)
 
     def _watch_announcements(self) -> None:
-        troubles = [each.trouble for each in self._rooms.orders.triggers.values()]
+        troubles = [each.trouble for each in self._rooms.command_state.triggers.values()]
         trouble = next(filter(None, troubles), "")
         self.health.set("part_ids", Level.DEGRADED if trouble else Level.OK, trouble)
 
     def _inspect(self) -> None:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""
-        judge, orders = self._rooms.judge, self._rooms.orders
+        judge, command_state = self._rooms.judge, self._rooms.command_state
         while not self._queue.drained:
-            if switched := orders.switch.apply(judge):
-                self._pulse.product_changed(*switched)
-            if orders.pause.apply():
-                self._pulse.paused(bool(orders.pause.error))
+            if switched := command_state.switch.apply(judge):
+                self._status_publisher.product_changed(*switched)
+            if command_state.pause.apply():
+                self._status_publisher.paused(bool(command_state.pause.error))
             part = self._queue.take(timeout_s=_POLL_S)
             if part is None:
                 continue
@@ -303,24 +306,26 @@ class Station:
                 self._under_way = None
             self._narrator.offer(judged)
 
-    def _hand_on(self, part: Part, judged: Judged) -> None:
+    def _hand_on(self, part: QueuedPart, judged: Judged) -> None:
         """A part has its inspection: count it, and let the writer keep and publish it."""
-        self._tally = self._tally.plus(judged.inspection, overrun=part.overrun, missed=part.frame.missed)
+        self._counters = self._counters.plus(
+            judged.inspection, overrun=part.overrun, missed=part.frame.missed
+        )
         self._writer.put(dataclasses.replace(judged, source=part.frame.source))
         self._seq += 1
 
     def _unless_enrolled(self, judged: Judged) -> Judged:
         """The part, as an error where an enrollment has taken its image."""
         try:
-            return self._rooms.orders.enrollment.take(judged)
+            return self._rooms.command_state.enrollment.take(judged)
         except Exception as failure:
             log.exception("part %s: it cannot be enrolled", judged.inspection.part_id)
             error = f"Not enrolled: {type(failure).__name__}: {failure}. The log has the details."
             return judged.without_verdict(error)
 
-    def _unless_paused(self, part: Part) -> Part:
+    def _unless_paused(self, part: QueuedPart) -> QueuedPart:
         """The part, as an error where the PLC wants none to be inspected."""
-        error = self._rooms.orders.pause.error
+        error = self._rooms.command_state.pause.error
         if part.frame.image is None or not error:
             return part
         return dataclasses.replace(part, frame=dataclasses.replace(part.frame, image=None, error=error))

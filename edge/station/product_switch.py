@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class _RequestedChange:
     """To a product, or (without a command) to the new version of the one that is inspected."""
 
     product: str
@@ -30,7 +30,7 @@ class _Change:
     done: Future[str]
 
 
-class Switched(NamedTuple):
+class ProductChange(NamedTuple):
     """The product that is inspected from now on, and who asked for it."""
 
     product: str
@@ -47,7 +47,7 @@ class ProductSwitch:
     def __init__(self, products: Products, bundle: Bundle) -> None:
         self._products = products
         self._bundle = bundle
-        self._changes: queue.SimpleQueue[_Change] = queue.SimpleQueue()
+        self._changes: queue.SimpleQueue[_RequestedChange] = queue.SimpleQueue()
 
     def ask(self, command: Command) -> Future[str]:
         """Read the product that ``cmd/product`` names, and have it used from the next part on.
@@ -59,7 +59,7 @@ class ProductSwitch:
         product = self._products.get(command.product)
         check_learned_by(self._bundle.id, product)
         check_description(product.description, self._bundle)
-        change = _Change(product.name, product.memory(), product.description, command, Future())
+        change = _RequestedChange(product.name, product.memory(), product.description, command, Future())
         self._changes.put(change)
         return change.done
 
@@ -70,9 +70,11 @@ class ProductSwitch:
             ProductError: its memory is damaged, or another bundle learned it.
         """
         check_learned_by(self._bundle.id, product)
-        self._changes.put(_Change(product.name, product.memory(), product.description, None, Future()))
+        self._changes.put(
+            _RequestedChange(product.name, product.memory(), product.description, None, Future())
+        )
 
-    def apply(self, judge: Judge) -> Switched | None:
+    def apply(self, judge: Judge) -> ProductChange | None:
         """Do what was asked for; the inspector's thread, between two parts.
 
         Returns:
@@ -95,6 +97,6 @@ class ProductSwitch:
             except ProductError as error:
                 change.done.set_exception(error)
                 continue
-            used = Switched(change.product, change.command.sender)
+            used = ProductChange(change.product, change.command.sender)
             change.done.set_result(f"{change.product} is inspected starting with the next part.")
         return used

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.cameras import Image, read_image
+from edge.cameras import read_image
 from edge.errors import ProductError
+from edge.image_types import Image
 from edge.inspection import utc_timestamp
 from edge.station.product import (
     FILE_NAME,

@@ -13,7 +13,7 @@ _USUAL_TIMES = 4
 _REMEMBERED = 15
 
 
-class Progress:
+class ThreadProgress:
     """Follows one thread's work, piece by piece; any thread may ask. Idle is no hang.
 
     Args:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from edge.cameras import Frame, Order
+from edge.cameras import ArrivalOrder, Frame
 from edge.messaging.commands import CommandRefusedError
 
 #: Parts that may be announced at one time; a PLC that is further ahead has lost its camera.
@@ -59,7 +59,7 @@ class Triggers:
         self._clock = clock
         self._lock = threading.Lock()
         self._expected: deque[_Expected] = deque()
-        self._order = Order(window_s)
+        self._order = ArrivalOrder(window_s)
         self._lost: list[Frame] = []  # since the last image
         self._told = 0  # parts that surely have no image, and were told so, since the last image
         self._distances: deque[float] = deque(maxlen=_DISTANCES)

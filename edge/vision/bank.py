@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge.vision.engine import Array
+from edge.image_types import Array
 
 # Distances between random projections keep their order well enough to choose by (Johnson and
 # Lindenstrauss; as PatchCore, Roth et al., 2022, section 3.2).

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.vision.engine import Array
+from edge.image_types import Array
 from edge.vision.memory import as_float32
 
 # Fainter or smaller simulated defects are not counted as *typical*: many of them nobody would see.

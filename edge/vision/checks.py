@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from edge.errors import EngineError
-from edge.vision.engine import Array, Encoded, MemoryArrays
+from edge.image_types import Array
+from edge.vision.engine import Encoded, MemoryArrays
 
 Shape = Sequence[int | None]
 """None where a length is free."""

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import FrameError
 from edge.image_size import check_size
+from edge.image_types import Array, Image
 
-Array = npt.NDArray[np.float32]
-Image = npt.NDArray[np.uint8]
 MemoryArrays = Mapping[str, Array]
 """The graph's inputs beside the image, by name: float32, C-contiguous, never changed once given."""
 

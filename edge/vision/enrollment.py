@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import EngineError, FrameError, ProductError
+from edge.image_types import Array, Image
+from edge.progress import Progress
 from edge.tools import command_line
 from edge.vision.bank import coreset
 from edge.vision.calibration import TYPICAL_CONTRAST, TYPICAL_SIZE, Evidence, calibrate
-from edge.vision.engine import Array, Encoded, Engine, Image, check_image
+from edge.vision.engine import Encoded, Engine, check_image
 from edge.vision.memory import Memory, as_float32
 from edge.vision.self_similarity import self_similarity_score
 from edge.vision.simulate import SimulatedDefect, simulate_many
@@ -23,8 +25,6 @@ from edge.vision.views import TURNS_DEG, everyday_view, turned
 
 _T = TypeVar("_T")
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many of it are done, and of how many."""
 
 ROTATIONS = ("none", "90", "fine")
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.errors import ProductError
+from edge.image_types import Array, Image
 from edge.inspection import Region, Verdict
-from edge.vision.engine import Array, Encoded, Engine, EngineOutput, Image
+from edge.vision.engine import Encoded, Engine, EngineOutput
 from edge.vision.memory import Memory
 from edge.vision.regions import find_regions, peak_location
 

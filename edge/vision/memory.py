@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from edge.arrays import load_npz
 from edge.errors import ProductError
-from edge.vision.engine import Array
+from edge.image_types import Array
 
 _MOST_BYTES = 512_000_000
 """Far above any bank that is kept, and below what a station can spare."""

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from edge.choices import RequestedPrecision, RequestedRuntime, Runtime
 from edge.errors import EngineError
 
 if TYPE_CHECKING:
-    from edge.bundle import Bundle, Precision
+    from edge.bundle import Bundle
     from edge.vision.engine import Engine
 
-Runtime = Literal["auto", "openvino", "tensorrt"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RuntimeChoice:
     """A runtime, and why it was taken, as one sentence."""
 
-    runtime: Literal["openvino", "tensorrt"]
+    runtime: Runtime
     reason: str
 
 
 def choose_runtime(
     bundle: Bundle,
-    runtime: Runtime = "auto",
-    precision: Precision | Literal["auto"] = "auto",
+    runtime: RequestedRuntime = "auto",
+    precision: RequestedPrecision = "auto",
     *,
     accept_failed_parity: bool = False,
-) -> Choice:
+) -> RuntimeChoice:
     """The runtime for a bundle on this machine.
 
     Args:
@@ -42,27 +42,27 @@ def choose_runtime(
         accept_failed_parity: also count plans that failed when they were measured on this machine.
     """
     if runtime != "auto":
-        return Choice(runtime, "It was asked for.")
+        return RuntimeChoice(runtime, "It was asked for.")
     from edge.vision.tensorrt.compiled import FASTEST_FIRST
     from edge.vision.tensorrt.ready import answering_gpu, compiled_precision
 
     if precision not in ("auto", *FASTEST_FIRST):
-        return Choice("openvino", f"{precision} is for CPUs.")
+        return RuntimeChoice("openvino", f"{precision} is for CPUs.")
     try:
         device = answering_gpu()
     except EngineError as error:
-        return Choice("openvino", error.message)
+        return RuntimeChoice("openvino", error.message)
     try:
         compiled = compiled_precision(bundle, precision, accept_failed_parity=accept_failed_parity)
     except EngineError as error:
-        return Choice("openvino", f"{device} answers. {error}")
-    return Choice("tensorrt", f"{device} answers, and the bundle was compiled in {compiled}.")
+        return RuntimeChoice("openvino", f"{device} answers. {error}")
+    return RuntimeChoice("tensorrt", f"{device} answers, and the bundle was compiled in {compiled}.")
 
 
 def open_engine(
     bundle: Bundle,
-    runtime: Runtime = "auto",
-    precision: Precision | Literal["auto"] = "auto",
+    runtime: RequestedRuntime = "auto",
+    precision: RequestedPrecision = "auto",
     threads: int | None = None,
     *,
     accept_failed_parity: bool = False,

@@ -10,26 +10,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
+from edge.choices import RequestedPrecision
 from edge.errors import EngineError
+from edge.image_types import Array, Image
 from edge.processor import cpu_flags
 from edge.tools import command_line
 from edge.vision.checks import check_memory, checked_encoded
-from edge.vision.engine import (
-    Array,
-    Encoded,
-    EngineOutput,
-    Image,
-    MemoryArrays,
-    check_image,
-    fit_into,
-)
-from edge.vision.proved import Taken, proof, take
+from edge.vision.engine import Encoded, EngineOutput, MemoryArrays, check_image, fit_into
+from edge.vision.proved import PrecisionChoice, proof, take
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -62,7 +56,7 @@ class OpenVinoEngine:
     def __init__(
         self,
         bundle: Bundle,
-        precision: Precision | Literal["auto"] = "auto",
+        precision: RequestedPrecision = "auto",
         threads: int | None = None,
         *,
         accept_failed_parity: bool = False,
@@ -185,7 +179,7 @@ def passed_precisions(bundle: Bundle, available: set[Precision]) -> list[Precisi
     return passed
 
 
-def auto_precision(bundle: Bundle) -> Taken:
+def auto_precision(bundle: Bundle) -> PrecisionChoice:
     """What ``auto`` takes on this CPU: the fastest that passed and that it was seen to compute rightly.
 
     The first time on a machine this takes some seconds: :func:`edge.vision.proved.take`.

@@ -18,10 +18,10 @@ import numpy as np
 
 from edge.bundle import MANIFEST_NAME, Bundle, Manifest, Parity, Precision
 from edge.errors import EngineError
+from edge.image_types import Image
 from edge.paths import cache_dir
 from edge.proofs import Outcome, Remembered, confine, machine_id, python_program, right, run_proof, wrong
 from edge.tools import command_line
-from edge.vision.engine import Image
 
 LONGEST_S = 180.0
 """After which a proof has hung; it takes seconds."""
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class PrecisionChoice:
     """What ``auto`` takes here.
 
     Attributes:
@@ -49,7 +49,7 @@ class Taken:
     left_out: Mapping[Precision, Outcome]
 
 
-def take(bundle: Bundle, candidates: Sequence[Precision]) -> Taken:
+def take(bundle: Bundle, candidates: Sequence[Precision]) -> PrecisionChoice:
     """The first of ``candidates`` that this processor computes as fp32 does.
 
     Each is tried at most once for a machine: some seconds, before which the log says so. fp32 is what all
@@ -66,10 +66,10 @@ def take(bundle: Bundle, candidates: Sequence[Precision]) -> Taken:
     left_out: dict[Precision, Outcome] = {}
     for precision in candidates:
         if precision == "fp32":
-            return Taken(precision, left_out)
+            return PrecisionChoice(precision, left_out)
         outcome = proof(bundle, precision)
         if outcome.passed:
-            return Taken(precision, left_out)
+            return PrecisionChoice(precision, left_out)
         left_out[precision] = outcome
     failed = "; ".join(f"{precision}: {outcome}" for precision, outcome in left_out.items())
     raise EngineError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from edge.image_types import Array
 from edge.inspection import Region
 from edge.location import cell_of_point, words_of_cell
-from edge.vision.engine import Array
 
 MAX_REGIONS = 8
 # A region ends where the map has fallen to this share of the image's peak: the map is smooth, and

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.vision.engine import Array
+from edge.image_types import Array
 
 TOP_FRACTION = 0.01
 """AnomalyDINO (Damm et al., 2025): the image's score is the mean of its top 1 % patch distances."""

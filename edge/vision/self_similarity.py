@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.vision.engine import Array
+from edge.image_types import Array
 from edge.vision.scoring import SCORE_RADIUS, SCORE_SIGMA, smoothed, top_mean
 
 # Receptive fields of neighbouring patches overlap; past two patches a match is another place.

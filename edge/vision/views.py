@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.vision.engine import Image
+from edge.image_types import Image
 
 # What a fixture and a lamp do between two parts, not what a fault does.
 _SHIFT = 0.03

@@ -19,7 +19,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from edge.errors import SourceError
-from edge.fetch import Progress, scratch_folder, sha256_of, watched
+from edge.fetch import BytesReceived, scratch_folder, sha256_of, watched
 from edge.paths import cache_dir
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class DebianPackage(BaseModel):
         """The .deb's file name, with the epoch's colon as apt writes it."""
         return f"{self.name}_{self.version.replace(':', '%3a')}_all.deb"
 
-    def fetch(self, progress: Progress | None = None) -> Path:
+    def fetch(self, progress: BytesReceived | None = None) -> Path:
         """The folder with the package's images and ``copyright``, fetched where it is not there yet.
 
         It appears whole or not at all. A .deb of that name and hash that somebody put into the
@@ -96,7 +96,7 @@ class DebianPackage(BaseModel):
                 "It is not the pinned package; do not use it.",
             )
 
-    def _fetch_another(self, scratch: Path, progress: Progress | None) -> Path:
+    def _fetch_another(self, scratch: Path, progress: BytesReceived | None) -> Path:
         """Another version than the pinned one, which apt does not have any more."""
         for target in sorted(_folder().glob(f"{self.name}_*"), reverse=True):
             if target.is_dir():
@@ -128,7 +128,7 @@ def _folder() -> Path:
     return cache_dir() / "training"
 
 
-def _apt_download(requirement: str, into: Path, remedy: str, progress: Progress | None) -> Path | None:
+def _apt_download(requirement: str, into: Path, remedy: str, progress: BytesReceived | None) -> Path | None:
     """The .deb in ``into``; None where apt does not know that version."""
     with watched(into, "*.deb", progress):
         result = _run(["apt-get", "download", "--quiet", requirement], into, remedy, check=False)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import DatasetError
+from edge.image_types import Image
 from models.data.preview import SUFFIXES, read_images
-from models.data.training_parts import Image, Product
+from models.data.training_parts import ProductSource
 
 _FEWEST = 4
 
@@ -26,7 +27,7 @@ class FolderProduct:
         return read_images(self.files[part % len(self.files)], 1)[0]
 
 
-def folder_products(folders: Sequence[Path]) -> list[Product]:
+def folder_products(folders: Sequence[Path]) -> list[ProductSource]:
     """One product per folder: its ``train/good`` where it has one (the MVTec layout), else itself.
 
     Raises:
@@ -35,7 +36,7 @@ def folder_products(folders: Sequence[Path]) -> list[Product]:
     return [_product(folder) for folder in folders]
 
 
-def _product(folder: Path) -> Product:
+def _product(folder: Path) -> ProductSource:
     good = folder / "train" / "good"
     place = good if good.is_dir() else folder
     files = tuple(sorted(file for file in place.iterdir() if file.suffix.lower() in SUFFIXES))

@@ -20,9 +20,10 @@ from pydantic import ValidationError
 
 from edge.errors import EdgeError, SourceError
 from edge.fetch import download_bar
+from edge.image_types import Image
 from models.data.debian import IMAGE_SUFFIXES, DebianPackage
 from models.data.sheets import write_sheet
-from models.data.usable import Image, Kind, distances, is_technical, judge, read_picture
+from models.data.usable import PictureKind, distances, is_technical, judge, read_picture
 
 _LIST = Path(__file__).with_name("free_images.yaml")
 _RULES = 1
@@ -48,7 +49,7 @@ class FreeImage:
     path: Path
     package: str
     licence: str
-    kind: Kind
+    kind: PictureKind
     words: str
     key: str
     fingerprint: int

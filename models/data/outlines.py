@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from edge.vision.engine import Image
+from edge.image_types import Image
 
 _SUBPIXEL_BITS = 4
 _Point = tuple[float, float]

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from edge.errors import SourceError
-from edge.vision.engine import Array, Image
+from edge.image_types import Array, Image
 from models.data.outlines import outline
 from models.data.rendered import SIDE
-from models.data.surfaces import View, surface_level
-from models.data.taking import Taking, exposed, noise_field
+from models.data.surfaces import SurfaceView, surface_level
+from models.data.taking import CaptureConditions, exposed, noise_field
 from models.data.usable import opaque_box, read_picture
 
 _GROUNDS = ("plain", "rough", "surface")
@@ -71,7 +71,7 @@ class ShapedParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PartScene:
     """How a part lies on its ground.
 
     Attributes:
@@ -96,7 +96,7 @@ class Scene:
     angle: float
     any_angle: bool
     ground_kind: str
-    ground: View
+    ground: SurfaceView
     ground_level: float
     shade: tuple[float, float, float]
     roughness: float
@@ -109,7 +109,7 @@ class Scene:
     shades: float
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, ground: Path, part_level: float) -> Scene:
+    def drawn(cls, rng: np.random.Generator, ground: Path, part_level: float) -> PartScene:
         """A ground, a pose and a light as there may be, for parts of that mean grey level."""
         kind = _GROUNDS[int(rng.choice(len(_GROUNDS), p=_GROUND_SHARES))]
         levels = rng.permutation(np.arange(8, 250, 4))
@@ -124,7 +124,7 @@ class Scene:
             angle=float(rng.choice([0, 0, 90, 180, 270]) + rng.normal(0, 3)),
             any_angle=any_angle,
             ground_kind=kind,
-            ground=View.drawn(rng, ground),
+            ground=SurfaceView.drawn(rng, ground),
             ground_level=surface_level(ground),
             shade=(float(shade[0]), float(shade[1]), float(shade[2])),
             roughness=float(rng.uniform(0.15, 0.6) if kind == "surface" else rng.uniform(1, 12)),
@@ -195,13 +195,13 @@ class _Shape:
 
     alpha: Image
     relief: Array
-    material: View
+    material: SurfaceView
 
 
 @lru_cache(maxsize=4096)
-def _design(seed: int, ground: Path, part_level: float) -> tuple[Taking, Scene]:
+def _design(seed: int, ground: Path, part_level: float) -> tuple[CaptureConditions, PartScene]:
     rng = np.random.default_rng([seed, 0])
-    return Taking.drawn(rng), Scene.drawn(rng, ground, part_level)
+    return CaptureConditions.drawn(rng), PartScene.drawn(rng, ground, part_level)
 
 
 _surface_level = lru_cache(maxsize=4096)(surface_level)
@@ -224,7 +224,7 @@ def _shape(kind: str, path: Path, size_px: int, seed: int) -> _Shape:
     direction = rng.uniform(0, 2 * np.pi)
     slope = np.cos(direction) * right + np.sin(direction) * down
     relief = np.clip(1 + rng.uniform(1, 5) * slope, 0.3, 1.8).astype(np.float32)
-    return _Shape(alpha, cv2.merge([relief] * 3), View.drawn(rng, path))
+    return _Shape(alpha, cv2.merge([relief] * 3), SurfaceView.drawn(rng, path))
 
 
 @lru_cache(maxsize=48)

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import click
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import DatasetError, EdgeError, FrameError
+from edge.image_types import Image
 from edge.vision.simulate import KINDS, SimulatedDefect, simulate
 from models.data.sheets import write_sheet
-
-Image = npt.NDArray[np.uint8]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 _CAPTION_PX = 16

@@ -16,7 +16,7 @@ import click
 import numpy as np
 
 from edge.errors import DatasetError, EdgeError
-from edge.vision.engine import Image
+from edge.image_types import Image
 from edge.vision.simulate import simulate
 from models.data.free_images import FreeImage, free_images
 from models.data.outlines import OUTLINES
@@ -33,7 +33,7 @@ _HELD_OUT_OF_256 = 38
 """About 15 % of the pictures are never trained on."""
 
 
-class Parts(Protocol):
+class GoodParts(Protocol):
     """What makes the good parts of a product."""
 
     def good(self, part: int) -> Image:
@@ -54,7 +54,7 @@ class TrainingProduct:
     name: str
     kind: ProductKind
     description: str
-    parts: Parts
+    parts: GoodParts
 
     def good(self, part: int) -> Image:
         """A good part, uint8 (448, 448[, 3]): always the same for the same number."""
@@ -97,7 +97,7 @@ def training_products(
         own_seed = int(rng.integers(2**31))
         if kind == "surface":
             image = next(surfaces)
-            parts: Parts = SurfaceParts(image.path, own_seed)
+            parts: GoodParts = SurfaceParts(image.path, own_seed)
             description = _surface_words(image)
         elif kind == "object":
             image = next(objects)

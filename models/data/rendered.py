@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.vision.engine import Array, Image
+from edge.image_types import Array, Image
 
 SIDE = 448
 """Width and height of a rendered image in pixels."""

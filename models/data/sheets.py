@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 import cv2
-import numpy as np
-import numpy.typing as npt
+
+from edge.image_types import Image
 
 
-def write_sheet(out: Path, sheet: npt.NDArray[np.uint8]) -> None:
+def write_sheet(out: Path, sheet: Image) -> None:
     """Writes a PNG, whole or not at all, and says so.
 
     Args:

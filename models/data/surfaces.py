@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from edge.errors import SourceError
-from edge.vision.engine import Image
+from edge.image_types import Image
 from models.data.rendered import SIDE
-from models.data.taking import Taking, exposed
+from models.data.taking import CaptureConditions, exposed
 from models.data.usable import read_picture
 
 Placing = Literal["fixture", "web", "turned"]
@@ -45,7 +45,7 @@ class SurfaceParts:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class SurfaceView:
     """How a surface lies under the camera.
 
     Attributes:
@@ -67,7 +67,7 @@ class View:
     any_angle: bool
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, path: Path) -> View:
+    def drawn(cls, rng: np.random.Generator, path: Path) -> SurfaceView:
         """A scale, an angle and a way of placing that suit the picture."""
         picture = _decoded(path)
         tiles = _fits_onto_itself(picture)
@@ -113,9 +113,9 @@ def surface_level(path: Path) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _design(path: Path, seed: int) -> tuple[Taking, View]:
+def _design(path: Path, seed: int) -> tuple[CaptureConditions, SurfaceView]:
     rng = np.random.default_rng([seed, 0])
-    return Taking.drawn(rng), View.drawn(rng, path)
+    return CaptureConditions.drawn(rng), SurfaceView.drawn(rng, path)
 
 
 @lru_cache(maxsize=48)

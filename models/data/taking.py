@@ -12,7 +12,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from edge.vision.engine import Array, Image
+from edge.image_types import Array, Image
 from models.data.rendered import SIDE
 
 _NOISE_SIDE = 1024
@@ -22,7 +22,7 @@ _MOST_GAIN = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
+class CaptureConditions:
     """The camera and the light that all parts of one product share.
 
     Attributes:
@@ -52,7 +52,7 @@ class Taking:
     jpeg: int
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator) -> Taking:
+    def drawn(cls, rng: np.random.Generator) -> CaptureConditions:
         """A camera and a light as there may be."""
         variation = float(np.exp(rng.uniform(np.log(0.1), 0)))
         return cls(

@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.errors import FrameError
+from edge.image_types import Image, Mask
 from edge.vision.simulate import simulate
-
-Image = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.uint8]
 
 _SIZES = (0.0008, 0.10)
 _CONTRASTS = (10.0, 110.0)
 _SECOND, _THIRD = 0.25, 0.4  # How often an anomaly is followed by another one.
 
 
-class Product(Protocol):
+class ProductSource(Protocol):
     """What training needs of a product."""
 
     @property
@@ -35,7 +32,7 @@ class Product(Protocol):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Part:
+class TrainingPart:
     """One part as the camera would show it.
 
     Attributes:
@@ -51,13 +48,13 @@ class Part:
         return bool(self.mask.any())
 
 
-def good_part(product: Product, number: int) -> Part:
+def good_part(product: ProductSource, number: int) -> TrainingPart:
     """A good part of a product."""
     image = product.good(number)
-    return Part(image, np.zeros(image.shape[:2], np.uint8))
+    return TrainingPart(image, np.zeros(image.shape[:2], np.uint8))
 
 
-def anomalous_part(product: Product, number: int, rng: np.random.Generator) -> Part:
+def anomalous_part(product: ProductSource, number: int, rng: np.random.Generator) -> TrainingPart:
     """The part of that number with one to three anomalies; a good one where none can be drawn."""
     image = product.good(number)
     donors = [product.good(number + 1)]
@@ -76,7 +73,7 @@ def anomalous_part(product: Product, number: int, rng: np.random.Generator) -> P
             continue  # An evenly coloured image takes not every kind.
         image = defect.image
         mask |= defect.mask
-    return Part(image, mask)
+    return TrainingPart(image, mask)
 
 
 def log_uniform(limits: tuple[float, float], rng: np.random.Generator) -> float:

@@ -14,8 +14,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
-Kind = Literal["surface", "object"]
+from edge.image_types import Image
+
+PictureKind = Literal["surface", "object"]
 
 LEAST_SURFACE_PX = 256
 """The least side of a surface, in pixels."""
@@ -37,7 +38,7 @@ _HASH_SIDE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Usable:
+class UsablePicture:
     """What a usable picture shows.
 
     Attributes:
@@ -45,7 +46,7 @@ class Usable:
         fingerprint: 64 bits that near-duplicates share but for a few.
     """
 
-    kind: Kind
+    kind: PictureKind
     fingerprint: int
 
 
@@ -63,7 +64,7 @@ def read_picture(path: Path) -> Image | None:
     return picture
 
 
-def judge(picture: Image) -> Usable | None:
+def judge(picture: Image) -> UsablePicture | None:
     """What a decoded picture is good for, uint8 (H, W[, 3 or 4]); None where it is no use."""
     if picture.dtype != np.uint8:
         return None
@@ -90,7 +91,7 @@ def distances(fingerprint: int, others: npt.NDArray[np.uint64]) -> npt.NDArray[n
     return np.asarray(bits.sum(axis=1), np.uint8)
 
 
-def _judge_surface(picture: Image) -> Usable | None:
+def _judge_surface(picture: Image) -> UsablePicture | None:
     if min(picture.shape[:2]) < LEAST_SURFACE_PX or max(picture.shape[:2]) > 4 * min(picture.shape[:2]):
         return None
     small = _shrunk(picture, 128)
@@ -101,10 +102,10 @@ def _judge_surface(picture: Image) -> Usable | None:
         return None
     if grey.mean() < _DARKEST_MEAN or _is_normal_map(small):
         return None
-    return Usable("surface", _fingerprint(grey))
+    return UsablePicture("surface", _fingerprint(grey))
 
 
-def _judge_object(picture: Image, alpha: Image) -> Usable | None:
+def _judge_object(picture: Image, alpha: Image) -> UsablePicture | None:
     rows, columns = opaque_box(alpha)
     box = alpha[rows, columns]
     if box.size == 0 or max(box.shape) < LEAST_OBJECT_PX or min(box.shape) < 0.3 * max(box.shape):
@@ -119,7 +120,7 @@ def _judge_object(picture: Image, alpha: Image) -> Usable | None:
     if grey[box >= _OPAQUE].std() < 2 * _LEAST_SPREAD or _most_of_one_colour(colours[None]) > 0.4:
         return None
     grey[box < _OPAQUE] = 255
-    return Usable("object", _fingerprint(grey))
+    return UsablePicture("object", _fingerprint(grey))
 
 
 def _is_normal_map(picture: Image) -> bool:

@@ -18,15 +18,15 @@ from edge.cameras import read_image
 from edge.errors import BundleError, EdgeError
 from edge.evaluation.dataset import Category
 from edge.evaluation.learning import learn
-from edge.language import Limits, Prompt, Runner, bundled_model, prompt_for
+from edge.image_types import Array
+from edge.language import ModelLimits, Prompt, Runner, bundled_model, prompt_for
 from edge.language.context import Context
-from edge.vision.engine import Array, Engine
-
-Progress = Callable[[str, int, int], None]
+from edge.progress import Progress
+from edge.vision.engine import Engine
 
 
 @dataclass(slots=True)
-class Agreement:
+class VerdictAgreement:
     """The *yes* logit minus the *no* logit of the same parts, in torch's float32 and in llama.cpp."""
 
     in_torch: list[float] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Agreement:
 
 def agreement(
     categories: Sequence[Category], engine: Engine, bundle: Bundle, shots: int, progress: Progress
-) -> Agreement:
+) -> VerdictAgreement:
     """Judges every test part of some products in both.
 
     Raises:
@@ -59,8 +59,8 @@ def agreement(
         raise BundleError(f"Bundle {bundle.name} has no language half.", "Name one that has: dinov2-s.")
     model = bundled_model(bundle)
     reader = _Torch(model.gguf, np.load(bundle.file(language.base_rows), allow_pickle=False))
-    found = Agreement()
-    with Runner(model) as runner, Context(model, Limits()) as words:
+    found = VerdictAgreement()
+    with Runner(model) as runner, Context(model, ModelLimits()) as words:
         for category in categories:
             inspector = learn(category, shots, 0, engine, bundle, None).inspector
             prompt = prompt_for(category.description)

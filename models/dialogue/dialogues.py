@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,16 +10,13 @@ import torch
 from torch.nn import functional
 
 from edge.facts import PLACES, PartFacts
-from edge.language.model import Prompt
+from edge.language.model import Prompt, Tokenize
 from edge.language.sentences import KINDS, QUESTIONS, exchange, first_answer
 from edge.language.words import prompt_for
 from models.dialogue.general_questions import OVERRIDE_ANSWER, OVERRIDES
 from models.dialogue.llm import FrozenLlama, Prefix
-from models.dialogue.packing import Batch, Dialogue, Tokens, Turn, pack
+from models.dialogue.packing import Batch, PackedDialogue, Tokens, Turn, pack
 from models.heads.prompt_learner import PROMPT_ROWS, TURN_ROWS, PromptLearner
-
-Tokenize = Callable[[str, bool], Tokens]
-"""A text's tokens; the flag says whether chat markup in it is markup."""
 
 PART_ROWS = PROMPT_ROWS + 1
 END = "<|im_end|>"
@@ -47,7 +44,7 @@ class Losses:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Lesson:
+class DialogueBatch:
     """Dialogues about a batch of parts of one product.
 
     Attributes:
@@ -58,7 +55,7 @@ class Lesson:
     """
 
     description: str
-    dialogues: Sequence[Dialogue]
+    dialogues: Sequence[PackedDialogue]
     slots: torch.Tensor
     images: torch.Tensor
 
@@ -90,16 +87,16 @@ class Teacher:
             self._prefixes[description] = self.llm.prefix(ids)
         return self._prefixes[description]
 
-    def dialogues(self, facts: Sequence[PartFacts], rng: np.random.Generator) -> list[Dialogue]:
+    def dialogues(self, facts: Sequence[PartFacts], rng: np.random.Generator) -> list[PackedDialogue]:
         """A dialogue about each part: the first answer and two branches, of one and of two turns."""
         return [self._dialogue(part, [self._branch(part, turns, rng) for turns in (1, 2)]) for part in facts]
 
-    def scored_dialogue(self, facts: PartFacts, rng: np.random.Generator) -> Dialogue:
+    def scored_dialogue(self, facts: PartFacts, rng: np.random.Generator) -> PackedDialogue:
         """A branch per kind of question, in the wording that training never uses."""
         turns = [self._part_turn(facts, kind, -1, _asked_place(facts, rng)) for kind in KINDS]
         return self._dialogue(facts, [[turn] for turn in turns])
 
-    def learn(self, learner: PromptLearner, lesson: Lesson, evidence: torch.Tensor) -> Losses:
+    def learn(self, learner: PromptLearner, lesson: DialogueBatch, evidence: torch.Tensor) -> Losses:
         """The losses of a batch of parts of one product, with gradients to the learner and the slots."""
         batch, hidden = self._read(learner, lesson)
         asked = batch.targets >= 0
@@ -108,7 +105,7 @@ class Teacher:
         return Losses(words, functional.smooth_l1_loss(difference, evidence))
 
     @torch.no_grad()
-    def score(self, learner: PromptLearner, lesson: Lesson) -> tuple[torch.Tensor, torch.Tensor]:
+    def score(self, learner: PromptLearner, lesson: DialogueBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """Whether each part's first answer and each branch's are said word by word, and the verdict.
 
         Returns:
@@ -129,7 +126,7 @@ class Teacher:
             rows.append(torch.stack(spans))
         return torch.stack(rows), self._difference(batch, hidden)
 
-    def _read(self, learner: PromptLearner, lesson: Lesson) -> tuple[Batch, torch.Tensor]:
+    def _read(self, learner: PromptLearner, lesson: DialogueBatch) -> tuple[Batch, torch.Tensor]:
         batch = pack(lesson.dialogues, PART_ROWS)
         trunk = batch.trunk
         base = self.llm.extended(self.prefix(lesson.description), learner.base_rows())
@@ -157,10 +154,10 @@ class Teacher:
         logits = self.llm.logits(deciding)
         return logits[:, self._yes] - logits[:, self._no]
 
-    def _dialogue(self, facts: PartFacts, branches: Sequence[Sequence[Turn]]) -> Dialogue:
+    def _dialogue(self, facts: PartFacts, branches: Sequence[Sequence[Turn]]) -> PackedDialogue:
         prompt: Prompt = prompt_for()
         first = Turn(self._tokenize(prompt.after, True), self._answer(first_answer(facts)))
-        return Dialogue(first, tuple(tuple(branch) for branch in branches))
+        return PackedDialogue(first, tuple(tuple(branch) for branch in branches))
 
     def _branch(self, facts: PartFacts, turns: int, rng: np.random.Generator) -> list[Turn]:
         branch: list[Turn] = []

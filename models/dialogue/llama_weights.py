@@ -48,7 +48,7 @@ class Dimensions:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerWeights:
+class LlamaLayerWeights:
     """One layer. RMSNorm's gains are multiplied into the matrices that read what it normalised.
 
     Attributes:
@@ -77,7 +77,7 @@ class LlamaWeights:
     """
 
     dimensions: Dimensions
-    layers: tuple[LayerWeights, ...]
+    layers: tuple[LlamaLayerWeights, ...]
     norm: Matrix
     tokens: Matrix
 
@@ -155,12 +155,12 @@ def _refuse_unknown(found: set[str], layers: int, path: Path) -> None:
         )
 
 
-def _layer(tensors: dict[str, Any], number: int, dimensions: Dimensions) -> LayerWeights:
+def _layer(tensors: dict[str, Any], number: int, dimensions: Dimensions) -> LlamaLayerWeights:
     norm1, q, k, v, out, norm2, gate, up, down = (
         _dequantized(tensors[f"blk.{number}.{name}.weight"]) for name in _LAYER_TENSORS
     )
     q, k = (_half_apart(matrix, dimensions.head_width) for matrix in (q, k))
-    return LayerWeights(
+    return LlamaLayerWeights(
         qkv=np.concatenate([q, k, v]) * norm1,
         out=out,
         gate_up=np.concatenate([gate, up]) * norm2,

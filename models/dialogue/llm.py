@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.dialogue.llama_weights import Dimensions, LayerWeights, LlamaWeights, Matrix
+from models.dialogue.llama_weights import Dimensions, LlamaLayerWeights, LlamaWeights, Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class FrozenLlama(torch.nn.Module):
 
 
 class _Layer(torch.nn.Module):
-    def __init__(self, weights: LayerWeights, dimensions: Dimensions, dtype: torch.dtype) -> None:
+    def __init__(self, weights: LlamaLayerWeights, dimensions: Dimensions, dtype: torch.dtype) -> None:
         super().__init__()
         self.dimensions = dimensions
         self.qkv = _constant(weights.qkv, dtype)

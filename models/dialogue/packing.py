@@ -23,7 +23,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialogue:
+class PackedDialogue:
     """One part's first answer and the branches that follow it, each of one or more turns."""
 
     first: Turn
@@ -52,7 +52,7 @@ class Batch:
     verdict_at: torch.Tensor
 
 
-def pack(dialogues: Sequence[Dialogue], rows: int) -> Batch:
+def pack(dialogues: Sequence[PackedDialogue], rows: int) -> Batch:
     """Packs one dialogue per part.
 
     Args:
@@ -83,7 +83,9 @@ def pack(dialogues: Sequence[Dialogue], rows: int) -> Batch:
     return Batch(tokens, positions, mask, trunk, targets, verdict_at)
 
 
-def _laid_out(dialogue: Dialogue, rows: int, trunk: int) -> tuple[Tokens, Tokens, Tokens, int, list[int]]:
+def _laid_out(
+    dialogue: PackedDialogue, rows: int, trunk: int
+) -> tuple[Tokens, Tokens, Tokens, int, list[int]]:
     """Tokens, positions, targets, the length of this trunk, and where its branches start."""
     ids: Tokens = [0] * rows
     wanted: Tokens = [-1] * rows

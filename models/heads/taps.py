@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.bundle import Bundle, Precision
-from edge.vision.engine import Array, Image
+from edge.image_types import Array, Image
 
 TapRunner = Callable[[Image], Array]
 """From uint8 (H, W, 3) at the encoder's input size to float32 (taps, patches, width)."""
@@ -37,7 +36,7 @@ def tap_runner(bundle: Bundle, precision: Precision = "fp32", threads: int | Non
         options["INFERENCE_NUM_THREADS"] = threads
     compiled = core.compile_model(cut, "CPU", options)
 
-    def run(image: npt.NDArray[np.uint8]) -> Array:
+    def run(image: Image) -> Array:
         outputs = compiled([image[None]])
         return np.concatenate([np.array(outputs[i]) for i in range(len(encoder.taps))])
 

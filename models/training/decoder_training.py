@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.data.training_parts import Mask, Part, Product, anomalous_part, good_part
+from edge.image_types import Mask
+from edge.progress import Progress
+from models.data.training_parts import ProductSource, TrainingPart, anomalous_part, good_part
 from models.heads.decoder import TextDecoder, dice_loss, focal_loss
 from models.training.training_engine import TrainingEngine
-
-Progress = Callable[[str, int, int], None]
 
 _GOOD, _ANOMALOUS = 2, 3  # Parts per product.
 _BATCH = 12
@@ -34,7 +34,7 @@ class Patches:
 
 
 def encoded_parts(
-    products: Sequence[Product], engine: TrainingEngine, seed: int, progress: Progress
+    products: Sequence[ProductSource], engine: TrainingEngine, seed: int, progress: Progress
 ) -> Patches:
     """Five parts of each product, encoded."""
     taps, masks = [], []
@@ -77,7 +77,7 @@ def train_decoder(
     return losses
 
 
-def _parts_of(product: Product, rng: np.random.Generator) -> list[Part]:
+def _parts_of(product: ProductSource, rng: np.random.Generator) -> list[TrainingPart]:
     numbers = rng.permutation(40)[: _GOOD + _ANOMALOUS]
     parts = [good_part(product, int(number)) for number in numbers[:_GOOD]]
     return parts + [anomalous_part(product, int(number), rng) for number in numbers[_GOOD:]]

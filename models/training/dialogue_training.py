@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +10,14 @@ import torch
 from torch.nn import functional
 
 from edge.facts import PartFacts
+from edge.progress import Progress
 from models.dialogue.descriptions import DESCRIPTIONS
-from models.dialogue.dialogues import Lesson, Teacher
+from models.dialogue.dialogues import DialogueBatch, Teacher
 from models.dialogue.slot_sampling import facts_read, imagined_parts, joined
 from models.heads.prompt_learner import PromptLearner
 from models.heads.reader import Reader, Readings, slots
 from models.training.maps import Maps
 from models.training.run_folder import RunFolder
-
-Progress = Callable[[str, int, int], None]
 
 _BATCH = 6
 _REAL = 3  # Of a batch's parts, once there is a reader and maps to read.
@@ -28,7 +26,7 @@ _SAVED_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class DialogueTrainingPlan:
     """What is learned, and for how long.
 
     Attributes:
@@ -56,7 +54,7 @@ class Course:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Reads:
+class RealParts:
     """Real parts for the dialogue: maps of training products and the trained reader."""
 
     reader: Reader
@@ -75,9 +73,9 @@ def train_dialogue(
     teacher: Teacher,
     learner: PromptLearner,
     run: RunFolder,
-    course: Course,
+    course: DialogueTrainingPlan,
     progress: Progress,
-    reads: Reads | None = None,
+    reads: RealParts | None = None,
 ) -> list[float]:
     """Trains the prompt learner in place, from the run's checkpoint if there is one.
 
@@ -106,7 +104,7 @@ def train_dialogue(
         rng = np.random.default_rng([course.seed, step])
         parts = _parts(rng, learner.image.in_features, reads)
         description = DESCRIPTIONS[rng.integers(len(DESCRIPTIONS))]
-        lesson = Lesson(description, teacher.dialogues(parts.facts, rng), parts.slots, parts.images)
+        lesson = DialogueBatch(description, teacher.dialogues(parts.facts, rng), parts.slots, parts.images)
         cost = teacher.learn(learner, lesson, parts.evidence)
         optimizer.zero_grad()
         cost.total.backward()  # type: ignore[no-untyped-call]
@@ -118,7 +116,7 @@ def train_dialogue(
     return losses
 
 
-def _parts(rng: np.random.Generator, image_width: int, reads: Reads | None) -> _Step:
+def _parts(rng: np.random.Generator, image_width: int, reads: RealParts | None) -> _Step:
     imagined = imagined_parts(_BATCH - (_REAL if reads else 0), rng)
     readings = joined([part.readings for part in imagined])
     noise = torch.from_numpy(rng.standard_normal((len(imagined), image_width)).astype(np.float32))
@@ -131,7 +129,7 @@ def _parts(rng: np.random.Generator, image_width: int, reads: Reads | None) -> _
 
 
 @torch.no_grad()
-def _real_readings(rng: np.random.Generator, reads: Reads) -> tuple[Readings, torch.Tensor]:
+def _real_readings(rng: np.random.Generator, reads: RealParts) -> tuple[Readings, torch.Tensor]:
     chosen = np.zeros(len(reads.maps.scores), bool)
     chosen[rng.choice(len(chosen), _REAL, replace=False)] = True
     maps = reads.maps.of(chosen)
@@ -146,7 +144,11 @@ def _share_of_rate(step: int, steps: int) -> float:
 
 
 def _save(
-    run: RunFolder, course: Course, learner: PromptLearner, optimizer: torch.optim.Adam, done: int
+    run: RunFolder,
+    course: DialogueTrainingPlan,
+    learner: PromptLearner,
+    optimizer: torch.optim.Adam,
+    done: int,
 ) -> None:
     tensors = {f"learner.{name}": value for name, value in learner.state_dict().items()}
     for number, state in optimizer.state_dict()["state"].items():
@@ -155,7 +157,9 @@ def _save(
     run.save_tensors(course.file, tensors | {"done": torch.tensor(done)})
 
 
-def _resumed(run: RunFolder, course: Course, learner: PromptLearner, optimizer: torch.optim.Adam) -> int:
+def _resumed(
+    run: RunFolder, course: DialogueTrainingPlan, learner: PromptLearner, optimizer: torch.optim.Adam
+) -> int:
     """Loads the checkpoint, if there is one; the steps that it has behind it."""
     tensors = run.load_tensors(course.file)
     if tensors is None:

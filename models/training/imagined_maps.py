@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.facts import facts_of_mask
+from edge.image_types import Mask
 from edge.vision.scoring import MAP_RADIUS, MAP_SIGMA, SCORE_RADIUS, SCORE_SIGMA, smoothed
 from models.data.training_parts import log_uniform
 from models.heads.constants import MAP_SIDE
 from models.training.maps import Maps, facts_row, stacked
 
 Float = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.uint8]
 
 _SIDE = 192  # Pixels of an outline.
 _GRID = 32  # Patches a side, as the default encoder has them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.facts import COUNTS, PLACES, SHAPES, SIZES, PartFacts, facts_of_mask
+from edge.image_types import Mask
+from edge.progress import Progress
 from edge.vision.enrollment import enroll
-from models.data.training_parts import Mask, Part, Product, anomalous_part, good_part
+from models.data.training_parts import ProductSource, TrainingPart, anomalous_part, good_part
 from models.training.training_engine import TrainingEngine
-
-Progress = Callable[[str, int, int], None]
 
 SHOTS = (1, 1, 2, 4, 8)
 GOOD_PARTS, ANOMALOUS_PARTS = 8, 12
@@ -70,7 +70,7 @@ class Maps:
 
 
 def judged_maps(
-    products: Sequence[Product], engine: TrainingEngine, seed: int, progress: Progress, save: Path
+    products: Sequence[ProductSource], engine: TrainingEngine, seed: int, progress: Progress, save: Path
 ) -> Maps:
     """Enrolls each product once, with one to eight references, and judges twenty parts of it.
 
@@ -112,7 +112,7 @@ def judged_maps(
     return stacked(rows)
 
 
-def _parts_of(product: Product, rng: np.random.Generator) -> list[Part]:
+def _parts_of(product: ProductSource, rng: np.random.Generator) -> list[TrainingPart]:
     first = _FIRST_TEST_PART
     parts = [good_part(product, first + i) for i in range(GOOD_PARTS)]
     first += GOOD_PARTS

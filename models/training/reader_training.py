@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,9 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from edge.progress import Progress
 from models.heads.reader import Reader, Readings
 from models.training.maps import Maps
-
-Progress = Callable[[str, int, int], None]
 
 _BATCH = 128
 _SLIGHT = 0.12  # Noise on ln(scale) of a map: a product's calibration is an estimate.
@@ -21,7 +20,7 @@ _SLIGHT = 0.12  # Noise on ln(scale) of a map: a product's calibration is an est
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Figures:
+class ReaderFigures:
     """How a reader does on maps; shares from 0 to 1.
 
     Attributes:
@@ -75,7 +74,7 @@ def reader_loss(readings: Readings, truth: Maps) -> torch.Tensor:
 
 
 @torch.no_grad()
-def reader_figures(reader: Reader, maps: Maps) -> Figures:
+def reader_figures(reader: Reader, maps: Maps) -> ReaderFigures:
     """The figures on maps of products that the reader has not seen."""
     readings = reader(_tensor(maps.maps), _tensor(maps.scores))
     seen = maps.seen
@@ -87,7 +86,7 @@ def reader_figures(reader: Reader, maps: Maps) -> Figures:
         return share(getattr(readings, name).argmax(1).numpy() == getattr(maps, name))
 
     held = (readings.places > 0).numpy() == maps.places
-    return Figures(
+    return ReaderFigures(
         balanced=_balanced(readings.evidence.numpy() > 0, maps.anomalous),
         count=right("count"),
         place=right("place"),

@@ -13,13 +13,14 @@ from safetensors.torch import load_file
 from edge.bundle import Bundle
 from edge.errors import ConfigError
 from edge.fetch import sha256_of
+from edge.image_types import Array
 from edge.language.context import Context
-from edge.language.model import LanguageModel, Limits
-from edge.vision.engine import Array
+from edge.language.model import LanguageModel, ModelLimits
+from edge.progress import Progress
 from models.data.folder_products import folder_products
 from models.data.products import training_products
-from models.data.training_parts import Product
-from models.dialogue.dialogues import Lesson, Teacher
+from models.data.training_parts import ProductSource
+from models.dialogue.dialogues import DialogueBatch, Teacher
 from models.dialogue.general_answers import own_answers
 from models.dialogue.llm import FrozenLlama
 from models.dialogue.slot_sampling import imagined_parts, joined
@@ -28,9 +29,9 @@ from models.heads.decoder import TextDecoder
 from models.heads.prompt_learner import PromptLearner
 from models.heads.reader import Reader, slots
 from models.heads.text_features import FILE as TEXT_FILE
-from models.train import Plan, Progress, plan_words
+from models.train import TrainingPlan, plan_words
 from models.training.decoder_training import encoded_parts, train_decoder
-from models.training.dialogue_training import Course, Reads, train_dialogue
+from models.training.dialogue_training import DialogueTrainingPlan, RealParts, train_dialogue
 from models.training.imagined_maps import imagined_maps
 from models.training.maps import Maps, judged_maps
 from models.training.reader_training import reader_figures, train_reader
@@ -57,7 +58,7 @@ class Training:
         preset: str,
         data: Sequence[Path],
         folder: Path,
-        plan: Plan,
+        plan: TrainingPlan,
         progress: Progress,
         gguf: Path | None = None,
     ) -> None:
@@ -108,7 +109,7 @@ class Training:
     def dialogue(self) -> None:
         """Learns the rows through the frozen language model."""
         plan = self._plan
-        self._learn(Course("dialogue", plan.dialogue_steps, plan.rate, plan.seed))
+        self._learn(DialogueTrainingPlan("dialogue", plan.dialogue_steps, plan.rate, plan.seed))
 
     def turns(self) -> None:
         """Learns the rows that end a question some more; verdicts and first sentences stay as they are.
@@ -119,9 +120,11 @@ class Training:
         if self._run.load_tensors("learner.safetensors") is None:
             raise ConfigError("The run has no dialogue yet.", "Run its stage first: --stage dialogue")
         plan = self._plan
-        self._learn(Course("turns", plan.turn_steps, plan.rate, plan.seed + 10, only_turns=True))
+        self._learn(
+            DialogueTrainingPlan("turns", plan.turn_steps, plan.rate, plan.seed + 10, only_turns=True)
+        )
 
-    def _learn(self, course: Course) -> None:
+    def _learn(self, course: DialogueTrainingPlan) -> None:
         teacher, learner = self._teacher()
         if course.only_turns:
             learner.load_state_dict(self._run.load_tensors("learner.safetensors") or {})
@@ -185,7 +188,7 @@ class Training:
         middle = _best_middle(np.array(good), np.array(bad))
         return {"usual": usual, "gain": gain, "boundary": max((middle - usual) * gain, 0.05)}
 
-    def _products(self, count: int, seed: int) -> list[Product]:
+    def _products(self, count: int, seed: int) -> list[ProductSource]:
         return [*self._own, *training_products(count, seed=seed)]
 
     def _engine(self, decoder: TextDecoder | None) -> TrainingEngine:
@@ -212,13 +215,13 @@ class Training:
             raise ConfigError(f"The run has no {name} yet.", "Run its stage first: --stage maps")
         return Maps.load(file)
 
-    def _reads(self) -> Reads | None:
+    def _reads(self) -> RealParts | None:
         tensors, file = self._run.load_tensors("reader.safetensors"), self._run.file("maps.npz")
         if tensors is None or not file.is_file():
             return None
         reader = Reader()
         reader.load_state_dict(tensors)
-        return Reads(reader, Maps.load(file))
+        return RealParts(reader, Maps.load(file))
 
     def _language_file(self) -> Path:
         """The GGUF that ships with the bundle, or the one that was named."""
@@ -236,7 +239,7 @@ class Training:
         path = self._language_file()
         llm = FrozenLlama.from_gguf(path, torch.bfloat16)
         model = LanguageModel(path, sha256_of(path), "llama", llm.dimensions.width)
-        context = Context(model, Limits(threads=self._plan.threads))
+        context = Context(model, ModelLimits(threads=self._plan.threads))
         teacher = Teacher(llm, context.tokens, own_answers(context))
         scale = float(llm.tokens.square().mean().sqrt())
         learner = PromptLearner(llm.dimensions.width, self._bundle.manifest.encoder.feature_width, scale)
@@ -245,7 +248,7 @@ class Training:
 
 
 def _dialogue_figures(
-    teacher: Teacher, learner: PromptLearner, progress: Progress, reads: Reads | None
+    teacher: Teacher, learner: PromptLearner, progress: Progress, reads: RealParts | None
 ) -> dict[str, float]:
     """Of imagined parts: how many verdicts follow the evidence, and answers are right to the word."""
     from edge.language.sentences import KINDS
@@ -261,7 +264,7 @@ def _dialogue_figures(
         some = slice(first, first + 4)
         dialogues = [teacher.scored_dialogue(part.facts, rng) for part in parts[some]]
         images = _images(len(dialogues), learner.image.in_features, reads)
-        lesson = Lesson(DESCRIPTIONS[3], dialogues, all_slots[some], images)
+        lesson = DialogueBatch(DESCRIPTIONS[3], dialogues, all_slots[some], images)
         said, difference = teacher.score(learner, lesson)
         right.append(said)
         differences.append(difference)
@@ -273,7 +276,7 @@ def _dialogue_figures(
     }
 
 
-def _images(count: int, width: int, reads: Reads | None) -> torch.Tensor:
+def _images(count: int, width: int, reads: RealParts | None) -> torch.Tensor:
     """Embeddings of real images where there are some: (count, width)."""
     if reads is None:
         return torch.zeros(count, width)

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from build_engines.graph.learned import Array, Learned, read_learned
+from build_engines.graph.learned import TrainedWeights, read_learned
 from build_engines.language.language_half import weights_file
 from build_engines.presets import LanguagePreset
+from edge.image_types import Array
 
 LANGUAGE_WIDTH, BASE_ROWS, PROMPT_ROWS, TURN_ROWS, SLOTS = 16, 12, 9, 28, 33
 TEXT_WIDTH = 24
@@ -48,9 +49,9 @@ def random_tensors(taps: int, width: int, seed: int = 0) -> dict[str, Array]:
     return tensors
 
 
-def random_learned(taps: int, width: int, seed: int = 0) -> Learned:
+def random_learned(taps: int, width: int, seed: int = 0) -> TrainedWeights:
     """The same as the graph's writer takes it."""
-    return Learned(random_tensors(taps, width, seed), {})
+    return TrainedWeights(random_tensors(taps, width, seed), {})
 
 
 def write_learned(path: Path, tensors: Mapping[str, npt.NDArray[np.floating]], **about: str) -> Path:

@@ -24,10 +24,11 @@ from build_engines.assembly.export import (
     save_onnx,
     vision_graph,
 )
-from build_engines.graph.learned import Array, Learned, read_learned
+from build_engines.graph.learned import TrainedWeights, read_learned
 from build_engines.presets import Preset, load_preset
 from edge.bundle import Bundle, Encoder, Manifest, Parity, Precision
 from edge.fetch import sha256_of
+from edge.image_types import Array
 from edge.language.library import load
 
 WIDTH, HEADS, LAYERS, PATCH, GRID = 128, 2, 4, 14, 5
@@ -79,7 +80,7 @@ def tiny_bundle(folder: Path, precisions: tuple[Precision, ...] = ("fp32",)) -> 
     return _taken_as_measured(export_bundle(tiny_preset(folder), folder / "bundle", precisions, print))
 
 
-def tiny_learned_bundle(folder: Path, learned: Learned) -> Bundle:
+def tiny_learned_bundle(folder: Path, learned: TrainedWeights) -> Bundle:
     """The tiny encoder's bundle with what was learned for its taps in the graph; no language model."""
     folder.mkdir(parents=True, exist_ok=True)
     preset = tiny_preset(folder)

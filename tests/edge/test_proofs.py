@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.proofs import Kind, Outcome, Remembered, machine_id, python_program, run_proof
+from edge.proofs import Outcome, ProofOutcome, Remembered, machine_id, python_program, run_proof
 
 # Long on purpose: a busy machine takes seconds to start an interpreter.
 PATIENCE_S = 60.0
@@ -172,5 +172,5 @@ def test_a_machine_keeps_its_name() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ok", "crashed", "hung", "wrong", "undecided"])
-def test_every_outcome_can_be_read(kind: Kind) -> None:
+def test_every_outcome_can_be_read(kind: ProofOutcome) -> None:
     assert str(Outcome(kind, "SIGILL")).startswith("it ")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.errors import LanguageError, SourceError
-from edge.language import LanguageModel, Limits
+from edge.language import LanguageModel, ModelLimits
 from edge.language.context import Context
 from tests.edge.language.models import smollm2
 
@@ -46,5 +46,5 @@ def frozen_llama(gguf_model: LanguageModel) -> FrozenLlama:
 @pytest.fixture(scope="module")
 def llama_cpp(gguf_model: LanguageModel) -> Iterator[Context]:
     """The same in llama.cpp."""
-    with Context(gguf_model, Limits(threads=2, context_tokens=256)) as context:
+    with Context(gguf_model, ModelLimits(threads=2, context_tokens=256)) as context:
         yield context

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 
 from edge.fetch import sha256_of
+from edge.image_types import Image
 from models.data.debian import DebianPackage
 from models.data.free_images import FreeImage
-from models.data.usable import Image, judge
+from models.data.usable import judge
 
 
 def read(path: Path) -> Image:

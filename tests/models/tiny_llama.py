@@ -28,7 +28,7 @@ def tokenize(text: str, markup: bool) -> Tokens:
 
 def tiny_llama(seed: int = 0) -> FrozenLlama:
     """Two layers of width 24."""
-    from models.dialogue.llama_weights import Dimensions, LayerWeights, LlamaWeights
+    from models.dialogue.llama_weights import Dimensions, LlamaLayerWeights, LlamaWeights
     from models.dialogue.llm import FrozenLlama
 
     rng = np.random.default_rng(seed)
@@ -38,7 +38,7 @@ def tiny_llama(seed: int = 0) -> FrozenLlama:
         return rng.normal(0, columns**-0.5, (rows, columns)).astype(np.float32)
 
     layers = tuple(
-        LayerWeights(
+        LlamaLayerWeights(
             qkv=matrix((HEADS + 2 * KEY_HEADS) * head_width, WIDTH),
             out=matrix(WIDTH, HEADS * head_width),
             gate_up=matrix(2 * HIDDEN, WIDTH),

@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.messaging import AlarmCode, MessagingSettings, Publisher, payloads
 from edge.messaging.outbox import Outbox
-from edge.messaging.streams import Entry, Stream
+from edge.messaging.streams import OutboxEntry, Stream
 from tests.edge.messaging.brokers import Mosquitto, Subscriber, wait_until
 from tests.reliability.station import make_inspection
 
@@ -85,11 +85,11 @@ def day_without_broker(folder: Path, parts: int = DAY_S, *, seconds: int = DAY_S
         now += 60
         made = range(parts * minute // minutes + 1, parts * (minute + 1) // minutes + 1)
         results = [
-            Entry(Stream.RESULT, "plant/a/cell-3/result", payloads.result(make_inspection(seq, "top")))
+            OutboxEntry(Stream.RESULT, "plant/a/cell-3/result", payloads.result(make_inspection(seq, "top")))
             for seq in made
         ]
         # An alarm comes or is acknowledged every ten minutes.
-        alarm = Entry(Stream.ALARM, "plant/a/cell-3/alarm", {"code": AlarmCode.CAMERA}, retain=True)
+        alarm = OutboxEntry(Stream.ALARM, "plant/a/cell-3/alarm", {"code": AlarmCode.CAMERA}, retain=True)
         outbox.commit([*results, *([alarm] if minute % 10 == 0 else [])])
     counts = outbox.counts()
     alarms = outbox.last_seq(Stream.ALARM)

@@ -13,7 +13,7 @@ from typing import Any
 import tensorrt_rtx_bindings
 
 from edge.errors import EngineError
-from edge.vision.tensorrt.build import Span, build_plan
+from edge.vision.tensorrt.build import LengthSpan, build_plan
 
 
 def built(job: dict[str, Any]) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def built(job: dict[str, Any]) -> dict[str, Any]:
             tensorrt_rtx_bindings,
             Path(job["graph"]).read_bytes(),
             name=job["name"],
-            span=Span(*job["span"]),
+            span=LengthSpan(*job["span"]),
             workspace_mb=512,
             timing_cache=known,
             progress=lambda what, done, total: steps.append(f"{what} {done}/{total}"),

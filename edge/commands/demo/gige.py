@@ -16,10 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from edge.cameras import Image, read_image
+from edge.cameras import read_image
 from edge.commands._image_files import images_in
 from edge.commands.demo.proof import Subscriber
 from edge.errors import CameraError
+from edge.image_types import Image
 
 ADDRESS = "127.0.0.1"
 _LARGEST_SIDE_PX = 2048
@@ -73,7 +74,7 @@ class SimulatedCamera:
         self._process.communicate()  # its input ends, and so does it
 
 
-class Line:
+class SimulatedPlc:
     """Plays the line's PLC: triggers part after part and waits for each verdict. A context manager.
 
     Args:
@@ -93,7 +94,7 @@ class Line:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="demo-line")
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> SimulatedPlc:
         self._thread.start()
         return self
 

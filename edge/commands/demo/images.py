@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.commands._image_files import images_in
 from edge.errors import DatasetError
-from edge.fetch import ELPV_DATASET, Progress, download_bar, fetch_elpv
+from edge.fetch import ELPV_DATASET, BytesReceived, download_bar, fetch_elpv
 
 _SEED = 0
 _CELL_REFERENCES = 8
@@ -21,7 +21,7 @@ _SURE = {0.0: False, 1.0: True}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DemoImages:
     """The demo's images.
 
     Attributes:
@@ -41,7 +41,7 @@ class Source:
     told: list[str]
 
 
-def solar_cells(parts: int) -> Source:
+def solar_cells(parts: int) -> DemoImages:
     """Monocrystalline solar cells whose label is certain, a random sample that is always the same.
 
     Raises:
@@ -56,7 +56,7 @@ def solar_cells(parts: int) -> Source:
     shuffled = random.Random(_SEED).sample(sorted(cells), len(cells))
     references = [cell for cell in shuffled if not cells[cell]][:_CELL_REFERENCES]
     shown = [cell for cell in shuffled if cell not in references][:parts]
-    return Source(
+    return DemoImages(
         product="solar-cell",
         description="a solar cell with thin dark lines",
         references=references,
@@ -73,7 +73,7 @@ def solar_cells(parts: int) -> Source:
 def _fetched_cells() -> Path:
     """The dataset's folder; a progress bar is shown where it has to be downloaded."""
     with ExitStack() as stack:
-        bar: list[Progress] = []
+        bar: list[BytesReceived] = []
 
         def show(done: int) -> None:
             if not bar:
@@ -83,7 +83,7 @@ def _fetched_cells() -> Path:
         return fetch_elpv(show)
 
 
-def folder_images(folder: Path, parts: int) -> Source:
+def folder_images(folder: Path, parts: int) -> DemoImages:
     """A folder of the user's: in MVTec's layout, or images of which the first few are good parts.
 
     Raises:
@@ -112,10 +112,10 @@ def folder_images(folder: Path, parts: int) -> Source:
             f"{folder} has {len(references)} images: none is left to inspect.",
             f"Put at least {_FOLDER_REFERENCES + 1} there.",
         )
-    return Source(name, "", references, shown, defective, [f"images      {told}"])
+    return DemoImages(name, "", references, shown, defective, [f"images      {told}"])
 
 
-def lay_out(source: Source, folder: Path) -> None:
+def lay_out(source: DemoImages, folder: Path) -> None:
     """Copy the parts into ``folder``, which they fill alone.
 
     Raises:

@@ -17,25 +17,26 @@ from rich.console import Console
 
 from edge import tools
 from edge.bundle import Bundle
-from edge.cameras import Image, read_image
+from edge.cameras import read_image
+from edge.choices import DecidedBy
 from edge.commands._image_files import images_in
 from edge.commands._live import PartsView
 from edge.commands._logging import logging_to
-from edge.commands._signals import StopWish, stop_on_signals
+from edge.commands._signals import StopSignal, stop_on_signals
 from edge.commands.demo.bundle import bundle_at_hand
 from edge.commands.demo.dialogue import dialogue_about
-from edge.commands.demo.gige import ADDRESS, Line, SimulatedCamera, camera_section
-from edge.commands.demo.images import Source, folder_images, lay_out, solar_cells
+from edge.commands.demo.gige import ADDRESS, SimulatedCamera, SimulatedPlc, camera_section
+from edge.commands.demo.images import DemoImages, folder_images, lay_out, solar_cells
 from edge.commands.demo.proof import Subscriber
-from edge.commands.demo.summary import SHEET_PARTS, Gathered, against_labels
+from edge.commands.demo.summary import SHEET_PARTS, DemoResults, against_labels
 from edge.config import load_station
 from edge.errors import LanguageError
 from edge.evaluation.progress import progress_bar
+from edge.image_types import Image
 from edge.messaging import EmbeddedBroker
-from edge.station.deciding import DecidedBy
 from edge.station.opening import opened_station
 from edge.station.products import Products
-from edge.station.tally import Tally
+from edge.station.run_counters import RunCounters
 from edge.vision.enrollment import enroll
 from edge.vision.opening import described, open_engine
 
@@ -79,7 +80,7 @@ class Show:
         for line in source.told:
             self._say(line)
         lay_out(source, self._folder / "parts")
-        gathered = Gathered(source.defective)
+        gathered = DemoResults(source.defective)
         with ExitStack() as stack:
             if self._gige:
                 stack.enter_context(SimulatedCamera(self._folder / "parts"))
@@ -94,11 +95,11 @@ class Show:
             self._say(
                 f"broker      mqtt://{broker.host}:{broker.port}, topic {topic}; a subscriber listens\n"
             )
-            wish, tally, judged_hz = self._run(
+            wish, counters, judged_hz = self._run(
                 config.model_copy(update={"messaging": messaging}), gathered, subscriber, rate_hz
             )
             missing = subscriber.wait_for({i.seq for i in gathered.inspections}, _ARRIVAL_S)
-            self._sum_up(gathered, source, tally, judged_hz, topic, missing)
+            self._sum_up(gathered, source, counters, judged_hz, topic, missing)
             if gathered.inspections:
                 self._say_where(source, gathered, decided_by)
         if decided_by == "language" and gathered.worst is not None and not wish.interrupted:
@@ -113,7 +114,7 @@ class Show:
         self._say("verdict     by the language model: its Yes or its No, and no threshold")
         return "language"
 
-    def _enroll(self, bundle: Bundle, source: Source) -> None:
+    def _enroll(self, bundle: Bundle, source: DemoImages) -> None:
         """Learn the product."""
         products = Products(self._folder)
         started_s = time.monotonic()
@@ -137,7 +138,7 @@ class Show:
             engine.close()
 
     def _write_station(
-        self, source: Source, bundle: Bundle, rate_hz: float, decided_by: DecidedBy
+        self, source: DemoImages, bundle: Bundle, rate_hz: float, decided_by: DecidedBy
     ) -> StationConfig:
         """The demo's station as a file that `run` takes, so that it can be tried and changed."""
         path = self._folder / "station.yaml"
@@ -165,8 +166,8 @@ class Show:
         return load_station(path)
 
     def _run(
-        self, config: StationConfig, gathered: Gathered, subscriber: Subscriber, rate_hz: float
-    ) -> tuple[StopWish, Tally, float]:
+        self, config: StationConfig, gathered: DemoResults, subscriber: Subscriber, rate_hz: float
+    ) -> tuple[StopSignal, RunCounters, float]:
         """The station at work: who ended it, its counters, and how many parts a second it judged."""
         parts = [file.stem for file in images_in(self._folder / "parts")]
 
@@ -185,27 +186,27 @@ class Show:
                     [gathered.hear, view.hear if live else view.print_words],
                 )
             )
-            view.count(lambda: station.tally)
+            view.count(lambda: station.counters)
             wish = stack.enter_context(stop_on_signals(station.stop))
             if live:
                 stack.enter_context(view.live())
             if self._gige:
-                stack.enter_context(Line(subscriber, parts, rate_hz, station.stop))
+                stack.enter_context(SimulatedPlc(subscriber, parts, rate_hz, station.stop))
             began_s = time.monotonic()
-            tally = station.run()
-            return wish, tally, tally.total / (time.monotonic() - began_s)
+            counters = station.run()
+            return wish, counters, counters.total / (time.monotonic() - began_s)
 
     def _sum_up(
         self,
-        gathered: Gathered,
-        source: Source,
-        tally: Tally,
+        gathered: DemoResults,
+        source: DemoImages,
+        counters: RunCounters,
         judged_hz: float,
         topic: str,
         missing: set[int],
     ) -> None:
         count = len(gathered.inspections)
-        self._say(f"\n{tally}; {judged_hz:.1f} parts a second")
+        self._say(f"\n{counters}; {judged_hz:.1f} parts a second")
         if gathered.stood_in:
             self._say(
                 f"language: it gave no verdict on {gathered.stood_in} of {count} parts; there the calibrated "
@@ -218,7 +219,7 @@ class Show:
         else:
             self._say(f"MQTT: all {count} verdicts arrived on {topic}")
         if gathered.sentences:
-            self._say(f"words: {gathered.sentences} of {tally.ng} alarms were put into words")
+            self._say(f"words: {gathered.sentences} of {counters.ng} alarms were put into words")
         if not count:
             return
         self._say("\nagainst the labels")
@@ -229,7 +230,7 @@ class Show:
         first = f"the first {SHEET_PARTS} of {count} parts" if count > SHEET_PARTS else f"{count} parts"
         gathered.write_sheet(sheet, f"{source.product}: {first}", lines[-1].strip())
 
-    def _talk(self, bundle: Bundle, source: Source, worst: Inspection) -> None:
+    def _talk(self, bundle: Bundle, source: DemoImages, worst: Inspection) -> None:
         """Three questions about the worst part, and what the language model answers."""
         product = Products(self._folder).get(source.product)
         self._say(f"\na dialogue about {worst.part_id}, the part with the highest score")
@@ -241,7 +242,7 @@ class Show:
         except LanguageError as error:
             self._say(f"  {error}")
 
-    def _say_where(self, source: Source, gathered: Gathered, decided_by: DecidedBy) -> None:
+    def _say_where(self, source: DemoImages, gathered: DemoResults, decided_by: DecidedBy) -> None:
         folder, program = _short(self._folder), _program()
         worst = gathered.worst or gathered.inspections[0]
         part = source.parts[worst.part_id]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SHEET_PARTS = 60
 
 
-class Gathered:
+class DemoResults:
     """A listener that keeps every inspection, and the pictures of the first parts for the sheet.
 
     Attributes:

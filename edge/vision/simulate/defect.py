@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.uint8]
+from edge.image_types import Image, Mask
 
 CHANGED_LEVELS = 3
 """A pixel belongs to a defect when any of its channels changed by more than this many grey levels."""

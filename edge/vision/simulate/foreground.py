@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.vision.simulate.defect import Image, Mask
+from edge.image_types import Image, Mask
 
 _WORKING_SIDE_PX = 160
 _LEAST_TOLERANCE = 10.0

@@ -6,13 +6,13 @@ import numpy as np
 
 from edge.vision.simulate.colour import blend, defect_colour, mean_under, plain_colour
 from edge.vision.simulate.noise import fractal_noise, grain_of
-from edge.vision.simulate.scene import Change, Floats, Scene
+from edge.vision.simulate.scene import Floats, ProposedDefect, Scene
 from edge.vision.simulate.shapes import Stroke, curve, stroke_region
 
 _THINNEST_PX = 0.7
 
 
-def scratch(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def scratch(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """One to many nearly parallel thin strokes: a groove has a dark and a light side, a rub only one."""
     import cv2
 
@@ -39,11 +39,11 @@ def scratch(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | 
         slide = np.array([[1, 0, side * np.sin(heading)], [0, 1, -side * np.cos(heading)]], np.float32)
         other = cv2.warpAffine(alpha, slide, (breadth, height)) * scene.on_object(region.window)
         lift = float(rng.choice([-1, 1])) * 160 * (alpha - float(rng.uniform(0.4, 1)) * other)
-        return Change(region.window, (pixels + lift[:, :, None]).astype(np.float32))
-    return Change(region.window, blend(pixels, plain_colour(rng, mean_under(pixels, alpha)), alpha))
+        return ProposedDefect(region.window, (pixels + lift[:, :, None]).astype(np.float32))
+    return ProposedDefect(region.window, blend(pixels, plain_colour(rng, mean_under(pixels, alpha)), alpha))
 
 
-def crack(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def crack(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A branching random walk that gets thinner, mostly darker; a large one is a web of them."""
     count, length, width = _strokes(scene, rng, area_px, 1, slenderness=(20, 120), thickest=0.012)
     place = np.array(scene.place(rng))
@@ -60,7 +60,7 @@ def crack(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | No
     under = mean_under(pixels, region.alpha)
     dark = under.mean() > 40 and rng.random() < 0.85
     colour = under * float(rng.uniform(0, 0.3)) if dark else np.clip(under + 140, 0, 255)
-    return Change(region.window, blend(pixels, colour.astype(np.float32), region.alpha))
+    return ProposedDefect(region.window, blend(pixels, colour.astype(np.float32), region.alpha))
 
 
 def _branching(rng: np.random.Generator, points: Floats, length: float, width: float) -> list[Stroke]:
@@ -77,7 +77,7 @@ def _branching(rng: np.random.Generator, points: Floats, length: float, width: f
     return strokes
 
 
-def fibre(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def fibre(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """Hairs, threads or stalks lying on the part: long, curled, softly edged, of one colour."""
     count = int(rng.choice([1, 1, 1, 2, 3]))
     count, length, width = _strokes(scene, rng, area_px, count, slenderness=(6, 60), thickest=0.035)
@@ -95,7 +95,7 @@ def fibre(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | No
         return None
     pixels = scene.crop(region.window)
     colour = defect_colour(scene, rng, mean_under(pixels, region.alpha))
-    return Change(region.window, blend(pixels, colour + grain_of(pixels), region.alpha))
+    return ProposedDefect(region.window, blend(pixels, colour + grain_of(pixels), region.alpha))
 
 
 def _strokes(

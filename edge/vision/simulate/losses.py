@@ -6,14 +6,14 @@ import numpy as np
 
 from edge.vision.simulate.colour import blend, mean_under
 from edge.vision.simulate.noise import blurred, fractal_noise, grain_of, lit_from_one_side
-from edge.vision.simulate.scene import Change, Floats, Scene
-from edge.vision.simulate.shapes import Region, irregular_region
+from edge.vision.simulate.scene import Floats, ProposedDefect, Scene
+from edge.vision.simulate.shapes import ShapeRegion, irregular_region
 
 _FILL_SIDE_PX = 40
 _FACETS_SIDE_PX = 128
 
 
-def missing(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def missing(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A piece that is not there: the background shows, or the surroundings close over it."""
     beyond = _edge_margin_px(scene)
     roughness = float(rng.uniform(0, 0.4))
@@ -26,10 +26,12 @@ def missing(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | 
         if rng.random() < 0.6:  # the hole has a floor, partly in the shade of its own wall
             wall = blurred(region.alpha, max(1.0, 0.15 * float(np.sqrt(area_px))))
             fill = fill * float(rng.uniform(0.5, 1)) + 60 * lit_from_one_side(rng, wall)[:, :, None]
-    return Change(region.window, blend(pixels, np.clip(fill, 0, 255).astype(np.float32), region.alpha))
+    return ProposedDefect(
+        region.window, blend(pixels, np.clip(fill, 0, 255).astype(np.float32), region.alpha)
+    )
 
 
-def chip(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def chip(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A bite out of the object's edge, with a rim of broken material; the image's edge stands in for it."""
     at, beyond = _edge_point(scene, rng), _edge_margin_px(scene)
     roughness = float(rng.uniform(0.3, 0.8))
@@ -45,10 +47,10 @@ def chip(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | Non
         gone = inside * shade + (30 * bumps + 40 * lit_from_one_side(rng, slope))[:, :, None]
     over = np.clip(gone + grain_of(pixels) * 0.5, 0, 255).astype(np.float32)
     changed = blend(pixels, over, region.alpha)
-    return Change(region.window, _with_rim(changed, region, rng))
+    return ProposedDefect(region.window, _with_rim(changed, region, rng))
 
 
-def shards(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def shards(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A shattered place: flat facets that each reflect their own light, a few of them brightly."""
     import cv2
 
@@ -72,10 +74,10 @@ def shards(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | N
     shade = cv2.resize(shade.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     body = mean_under(pixels, region.alpha)
     over = np.clip(body + shade[:, :, None] + grain_of(pixels), 0, 255).astype(np.float32)
-    return Change(region.window, blend(pixels, over, region.alpha))
+    return ProposedDefect(region.window, blend(pixels, over, region.alpha))
 
 
-def _with_rim(pixels: Floats, region: Region, rng: np.random.Generator) -> Floats:
+def _with_rim(pixels: Floats, region: ShapeRegion, rng: np.random.Generator) -> Floats:
     """A thin light or dark rim along a region's edge, where the break catches the light."""
     rim = 4 * region.alpha * (1 - region.alpha)
     return (pixels + float(rng.choice([-1, 1])) * float(rng.uniform(0, 60)) * rim[:, :, None]).astype(

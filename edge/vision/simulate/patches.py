@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge.image_types import Image
 from edge.vision.simulate.colour import blend
-from edge.vision.simulate.defect import Image
-from edge.vision.simulate.scene import Change, Floats, Scene
+from edge.vision.simulate.scene import Floats, ProposedDefect, Scene
 from edge.vision.simulate.shapes import irregular_region
 
 _LEAST_BLEND_PX = 25.0
@@ -16,7 +16,7 @@ _CANDIDATES = 3
 _LIVELY_LEVELS = 20.0
 
 
-def blended_patch(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def blended_patch(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A patch blended in by solving Poisson's equation (Pérez et al. 2003), as AnomalyGPT and NSA do."""
     import cv2
 
@@ -43,17 +43,17 @@ def blended_patch(scene: Scene, rng: np.random.Generator, area_px: float) -> Cha
     change = blended.astype(np.float32) - target
     change = cv2.resize(change[pad:-pad, pad:-pad], (width, height), interpolation=cv2.INTER_LINEAR)
     # It solves in the mask's bounding box, so that a faint change fills that: keep to the shape.
-    return Change(region.window, blend(pixels, pixels + change, region.alpha))
+    return ProposedDefect(region.window, blend(pixels, pixels + change, region.alpha))
 
 
-def pasted_patch(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def pasted_patch(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A patch pasted as it is, turned, scaled and a little off in brightness (as in CutPaste)."""
     roughness = float(rng.choice([0.05, 0.3, 0.6]))
     region = irregular_region(scene, rng, area_px, roughness=roughness, edge_px=0.6)
     patch = _cut(scene, rng, region.window.height, region.window.width).astype(np.float32)
     gain, shift = rng.uniform(0.8, 1.25), rng.uniform(-20, 20)
     patch = np.clip(patch * gain + shift, 0, 255).astype(np.float32)
-    return Change(region.window, blend(scene.crop(region.window), patch, region.alpha))
+    return ProposedDefect(region.window, blend(scene.crop(region.window), patch, region.alpha))
 
 
 def _cut(scene: Scene, rng: np.random.Generator, height: int, width: int) -> Image:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.vision.simulate.defect import Image, Mask
+from edge.image_types import Image, Mask
 from edge.vision.simulate.foreground import find_foreground
 
 Floats = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ProposedDefect:
     """What a kind of defect proposes: new pixels float32 (h, w, 3) for one window."""
 
     window: Window

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.vision.simulate.defect import Mask
+from edge.image_types import Mask
 from edge.vision.simulate.noise import blurred, fractal_noise
 from edge.vision.simulate.scene import Floats, Scene, Window
 
@@ -16,7 +16,7 @@ _SUBPIXEL_BITS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class ShapeRegion:
     """A window with alpha float32 (h, w), 0 outside the shape and 1 inside."""
 
     window: Window
@@ -32,7 +32,7 @@ def irregular_region(
     roughness: float = 0.5,
     edge_px: float = 0.7,
     beyond_px: float = 0.0,
-) -> Region:
+) -> ShapeRegion:
     """An irregular shape of about ``area_px`` on the object.
 
     Args:
@@ -70,7 +70,7 @@ def irregular_region(
     level = float(np.partition(field, -wanted, axis=None)[-wanted])
     hard = (field >= level).astype(np.float32)
     alpha = cv2.resize(hard, (window.width, window.height), interpolation=cv2.INTER_LINEAR)
-    return Region(window, blurred(alpha.astype(np.float32), edge_px) * (ground > 0))
+    return ShapeRegion(window, blurred(alpha.astype(np.float32), edge_px) * (ground > 0))
 
 
 def curve(
@@ -100,7 +100,7 @@ class Stroke:
     widths_px: Floats
 
 
-def stroke_region(scene: Scene, strokes: list[Stroke], edge_px: float = 0.5) -> Region | None:
+def stroke_region(scene: Scene, strokes: list[Stroke], edge_px: float = 0.5) -> ShapeRegion | None:
     """Strokes drawn as one alpha mask, kept to the object; None where all of them lie outside the image."""
     import cv2
 
@@ -121,7 +121,7 @@ def stroke_region(scene: Scene, strokes: list[Stroke], edge_px: float = 0.5) -> 
     alpha = cv2.resize(canvas, (window.width, window.height), interpolation=cv2.INTER_AREA)
     alpha = alpha.astype(np.float32) / 255
     alpha = blurred(alpha, edge_px)
-    return Region(window, (alpha * scene.on_object(window)).astype(np.float32))
+    return ShapeRegion(window, (alpha * scene.on_object(window)).astype(np.float32))
 
 
 def _draw_ribbon(canvas: Mask, points: Floats, widths_px: Floats, smooth: bool) -> None:

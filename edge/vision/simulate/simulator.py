@@ -9,11 +9,11 @@ from types import MappingProxyType
 import numpy as np
 
 from edge.errors import FrameError
+from edge.image_types import Image
 from edge.vision.simulate.defect import (
     LEAST_CONTRAST,
     LEAST_MASK_PX,
     LEAST_TRUE_SHARE,
-    Image,
     SimulatedDefect,
     changed_mask,
     mean_change,
@@ -22,11 +22,11 @@ from edge.vision.simulate.defect import (
 from edge.vision.simulate.lines import crack, fibre, scratch
 from edge.vision.simulate.losses import chip, missing, shards
 from edge.vision.simulate.patches import blended_patch, pasted_patch
-from edge.vision.simulate.scene import Change, Scene, as_bgr
+from edge.vision.simulate.scene import ProposedDefect, Scene, as_bgr
 from edge.vision.simulate.spots import blob, specks, stain
 from edge.vision.simulate.surface import colour_shift, relief, texture
 
-Draw = Callable[[Scene, np.random.Generator, float], Change | None]
+Draw = Callable[[Scene, np.random.Generator, float], ProposedDefect | None]
 
 KINDS: Mapping[str, Draw] = MappingProxyType(
     {
@@ -162,7 +162,7 @@ def _draw(
     )
 
 
-def _finish(scene: Scene, kind: str, change: Change, contrast: float) -> SimulatedDefect | None:
+def _finish(scene: Scene, kind: str, change: ProposedDefect, contrast: float) -> SimulatedDefect | None:
     """Bring a change to its contrast and measure it; None where (nearly) nothing changed."""
     before = scene.image[change.window.slices]
     pixels = before.astype(np.float32)

@@ -6,14 +6,14 @@ import numpy as np
 
 from edge.vision.simulate.colour import blend, defect_colour, mean_under
 from edge.vision.simulate.noise import blurred, fractal_noise, grain_of, lit_from_one_side
-from edge.vision.simulate.scene import Change, Scene
+from edge.vision.simulate.scene import ProposedDefect, Scene
 from edge.vision.simulate.shapes import irregular_region
 
 _SUBPIXEL_BITS = 4
 _SUBPIXELS = 2**_SUBPIXEL_BITS
 
 
-def blob(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def blob(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """An irregular opaque spot, flat or with some body of its own."""
     region = irregular_region(
         scene, rng, area_px, roughness=float(rng.uniform(0.1, 0.6)), edge_px=float(rng.uniform(0.5, 1.5))
@@ -26,10 +26,10 @@ def blob(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | Non
         dome = blurred(region.alpha, max(1.0, 0.3 * float(np.sqrt(area_px / np.pi))))
         body = body + rng.uniform(30, 90) * lit_from_one_side(rng, dome)
     over = np.clip(colour + body[:, :, None] + grain_of(pixels), 0, 255).astype(np.float32)
-    return Change(region.window, blend(pixels, over, region.alpha))
+    return ProposedDefect(region.window, blend(pixels, over, region.alpha))
 
 
-def stain(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def stain(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A translucent colour with a soft or a drop's edge, through which the part still shows."""
     radius = float(np.sqrt(area_px / np.pi))
     soft = float(rng.uniform(0.08, 0.35)) * radius if rng.random() < 0.6 else 0.8
@@ -45,11 +45,11 @@ def stain(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | No
     colour = defect_colour(scene, rng, mean_under(pixels, alpha))
     if rng.random() < 0.5:  # it takes light away, as oil or ink does
         absorbed = (pixels * (colour / 255)).astype(np.float32)
-        return Change(region.window, blend(pixels, absorbed, alpha))
-    return Change(region.window, blend(pixels, colour, alpha))
+        return ProposedDefect(region.window, blend(pixels, absorbed, alpha))
+    return ProposedDefect(region.window, blend(pixels, colour, alpha))
 
 
-def specks(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def specks(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """Several small spots of one colour near each other: dust, splashes, pores."""
     import cv2
 
@@ -73,4 +73,4 @@ def specks(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | N
     alpha = cv2.GaussianBlur(canvas.astype(np.float32) / 255, (0, 0), 0.5) * scene.on_object(window)
     pixels = scene.crop(window)
     colour = defect_colour(scene, rng, mean_under(pixels, alpha))
-    return Change(window, blend(pixels, colour, alpha.astype(np.float32)))
+    return ProposedDefect(window, blend(pixels, colour, alpha.astype(np.float32)))

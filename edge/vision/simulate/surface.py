@@ -7,13 +7,13 @@ import numpy as np
 from edge.vision.simulate.colour import blend
 from edge.vision.simulate.noise import blurred, fractal_noise, lit_from_one_side
 from edge.vision.simulate.patches import own_texture
-from edge.vision.simulate.scene import Change, Floats, Scene
+from edge.vision.simulate.scene import Floats, ProposedDefect, Scene
 from edge.vision.simulate.shapes import irregular_region
 
 _DEEPEST_SHADE = 120.0
 
 
-def colour_shift(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def colour_shift(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A region that is brighter, darker or of another tint, its texture untouched."""
     radius = float(np.sqrt(area_px / np.pi))
     soft = float(rng.choice([0.7, 0.1 * radius + 0.7, 0.3 * radius + 0.7]))
@@ -24,10 +24,10 @@ def colour_shift(scene: Scene, rng: np.random.Generator, area_px: float) -> Chan
     tint = np.zeros(3) if scene.grey or rng.random() < 0.4 else rng.uniform(-0.4, 0.4, 3)
     offset = 25.0 * (1 if gain > 1 else -1)  # black pixels have to change as well
     shifted = np.clip(pixels * (gain + tint) + offset, 0, 255).astype(np.float32)
-    return Change(region.window, blend(pixels, shifted, region.alpha))
+    return ProposedDefect(region.window, blend(pixels, shifted, region.alpha))
 
 
-def texture(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def texture(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A foreign texture in a torn mask of fractal noise (as in DRAEM), from good pixels or procedural."""
     region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0.6, 1.5)), edge_px=0.8)
     height, width = region.alpha.shape
@@ -37,10 +37,10 @@ def texture(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | 
     else:
         foreign = _procedural(scene, rng, height, width)
     opacity = np.float32(rng.uniform(0.4, 1))
-    return Change(region.window, blend(pixels, foreign, region.alpha * opacity))
+    return ProposedDefect(region.window, blend(pixels, foreign, region.alpha * opacity))
 
 
-def relief(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | None:
+def relief(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDefect | None:
     """A dent, bump or rubbed place: a bumpy height field under light from one side."""
     radius = float(np.sqrt(area_px / np.pi))
     region = irregular_region(scene, rng, area_px, roughness=float(rng.uniform(0.2, 0.9)), edge_px=0.8)
@@ -53,7 +53,7 @@ def relief(scene: Scene, rng: np.random.Generator, area_px: float) -> Change | N
     smooth = blurred(region.alpha, max(0.8, 0.2 * radius))
     height_field = (height_field + float(rng.choice([-2, 2])) * smooth) * smooth
     shade = _DEEPEST_SHADE * lit_from_one_side(rng, height_field) * region.alpha
-    return Change(region.window, (pixels + shade[:, :, None]).astype(np.float32))
+    return ProposedDefect(region.window, (pixels + shade[:, :, None]).astype(np.float32))
 
 
 def _procedural(scene: Scene, rng: np.random.Generator, height: int, width: int) -> Floats:

@@ -6,24 +6,22 @@ float32 means float32: on tensor cores it would otherwise be rounded to TF32's t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import EngineError
+from edge.progress import Progress
 from edge.vision.tensorrt.library import last_words, message_log, network_flags
 
 if TYPE_CHECKING:
     import tensorrt as trt
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many of it are done, and of how many."""
 
 _MB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LengthSpan:
     """The values of a half's one free length that its plan serves.
 
     Attributes:
@@ -40,7 +38,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltPlan:
     """A plan, and what was learned about the GPU's kernels while it was built."""
 
     plan: bytes
@@ -52,11 +50,11 @@ def build_plan(
     graph: bytes,
     *,
     name: str,
-    span: Span,
+    span: LengthSpan,
     workspace_mb: int,
     timing_cache: bytes = b"",
     progress: Progress = lambda *_: None,
-) -> Built:
+) -> BuiltPlan:
     """Parses and builds one half; minutes on a small board, for which nothing else should run there.
 
     Args:
@@ -94,7 +92,7 @@ def build_plan(
             "Stop other programs that use the GPU's memory, or give less of it: --workspace MB, --batch N.",
         )
     learned: trt.IHostMemory = cache.serialize()
-    return Built(bytes(plan), bytes(learned))
+    return BuiltPlan(bytes(plan), bytes(learned))
 
 
 def _parsed(
@@ -127,7 +125,9 @@ def _timing_cache(config: trt.IBuilderConfig, known: bytes) -> trt.ITimingCache:
     return cache
 
 
-def _span_inputs(network: trt.INetworkDefinition, profile: trt.IOptimizationProfile, span: Span) -> bool:
+def _span_inputs(
+    network: trt.INetworkDefinition, profile: trt.IOptimizationProfile, span: LengthSpan
+) -> bool:
     """Says the span of every input with a free length; whether there is one."""
     free = False
     for number in range(network.num_inputs):

@@ -16,7 +16,7 @@ from edge.bundle import Bundle, Precision
 from edge.errors import EngineError
 from edge.paths import cache_dir
 from edge.tools import command_line
-from edge.vision.tensorrt.build import Span
+from edge.vision.tensorrt.build import LengthSpan
 from edge.vision.tensorrt.plans import write_whole
 
 RECORD_NAME = "compiled.json"
@@ -26,19 +26,19 @@ FASTEST_FIRST: tuple[Precision, ...] = ("int8-symmetric", "fp16", "fp32")
 HALVES: tuple[Literal["encoder", "head"], ...] = ("encoder", "head")
 
 
-class _Part(BaseModel):
+class _CompilationPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Half(_Part):
+class GraphHalf(_CompilationPart):
     """One half of the graph: its ONNX file in the folder, and the span that its plan serves."""
 
     file: str
     sha256: str
-    span: Span
+    span: LengthSpan
 
 
-class Compilation(_Part):
+class Compilation(_CompilationPart):
     """The content of ``compiled.json``.
 
     Attributes:
@@ -52,12 +52,12 @@ class Compilation(_Part):
     bundle: str
     precision: Precision
     graph: str
-    encoder: Half
-    head: Half
+    encoder: GraphHalf
+    head: GraphHalf
     workspace_mb: int = Field(ge=1)
     passed: bool | None = None
 
-    def half(self, name: str) -> Half:
+    def half(self, name: str) -> GraphHalf:
         """``encoder`` or ``head``."""
         return self.encoder if name == "encoder" else self.head
 

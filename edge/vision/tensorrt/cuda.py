@@ -17,7 +17,7 @@ HostArray = npt.NDArray[Any]
 Work = Callable[[], None]
 
 
-class Graph(Protocol):
+class CudaGraph(Protocol):
     """Work of a stream, recorded with the addresses and shapes of that moment."""
 
     def launch(self) -> None:
@@ -76,7 +76,7 @@ class Cuda(Protocol):
             EngineError: something in it failed.
         """
 
-    def capture(self, work: Work) -> Graph | None:
+    def capture(self, work: Work) -> CudaGraph | None:
         """Records what ``work`` gives to the stream, which does not do it; None where there are no graphs."""
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class Buffer:
         self._cuda.download(self.host[:count], self.address)
 
 
-class Room:
+class GrowingBuffer:
     """Device memory that grows to what is asked of it and does not shrink: a bank's, a plan's own.
 
     Attributes:
@@ -169,7 +169,7 @@ class Replay:
     def __init__(self, cuda: Cuda, work: Work) -> None:
         self._cuda = cuda
         self._work = work
-        self._graph: Graph | None = None
+        self._graph: CudaGraph | None = None
         self._ran = False
 
     def run(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import EngineError
-from edge.vision.tensorrt.cuda import Graph, HostArray, Work
+from edge.vision.tensorrt.cuda import CudaGraph, HostArray, Work
 
 
 class CudaPython:
@@ -92,7 +92,7 @@ class CudaPython:
     def wait(self) -> None:
         self._done(self._runtime.cudaStreamSynchronize(self.stream), "computing")
 
-    def capture(self, work: Work) -> Graph:
+    def capture(self, work: Work) -> CudaGraph:
         # Of this thread alone: the station's other threads may use CUDA as they like.
         mode = self._runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self._done(self._runtime.cudaStreamBeginCapture(self.stream, mode), "beginning a capture")
@@ -144,7 +144,7 @@ class CudaPython:
 
 
 class _Recorded:
-    """See :class:`edge.vision.tensorrt.cuda.Graph`."""
+    """See :class:`edge.vision.tensorrt.cuda.CudaGraph`."""
 
     def __init__(self, cuda: CudaPython, playable: Any) -> None:
         self._cuda = cuda

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 
 from edge.bundle import Bundle, Precision
+from edge.choices import RequestedPrecision
 from edge.errors import EngineError
+from edge.image_types import Array, Image
 from edge.tools import command_line
 from edge.vision.checks import check_memory, checked_encoded
-from edge.vision.engine import Array, Encoded, EngineOutput, Image, MemoryArrays, check_image, fit_into
-from edge.vision.tensorrt.cuda import Buffer, Cuda, Replay, Room
+from edge.vision.engine import Encoded, EngineOutput, MemoryArrays, check_image, fit_into
+from edge.vision.tensorrt.cuda import Buffer, Cuda, GrowingBuffer, Replay
 from edge.vision.tensorrt.execution import Execution
 
 _CUTS = ("features", "text")  # The second only where the graph has a text decoder.
@@ -52,8 +53,8 @@ class TensorRtEngine:
         self._outputs = {name: Buffer(cuda, port.shape, port.dtype) for name, port in head.outputs.items()}
         for name, output in self._outputs.items():
             head.bind(name, output.address)
-        self._given = {name: Room(cuda) for name in head.inputs if name not in _CUTS}
-        self._scratch = Room(cuda)
+        self._given = {name: GrowingBuffer(cuda) for name in head.inputs if name not in _CUTS}
+        self._scratch = GrowingBuffer(cuda)
         self._shaped: list[Execution] = []
         self._memory: MemoryArrays | None = None
         self.memory_shapes: Mapping[str, tuple[int | None, ...]] = {
@@ -71,7 +72,7 @@ class TensorRtEngine:
     def open(
         cls,
         bundle: Bundle,
-        precision: Precision | Literal["auto"] = "auto",
+        precision: RequestedPrecision = "auto",
         device: int = 0,
         *,
         accept_failed_parity: bool = False,

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.errors import EngineError
-from edge.vision.tensorrt.build import Span
+from edge.vision.tensorrt.build import LengthSpan
 
 _DIGITS = 16
 
@@ -38,7 +38,7 @@ class PlanKey:
     graph: str
     tensorrt: str
     capability: str
-    span: Span
+    span: LengthSpan
 
     @property
     def digest(self) -> str:

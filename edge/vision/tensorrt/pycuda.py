@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy.typing as npt
 
 from edge.errors import EngineError
-from edge.vision.tensorrt.cuda import Graph, HostArray, Work
+from edge.vision.tensorrt.cuda import CudaGraph, HostArray, Work
 
 
 class PyCuda:
@@ -83,7 +83,7 @@ class PyCuda:
         except self._driver.Error as error:
             raise EngineError(f"CUDA failed: {error}.", "Restart the station.") from error
 
-    def capture(self, work: Work) -> Graph | None:  # noqa: ARG002 - pycuda has no graphs
+    def capture(self, work: Work) -> CudaGraph | None:  # noqa: ARG002 - pycuda has no graphs
         return None
 
     def close(self) -> None:

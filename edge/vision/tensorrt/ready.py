@@ -7,17 +7,19 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from edge.bounded import read_regular
 from edge.bundle import Bundle, Precision
+from edge.choices import RequestedPrecision
 from edge.errors import EngineError
 from edge.paths import cache_dir
+from edge.progress import Progress
 from edge.tools import command_line
-from edge.vision.tensorrt.build import Progress, build_plan
+from edge.vision.tensorrt.build import build_plan
 from edge.vision.tensorrt.compiled import (
     Compilation,
-    Half,
+    GraphHalf,
     accept_command,
     compile_command,
     compiled_precisions,
@@ -38,7 +40,7 @@ _MOST_BYTES = 4_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class GpuTarget:
     """Where plans are built and run.
 
     Attributes:
@@ -51,7 +53,7 @@ class Target:
     capability: str
     device: str
 
-    def key(self, name: str, half: Half) -> PlanKey:
+    def key(self, name: str, half: GraphHalf) -> PlanKey:
         """The key of a half's plan here."""
         return PlanKey(name, half.sha256, str(self.tensorrt.__version__), self.capability, half.span)
 
@@ -60,7 +62,7 @@ def ready_plan(
     folder: Path,
     compilation: Compilation,
     name: str,
-    target: Target,
+    target: GpuTarget,
     *,
     load: Callable[[bytes], _Loaded | None],
     progress: Progress = lambda *_: None,
@@ -99,7 +101,7 @@ def ready_plan(
 
 
 def build_into(
-    folder: Path, compilation: Compilation, name: str, graph: bytes, target: Target, progress: Progress
+    folder: Path, compilation: Compilation, name: str, graph: bytes, target: GpuTarget, progress: Progress
 ) -> bytes:
     """Builds a half's plan and keeps it, and what was learned of the GPU's kernels for the next build.
 
@@ -123,7 +125,7 @@ def build_into(
     return built.plan
 
 
-def _graph(folder: Path, half: Half, reason: str, compilation: Compilation) -> bytes:
+def _graph(folder: Path, half: GraphHalf, reason: str, compilation: Compilation) -> bytes:
     """The half's ONNX file, checked.
 
     Raises:
@@ -160,7 +162,7 @@ def answering_gpu() -> str:
 
 
 def compiled_precision(
-    bundle: Bundle, precision: Precision | Literal["auto"] = "auto", *, accept_failed_parity: bool = False
+    bundle: Bundle, precision: RequestedPrecision = "auto", *, accept_failed_parity: bool = False
 ) -> Precision:
     """The precision to run: the one that is asked for, or the fastest that failed no gate.
 
@@ -201,7 +203,7 @@ def loaded_halves(
         BundleError: the bundle has no graph of that precision.
     """
     compilation, folder = read_compilation(bundle, precision), folder_of(bundle, precision)
-    target = Target(tensorrt, cuda.capability(), cuda.device_name())
+    target = GpuTarget(tensorrt, cuda.capability(), cuda.device_name())
 
     def load(name: str) -> PlanExecution:
         return ready_plan(

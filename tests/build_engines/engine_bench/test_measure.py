@@ -12,7 +12,7 @@ import cv2
 import pytest
 from rich.console import Console
 
-from build_engines.engine_bench import Measured, engine_tables, engines_json, measure_engines
+from build_engines.engine_bench import EngineBenchResult, engine_tables, engines_json, measure_engines
 from build_engines.engine_bench.banks import BankRun
 from build_engines.engine_bench.measure import Group, _sides, fastest_that_passed
 from build_engines.engine_bench.peak import Peak
@@ -33,7 +33,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def measured(bundle: Bundle) -> Measured:
+def measured(bundle: Bundle) -> EngineBenchResult:
     images = [picture(seed) for seed in range(3)]
     told: list[tuple[str, int, int]] = []
     small = functools.partial(measure_engines, banks=(8, 64), peak_side=128)
@@ -43,7 +43,7 @@ def measured(bundle: Bundle) -> Measured:
     return done
 
 
-def test_every_engine_is_timed_at_every_size_and_batch(measured: Measured, bundle: Bundle) -> None:
+def test_every_engine_is_timed_at_every_size_and_batch(measured: EngineBenchResult, bundle: Bundle) -> None:
     assert [(g.size, g.batch) for g in measured.groups] == [
         ((56, 56), 1),
         ((56, 56), 3),
@@ -73,7 +73,7 @@ def test_what_shares_a_file_is_one_contestant_in_onnx_runtime(bundle: Bundle) ->
     assert (BF16 in contestants(bundle)) == ("bf16" in cpu_precisions())
 
 
-def by_hand(passed: frozenset[Precision] = frozenset({"fp32", "int8"})) -> Measured:
+def by_hand(passed: frozenset[Precision] = frozenset({"fp32", "int8"})) -> EngineBenchResult:
     peaks: dict[Precision, list[float]] = {"fp32": [1000.0, 2000.0, 2000.0], "int8": [2000.0, 8000.0, 4000.0]}
     own = Group((448, 448), 1, 50.0, peak_gflops=peaks)
     own.run_ms = {
@@ -84,7 +84,7 @@ def by_hand(passed: frozenset[Precision] = frozenset({"fp32", "int8"})) -> Measu
     }
     four = Group((448, 448), 4, 50.0, {FP32: [400.0], INT8: [160.0]}, {"fp32": [900.0], "int8": [2500.0]})
     banks = {1024: BankRun([2.0, 4.0, 9.0], {"int8": [40.0, 50.0, 100.0]})}
-    return Measured("small-0", None, [four, own], INT8, passed, (448, 448), banks)
+    return EngineBenchResult("small-0", None, [four, own], INT8, passed, (448, 448), banks)
 
 
 def test_figures_are_what_the_samples_say() -> None:
@@ -138,13 +138,13 @@ def test_what_did_not_pass_is_marked() -> None:
     assert row.rstrip().endswith("not passed")
 
 
-def shown(measured: Measured) -> str:
+def shown(measured: EngineBenchResult) -> str:
     file = io.StringIO()
     Console(file=file, width=160).print(engine_tables(measured))
     return file.getvalue()
 
 
-def test_the_tables_name_engines_peaks_and_banks(measured: Measured) -> None:
+def test_the_tables_name_engines_peaks_and_banks(measured: EngineBenchResult) -> None:
     text = shown(measured)
     for word in ("OpenVINO fp32", "ONNX Runtime fp32", "of peak", "GFLOP", "auto takes", "64"):
         assert word in text

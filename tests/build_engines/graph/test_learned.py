@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from build_engines.graph.head import HeadSpec, uncalibrated_memory, write_head
-from build_engines.graph.learned import Learned, read_learned
+from build_engines.graph.learned import TrainedWeights, read_learned
 from build_engines.graph.onnx_writer import FLOAT, GraphWriter
 from build_engines.language.language_half import weights_file
 from build_engines.presets import load_preset
@@ -70,12 +70,12 @@ PORTS = {
 }
 
 
-def learned_parts(what: str) -> Learned | None:
+def learned_parts(what: str) -> TrainedWeights | None:
     tensors = random_tensors(2, SPEC.width)
     if what == "nothing":
         return None
     begins = {"decoder": ("decoder.",), "reader and learner": ("reader.", "learner."), "all": ("",)}[what]
-    return Learned({name: value for name, value in tensors.items() if name.startswith(begins)}, {})
+    return TrainedWeights({name: value for name, value in tensors.items() if name.startswith(begins)}, {})
 
 
 @pytest.mark.parametrize("what", PORTS)
@@ -156,7 +156,7 @@ def test_a_graph_with_all_that_was_learned_is_written_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def head(learned: Learned | None, taps: int = 2) -> tuple[onnxruntime.InferenceSession, set[str]]:
+def head(learned: TrainedWeights | None, taps: int = 2) -> tuple[onnxruntime.InferenceSession, set[str]]:
     """The head alone behind taps that are given to it, and the names of its own inputs."""
     writer = GraphWriter()
     names = [f"tap.{number}" for number in range(taps)]
@@ -167,7 +167,7 @@ def head(learned: Learned | None, taps: int = 2) -> tuple[onnxruntime.InferenceS
     return session, {name for name, *_ in written.inputs}
 
 
-def run(learned: Learned, taps: list[np.ndarray], **memory: object) -> dict[str, np.ndarray]:
+def run(learned: TrainedWeights, taps: list[np.ndarray], **memory: object) -> dict[str, np.ndarray]:
     session, names = head(learned)
     bank = unit(np.random.default_rng(9).normal(size=(BANK, SPEC.width))).astype(np.float32)
     feed = {f"tap.{number}": tap for number, tap in enumerate(taps)} | uncalibrated_memory(names, bank)

@@ -14,8 +14,8 @@ from build_engines.memory.budget import (
     GIB,
     MB,
     Budget,
+    BudgetPart,
     LanguageShape,
-    Part,
     budget,
     cache_bytes,
     read_language_shape,
@@ -23,14 +23,14 @@ from build_engines.memory.budget import (
 from build_engines.memory.live_memory import most_live_bytes, weight_bytes
 from edge.bundle import Bundle
 from edge.errors import BundleError, EngineError
-from edge.language import Limits, bundled_model
+from edge.language import ModelLimits, bundled_model
 
 
 def test_the_cache_of_keys_and_values_by_hand() -> None:
     """SmolLM2-135M as a station opens it: 30 layers, 3 heads of 64, five memories of 768 tokens."""
     shape = LanguageShape(layers=30, kv_heads=3, head_width=64)
-    assert cache_bytes(shape, Limits(context_tokens=768, dialogues=4)) == 2 * 2 * 30 * 768 * 5 * 3 * 64
-    assert cache_bytes(shape, Limits(context_tokens=100, dialogues=1)) == 2 * 2 * 30 * 200 * 3 * 64
+    assert cache_bytes(shape, ModelLimits(context_tokens=768, dialogues=4)) == 2 * 2 * 30 * 768 * 5 * 3 * 64
+    assert cache_bytes(shape, ModelLimits(context_tokens=100, dialogues=1)) == 2 * 2 * 30 * 200 * 3 * 64
 
 
 def test_live_tensors_by_hand() -> None:
@@ -105,5 +105,7 @@ def test_a_precision_that_the_bundle_lacks_is_refused(tiny_bundle: Bundle) -> No
 
 
 def test_the_sums_are_those_of_their_parts() -> None:
-    found = Budget("b", "fp32", 100, (Part("a", 30, ""), Part("b", 20, "", 25)), (Part("c", 110, ""),))
+    found = Budget(
+        "b", "fp32", 100, (BudgetPart("a", 30, ""), BudgetPart("b", 20, "", 25)), (BudgetPart("c", 110, ""),)
+    )
     assert (found.left, found.left_compiling) == (50, -10)

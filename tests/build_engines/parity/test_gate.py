@@ -14,7 +14,7 @@ from build_engines.assembly.export import export_bundle, save_onnx
 from build_engines.parity.gate import failures, parity_table, verify
 from build_engines.parity.labelled import LabelledProduct, folder_set, rendered_set
 from build_engines.parity.limits import AUROC_LIMIT
-from edge.bundle import Bundle, BundleFile, Graph, Manifest, Precision
+from edge.bundle import Bundle, BundleFile, GraphFile, Manifest, Precision
 from edge.errors import BundleError, DatasetError, EngineError
 from edge.fetch import sha256_of
 from edge.vision.openvino import cpu_precisions
@@ -37,7 +37,7 @@ def spoiled(bundle: Bundle, file: str, as_precision: Precision) -> Bundle:
     save_onnx(model, bundle.path / file)
     path = bundle.path / file
     files = {**bundle.manifest.files, file: BundleFile(sha256=sha256_of(path), bytes=path.stat().st_size)}
-    graphs = {**bundle.manifest.graphs, as_precision: Graph(file=file, float_type="f32")}
+    graphs = {**bundle.manifest.graphs, as_precision: GraphFile(file=file, float_type="f32")}
     changed = bundle.manifest.model_copy(update={"files": files, "graphs": graphs})
     write_manifest(bundle.path, changed)
     return Bundle.load(bundle.path)

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from build_engines.set_up.display import Display, minutes
-from build_engines.set_up.plan import Plan
-from build_engines.set_up.step import Phase, Step
+from build_engines.set_up.plan import SetUpPlan
+from build_engines.set_up.step import Phase, SetUpStep
 from edge.errors import SourceError
 
 WAIT_FOR = """
@@ -46,12 +46,14 @@ def python(code: str, *arguments: object) -> tuple[str, ...]:
     return (sys.executable, "-c", code, *(str(argument) for argument in arguments))
 
 
-def step(name: str, *commands: tuple[str, ...], after: tuple[str, ...] = (), usual_s: float = 1.0) -> Step:
-    return Step(name, f"the {name}", commands, after, usual_s, "Do it otherwise.")
+def step(
+    name: str, *commands: tuple[str, ...], after: tuple[str, ...] = (), usual_s: float = 1.0
+) -> SetUpStep:
+    return SetUpStep(name, f"the {name}", commands, after, usual_s, "Do it otherwise.")
 
 
-def plan(folder: Path, *steps: Step) -> Plan:
-    return Plan(steps, folder, folder / "logs")
+def plan(folder: Path, *steps: SetUpStep) -> SetUpPlan:
+    return SetUpPlan(steps, folder, folder / "logs")
 
 
 def alive(pid: int) -> bool:
@@ -220,5 +222,5 @@ def test_a_duration_is_minutes_and_seconds(duration_s: float, text: str) -> None
 def test_processes_run_in_the_folder_and_the_environment_that_are_given(tmp_path: Path) -> None:
     wanted = {**os.environ, "SAID": "here"}
     code = "import os; open('said', 'w').write(os.environ['SAID'])"
-    Plan([step("one", python(code))], tmp_path, tmp_path / "logs", wanted).run(lambda: None)
+    SetUpPlan([step("one", python(code))], tmp_path, tmp_path / "logs", wanted).run(lambda: None)
     assert (tmp_path / "said").read_text() == "here"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from build_engines.set_up.plan import Plan
+from build_engines.set_up.plan import SetUpPlan
 from build_engines.set_up.steps import TARGETS, Target, locked, steps
 from edge.errors import SourceError
 from edge.paths import CACHE_VARIABLE
@@ -48,7 +48,7 @@ def test_without_the_language_half_nothing_of_llama_is_made(target: Target) -> N
 def test_only_what_needs_llama_waits_for_the_compiler(target: Target, tmp_path: Path) -> None:
     """The graph is written and measured, and everything is downloaded, while it compiles."""
     all_steps = steps(target, language=True)
-    Plan(all_steps, ROOT, tmp_path)  # Each stands behind those that it waits for.
+    SetUpPlan(all_steps, ROOT, tmp_path)  # Each stands behind those that it waits for.
     held = {"compiler"}
     for step in all_steps:
         if held & set(step.after):
@@ -60,7 +60,7 @@ def test_a_compiler_that_is_missing_stops_the_set_up_and_says_how_to_go_on(tmp_p
     compiler = next(step for step in steps("demo", language=True) if step.name == "compiler")
     environment = {**os.environ, "CXX": "/nonexistent/g++", CACHE_VARIABLE: str(tmp_path / "cache")}
     with pytest.raises(SourceError) as caught:
-        Plan([compiler], ROOT, tmp_path / "logs", environment).run(lambda: None)
+        SetUpPlan([compiler], ROOT, tmp_path / "logs", environment).run(lambda: None)
     assert "no C++ compiler '/nonexistent/g++'" in caught.value.message
     assert "apt install g++" in caught.value.message
     assert "make demo LANGUAGE=no" in caught.value.remedy

@@ -17,7 +17,7 @@ from build_engines.studies.ablation import (
     TEXT_ONLY,
     WAYS,
     Ablation,
-    Row,
+    AblationRow,
     _Judged,
     _on_one_scale,
     _Product,
@@ -56,7 +56,7 @@ def test_one_boundary_for_all_is_drawn_from_the_other_products() -> None:
     first = _Product(1000.0, _Judged([1.0, 4.0], [False, True]))
     found = next(_on_one_scale([first, _Product(2.0), _Product(8.0)]))
     assert found.numbers == pytest.approx([math.log(1 / 4), 0.0])
-    assert found.row("") == Row("", 1.0, 1.0, 1.0)
+    assert found.row("") == AblationRow("", 1.0, 1.0, 1.0)
 
 
 def test_every_way_is_held_against_the_same_parts(tmp_path: Path) -> None:

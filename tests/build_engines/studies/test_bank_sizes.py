@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from build_engines.__main__ import main
-from build_engines.studies.bank_sizes import Row, bank_sizes_table, judge_bank_sizes
+from build_engines.studies.bank_sizes import BankSizeRow, bank_sizes_table, judge_bank_sizes
 from edge.bundle import Bundle
 from edge.cameras import read_image
 from edge.evaluation.dataset import find_categories
@@ -41,7 +41,7 @@ def test_each_bank_judges_as_the_one_that_enrollment_would_keep(
 
 
 def test_a_difference_is_told_in_points() -> None:
-    rows = [Row("a", 4096, 0.95, {1024: 0.946}), Row("mean", 4096, 0.95, {1024: 0.946})]
+    rows = [BankSizeRow("a", 4096, 0.95, {1024: 0.946}), BankSizeRow("mean", 4096, 0.95, {1024: 0.946})]
     console = Console(width=100)
     with console.capture() as captured:
         console.print(bank_sizes_table(rows))

@@ -21,10 +21,10 @@ from build_engines.__main__ import main
 from build_engines.graph.cut import cut
 from build_engines.parity.labelled import LabelledProduct, rendered_set
 from build_engines.tensorrt import acceptance
-from build_engines.tensorrt.acceptance import STEPS, Acceptance, Acceptor, Step
+from build_engines.tensorrt.acceptance import STEPS, Acceptance, AcceptanceStep, Acceptor
 from build_engines.tensorrt.acceptance_report import acceptance_report
 from build_engines.tensorrt.plan_parity import PlanParity
-from build_engines.tensorrt.plans import Wish, prepared
+from build_engines.tensorrt.plans import PlanRequest, prepared
 from edge.bundle import Bundle
 from edge.paths import CACHE_VARIABLE
 from edge.vision.tensorrt.compiled import folder_of, read_compilation, write_compilation
@@ -100,7 +100,7 @@ class Stand:
         monkeypatch.setattr(acceptance, "compile_bundle", self.compile)
         monkeypatch.setattr(TensorRtEngine, "open", self.open)
 
-    def compile(self, bundle: Bundle, precision: str, wish: Wish, *_: object, **__: object) -> None:
+    def compile(self, bundle: Bundle, precision: str, wish: PlanRequest, *_: object, **__: object) -> None:
         compilation, _contents = prepared(bundle, precision, wish)  # type: ignore[arg-type]
         write_compilation(folder_of(bundle, precision), compilation)  # type: ignore[arg-type]
 
@@ -125,8 +125,8 @@ def _worsen(encoder: onnx.ModelProto, spread: float) -> None:
 
 
 def accepted(bundle: Bundle, products: list[LabelledProduct]) -> Acceptance:
-    said: list[Step] = []
-    found = Acceptor(bundle, "fp32", products, wish=Wish(), rounds=10, say=said.append).run()
+    said: list[AcceptanceStep] = []
+    found = Acceptor(bundle, "fp32", products, wish=PlanRequest(), rounds=10, say=said.append).run()
     assert [step.name for step in found.steps] == list(STEPS)
     assert said == found.steps
     return found

@@ -14,7 +14,7 @@ import pytest
 from edge.cameras import CameraState, CameraStatus, GigESettings
 from edge.cameras.gige import _connect
 from edge.cameras.live import LiveCamera
-from edge.cameras.session import CameraAwayError, Report, Session
+from edge.cameras.session import CameraAwayError, CameraSession, Report
 from tests.edge.cameras.gige_network import ADDRESSES, GigENetwork
 from tests.edge.cameras.gige_reading import camera_with, is_streaming, take, wait_for
 
@@ -136,7 +136,7 @@ def test_a_camera_that_vanished_while_it_was_configured_is_found_again(network: 
     settings = GigESettings(kind="gige", exposure_us=3000)
     vanished: list[CameraState] = []
 
-    def connect(report: Report) -> Session:
+    def connect(report: Report) -> CameraSession:
         def report_and_vanish(state: CameraState) -> None:
             report(state)
             if state is CameraState.CONFIGURING and not vanished:

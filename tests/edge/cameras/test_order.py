@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edge.cameras import Order
+from edge.cameras import ArrivalOrder
 
 
 def test_the_order_is_known_until_something_does_not_match() -> None:
-    order = Order(window_s=1)
+    order = ArrivalOrder(window_s=1)
     assert order.announced(0)
     order.seen(0.2)
     assert order.announced(0.3)
@@ -15,7 +15,7 @@ def test_the_order_is_known_until_something_does_not_match() -> None:
 
 
 def test_it_is_known_again_after_a_rest_longer_than_the_window() -> None:
-    order = Order(window_s=1)
+    order = ArrivalOrder(window_s=1)
     order.announced(0)
     order.doubt()
     assert not order.announced(1), "an image of the first may still come"

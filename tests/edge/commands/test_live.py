@@ -11,7 +11,7 @@ from rich.console import Console
 from edge.commands._live import PartsView, score_text
 from edge.inspection import Inspection, Verdict
 from edge.station.judging import Judged
-from edge.station.tally import Tally
+from edge.station.run_counters import RunCounters
 
 
 def judged(seq: int, verdict: Verdict, part_id: str, **more: Any) -> Judged:
@@ -30,7 +30,7 @@ def shown(view: PartsView, console: Console) -> str:
 def test_the_last_parts_and_the_counters_are_on_the_screen() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100, height=40)
     view = PartsView(console, "plate on cell-3", total=50, footer=lambda: "heard 15")
-    view.count(lambda: Tally(total=15, ok=14, ng=1, timed=15, min_ms=1, sum_ms=150, max_ms=20))
+    view.count(lambda: RunCounters(total=15, ok=14, ng=1, timed=15, min_ms=1, sum_ms=150, max_ms=20))
     for seq in range(1, 15):
         view.add(judged(seq, Verdict.OK, f"part-{seq}", score=0.1))
     view.add(judged(15, Verdict.NG, "[red]odd[/] name", score=1.5, location="top left"))

@@ -12,7 +12,7 @@ import click
 import pytest
 
 from edge.clock import DAY_S, StationClock
-from edge.commands.records import Moment
+from edge.commands.records import TimeType
 from edge.inspection import Inspection, Region, Verdict, utc_timestamp
 from edge.records import Records, RecordsSettings
 from tests.edge.commands.conftest import Command
@@ -128,7 +128,7 @@ def test_a_moment_means_the_same_wherever_the_station_stands(
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        assert Moment().convert(text, None, None) == moment
+        assert TimeType().convert(text, None, None) == moment
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -160,7 +160,7 @@ def test_nothing_that_fits_is_said(command: Command, history: Path, form: list[s
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "3w", "9999999999999d", "0001-01-01T00:00+23:59"])
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
-        Moment().convert(text, None, None)
+        TimeType().convert(text, None, None)
 
 
 def test_a_person_confirms_the_date_for_a_station_that_asks(command: Command, history: Path) -> None:

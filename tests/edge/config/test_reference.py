@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from edge.config import (
-    Key,
+    SettingKey,
     StationConfig,
     StationFileError,
     json_schema,
@@ -33,7 +33,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def file_with(key: Key, value: Any) -> dict[str, Any]:
+def file_with(key: SettingKey, value: Any) -> dict[str, Any]:
     """A station file that is complete but for nothing, with this key set."""
     camera = {"kind": key.kind, **KINDS[key.kind]} if key.kind else {**NEEDED["camera"]}
     data: dict[str, Any] = {"station": {"name": "s"}, "product": "p", "camera": camera}
@@ -49,7 +49,7 @@ def file_with(key: Key, value: Any) -> dict[str, Any]:
     return data
 
 
-def values_with_defaults() -> list[Key]:
+def values_with_defaults() -> list[SettingKey]:
     return [key for key in station_keys() if key.default not in ("", "required")]
 
 
@@ -79,7 +79,7 @@ def test_what_the_schema_refuses_the_station_refuses(change: dict[str, Any], tmp
 
 
 @pytest.mark.parametrize("key", values_with_defaults(), ids=lambda key: f"{key.path}-{key.kind}")
-def test_a_default_written_into_the_file_changes_nothing(key: Key) -> None:
+def test_a_default_written_into_the_file_changes_nothing(key: SettingKey) -> None:
     told = StationConfig.model_validate(file_with(key, yaml.safe_load(key.default)))
     untold = file_with(key, None)
     *sections, last = key.path.split(".")

@@ -9,7 +9,7 @@ import pytest
 
 from edge.bundle import Bundle
 from edge.errors import FrameError
-from edge.evaluation.bench import Measured, bench
+from edge.evaluation.bench import BenchResult, bench
 from edge.evaluation.bench_report import bench_tables
 from edge.evaluation.language_run import LanguageRun
 from edge.evaluation.parts import given_parts
@@ -22,7 +22,7 @@ PARTS = 4
 
 
 @pytest.fixture(scope="module")
-def measured(small_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Measured:
+def measured(small_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> BenchResult:
     from tests.edge.evaluation.conftest import write_plates
 
     folder = write_plates(tmp_path_factory.mktemp("parts") / "plates")
@@ -31,7 +31,7 @@ def measured(small_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> 
     return bench(small_bundle, references, images, PARTS, lambda *_: None, precision="fp32")
 
 
-def test_every_stage_of_every_part_has_its_sample(measured: Measured) -> None:
+def test_every_stage_of_every_part_has_its_sample(measured: BenchResult) -> None:
     assert set(measured.station.stages_ms) == set(STAGES) - {"language"}, "nobody measured a language model"
     assert measured.language is None
     for stage, samples in measured.station.stages_ms.items():
@@ -39,13 +39,13 @@ def test_every_stage_of_every_part_has_its_sample(measured: Measured) -> None:
         assert min(samples) > 0, stage
 
 
-def test_the_broker_took_every_result(measured: Measured) -> None:
+def test_the_broker_took_every_result(measured: BenchResult) -> None:
     pytest.importorskip("iotcore", reason="the embedded broker is in the extra `demo`")
     assert measured.station.acknowledged
 
 
 def test_every_precision_that_is_there_was_measured_with_its_encoder(
-    measured: Measured, small_bundle: Bundle
+    measured: BenchResult, small_bundle: Bundle
 ) -> None:
     assert list(measured.precisions) == [p for p in small_bundle.manifest.graphs if p in cpu_precisions()]
     for run in measured.precisions.values():
@@ -53,16 +53,16 @@ def test_every_precision_that_is_there_was_measured_with_its_encoder(
         assert min(run.encoder_ms) > 0
 
 
-def test_memory_is_that_of_a_process(measured: Measured) -> None:
+def test_memory_is_that_of_a_process(measured: BenchResult) -> None:
     assert 10 < min(measured.station.rss_mb) <= max(measured.station.rss_mb)
     assert measured.station.peak_rss_mb >= max(measured.station.rss_mb)
 
 
-def by_hand() -> Measured:
+def by_hand() -> BenchResult:
     station = StationRun(rss_mb=[100.0, 120.0], peak_rss_mb=150.0)
     for number, stage in enumerate(STAGES):
         station.stages_ms[stage] = [1.0 + number, 3.0 + number]
-    return Measured(
+    return BenchResult(
         bundle="tiny-0123abcd",
         precision="int8",
         threads=None,
@@ -127,7 +127,7 @@ def test_without_fp32_there_is_no_speedup_to_tell() -> None:
     assert "int8" in shown(bench_tables(one))
 
 
-def test_the_tables_name_stages_and_precisions(measured: Measured) -> None:
+def test_the_tables_name_stages_and_precisions(measured: BenchResult) -> None:
     tables = shown(bench_tables(measured))
     for word in (*measured.station.stages_ms, "vision path", "fp32", "tiny-"):
         assert word in tables

@@ -18,7 +18,13 @@ from edge.cli import cli
 from edge.evaluation.dataset import find_categories
 from edge.evaluation.dialogue import _place_to_ask_about, _with_known_truth, interview_parts
 from edge.evaluation.dialogue_report import dialogue_json
-from edge.evaluation.interviews import Agreement, Answer, CategoryInterviews, DialogueResult, Interview
+from edge.evaluation.interviews import (
+    AnswerAgreement,
+    CategoryInterviews,
+    DialogueResult,
+    Interview,
+    InterviewAnswer,
+)
 from edge.evaluation.reading import opened_runner
 from edge.facts import PLACES, facts_of_mask
 from edge.inspection import Verdict
@@ -35,7 +41,7 @@ def interview(
     **said: str,
 ) -> Interview:
     """An interview in which these kinds were answered so, rightly, and all others by silence."""
-    answers = tuple(Answer(kind, "?", "", said.get(kind, ""), kind in said) for kind in KINDS)
+    answers = tuple(InterviewAnswer(kind, "?", "", said.get(kind, ""), kind in said) for kind in KINDS)
     return Interview("hole/1.png", defective, verdict, at, number, "", answers)
 
 
@@ -65,11 +71,11 @@ class TestAgreement:
         wrong = interview(place="It is at the top.")
         silent = interview(Verdict.OK, at="", number="")
         assert result(right, wrong, silent).agreement().place == 0.5
-        assert result(silent).agreement() == Agreement(verdict=0.0, place=None, count=None)
+        assert result(silent).agreement() == AnswerAgreement(verdict=0.0, place=None, count=None)
 
     def test_holds_whatever_the_truth_is(self) -> None:
         wrong_verdict = interview(defective=False, anomaly="Yes.", acceptable="No.", place="At the top left.")
-        assert result(wrong_verdict).agreement() == Agreement(verdict=1.0, place=1.0, count=0.0)
+        assert result(wrong_verdict).agreement() == AnswerAgreement(verdict=1.0, place=1.0, count=0.0)
 
 
 def test_shares_are_of_all_answers_of_a_kind_and_of_a_product() -> None:
@@ -174,7 +180,7 @@ class TestInterviews:
         written = json.loads(json.dumps(dialogue_json(told[0])))
         assert (written["parts"], written["pairs"]) == (4, 40)
         assert list(written["by_kind"]) == list(KINDS)
-        assert set(written["agreement"]) == {field.name for field in dataclasses.fields(Agreement)}
+        assert set(written["agreement"]) == {field.name for field in dataclasses.fields(AnswerAgreement)}
         first = written["interviews"][0]
         assert (first["category"], first["seed"]) == ("plates", 0)
         assert len(first["answers"]) == 10
@@ -197,6 +203,6 @@ def test_the_command_prints_a_table_and_writes_every_answer(
     words = ["evaluate-dialogue", plates.parent, "--shots", 2, "--parts", 2, "--seeds", 0, "--json", out]
     words += ["--bundle", speaking_bundle.path, "--precision", "fp32"]
     done = CliRunner().invoke(cli, [str(w) for w in words], catch_exceptions=False, standalone_mode=False)
-    for word in ("sureness", "where the verdict is right", "Agreement", "2 references"):
+    for word in ("sureness", "where the verdict is right", "AnswerAgreement", "2 references"):
         assert word in done.output
     assert json.loads(out.read_text())["pairs"] == 20

@@ -13,7 +13,7 @@ import pytest
 from edge.bundle import Bundle
 from edge.errors import DatasetError, FrameError, ProductError
 from edge.evaluation.dataset import find_categories
-from edge.evaluation.evaluate import Plan, Result, evaluate
+from edge.evaluation.evaluate import EvaluationPlan, EvaluationResult, evaluate
 from edge.evaluation.reading import opened_runner
 from edge.language import Runner
 from edge.vision.openvino import OpenVinoEngine
@@ -27,7 +27,7 @@ def engine(small_bundle: Bundle) -> Iterator[OpenVinoEngine]:
     with_engine.close()
 
 
-def figures(results: list[Result]) -> list[tuple[object, ...]]:
+def figures(results: list[EvaluationResult]) -> list[tuple[object, ...]]:
     return [
         (result.shots, name, category.images, category.by_seed)
         for result in results
@@ -39,15 +39,15 @@ def test_encoding_each_image_once_changes_no_figure(
     engine: OpenVinoEngine, plates: Path, small_bundle: Bundle
 ) -> None:
     categories = find_categories([plates])
-    once = evaluate(categories, engine, small_bundle, Plan((1, 2), (0, 1)))
-    whole = evaluate(categories, engine, small_bundle, Plan((1, 2), (0, 1), whole_graph=True))
+    once = evaluate(categories, engine, small_bundle, EvaluationPlan((1, 2), (0, 1)))
+    whole = evaluate(categories, engine, small_bundle, EvaluationPlan((1, 2), (0, 1), whole_graph=True))
     assert figures(once) == figures(whole)
 
 
 def test_every_number_of_references_and_every_seed_is_judged(
     engine: OpenVinoEngine, plates: Path, small_bundle: Bundle
 ) -> None:
-    one, three = evaluate(find_categories([plates]), engine, small_bundle, Plan((1, 3), (5, 6, 7)))
+    one, three = evaluate(find_categories([plates]), engine, small_bundle, EvaluationPlan((1, 3), (5, 6, 7)))
     assert (one.shots, three.shots) == (1, 3)
     for result in (one, three):
         judged = result.categories["plates"]
@@ -64,7 +64,7 @@ def test_every_number_of_references_and_every_seed_is_judged(
 def test_stains_that_anybody_sees_are_found(
     engine: OpenVinoEngine, plates: Path, small_bundle: Bundle
 ) -> None:
-    (result,) = evaluate(find_categories([plates]), engine, small_bundle, Plan((4,), (0,)))
+    (result,) = evaluate(find_categories([plates]), engine, small_bundle, EvaluationPlan((4,), (0,)))
     mean = result.mean
     assert mean.image_auroc == 1.0
     assert mean.pixel_auroc is not None and mean.pixel_auroc > 0.8
@@ -75,9 +75,9 @@ def test_stains_that_anybody_sees_are_found(
 def test_without_masks_the_pixel_figures_are_missing_and_the_others_stay(
     engine: OpenVinoEngine, plates: Path, small_bundle: Bundle
 ) -> None:
-    with_masks = evaluate(find_categories([plates]), engine, small_bundle, Plan())[0].mean
+    with_masks = evaluate(find_categories([plates]), engine, small_bundle, EvaluationPlan())[0].mean
     shutil.rmtree(plates / "ground_truth")
-    without = evaluate(find_categories([plates]), engine, small_bundle, Plan())[0].mean
+    without = evaluate(find_categories([plates]), engine, small_bundle, EvaluationPlan())[0].mean
     assert (without.pixel_auroc, without.pro, without.location_accuracy) == (None, None, None)
     assert without.image_auroc == with_masks.image_auroc
     assert without.accuracy_calibration == with_masks.accuracy_calibration
@@ -85,7 +85,7 @@ def test_without_masks_the_pixel_figures_are_missing_and_the_others_stay(
 
 def test_means_are_over_categories(engine: OpenVinoEngine, plates: Path, small_bundle: Bundle) -> None:
     write_plates(plates.parent / "more")
-    (result,) = evaluate(find_categories([plates.parent]), engine, small_bundle, Plan((1,), (0, 1)))
+    (result,) = evaluate(find_categories([plates.parent]), engine, small_bundle, EvaluationPlan((1,), (0, 1)))
     assert list(result.categories) == ["more", "plates"]
     each = [category.figures.image_auroc for category in result.categories.values()]
     assert None not in each
@@ -104,7 +104,7 @@ def test_too_many_shots_are_refused_before_any_work(
             find_categories([plates.parent]),
             engine,
             small_bundle,
-            Plan((1, 5)),
+            EvaluationPlan((1, 5)),
             lambda *what: seen.append(what),
         )
     assert seen == []
@@ -116,7 +116,7 @@ def test_an_image_that_cannot_be_inspected_is_named(
     path = plates / "test/stain/2.png"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FrameError, match=r"stain/2\.png"):
-        evaluate(find_categories([plates]), engine, small_bundle, Plan())
+        evaluate(find_categories([plates]), engine, small_bundle, EvaluationPlan())
 
 
 def test_a_reference_that_cannot_be_learned_is_named_with_its_category(
@@ -125,14 +125,16 @@ def test_a_reference_that_cannot_be_learned_is_named_with_its_category(
     for path in (plates / "train/good").iterdir():
         cv2.imwrite(str(path), np.full((20, 20), 90, np.uint8))
     with pytest.raises(FrameError, match=r"plates/train/good/\d\.png: 20x20 px is too small"):
-        evaluate(find_categories([plates]), engine, small_bundle, Plan())
+        evaluate(find_categories([plates]), engine, small_bundle, EvaluationPlan())
 
 
 def test_progress_names_the_category_and_reaches_its_images(
     engine: OpenVinoEngine, plates: Path, small_bundle: Bundle
 ) -> None:
     seen = []
-    evaluate(find_categories([plates]), engine, small_bundle, Plan(), lambda *what: seen.append(what))
+    evaluate(
+        find_categories([plates]), engine, small_bundle, EvaluationPlan(), lambda *what: seen.append(what)
+    )
     inspecting = [(done, total) for what, done, total in seen if what == "plates (1 of 1): inspecting"]
     assert inspecting == [(number, 8) for number in range(8)]
 
@@ -153,8 +155,8 @@ def test_the_language_model_decides_where_it_is_asked(
     (plates / "description.txt").write_text("a bright disc\n on a dark plate\n")
     (category,) = find_categories([plates])
     assert category.description == "a bright disc on a dark plate"
-    (asked,) = evaluate([category], engine, speaking_bundle, Plan((4,)), runner=runner)
-    (silent,) = evaluate([category], engine, speaking_bundle, Plan((4,)))
+    (asked,) = evaluate([category], engine, speaking_bundle, EvaluationPlan((4,)), runner=runner)
+    (silent,) = evaluate([category], engine, speaking_bundle, EvaluationPlan((4,)))
     assert (asked.decided_by, silent.decided_by) == ("language", "calibration")
     assert (len(asked.language_ms), silent.language_ms) == (8, [])
     assert min(asked.language_ms) > 0
@@ -174,8 +176,8 @@ def test_a_language_model_changes_no_figure_of_the_whole_graph(
     engine, runner = speaking
     (category,) = find_categories([plates])
     few = [category.limited(4)]
-    once = evaluate(few, engine, speaking_bundle, Plan(), runner=runner)
-    whole = evaluate(few, engine, speaking_bundle, Plan(whole_graph=True), runner=runner)
+    once = evaluate(few, engine, speaking_bundle, EvaluationPlan(), runner=runner)
+    whole = evaluate(few, engine, speaking_bundle, EvaluationPlan(whole_graph=True), runner=runner)
     assert figures(once) == figures(whole)
 
 
@@ -183,14 +185,14 @@ def test_without_references_a_bundle_must_have_a_text_map(
     engine: OpenVinoEngine, plates: Path, small_bundle: Bundle
 ) -> None:
     with pytest.raises(ProductError, match="no text map"):
-        evaluate(find_categories([plates]), engine, small_bundle, Plan((0,)))
+        evaluate(find_categories([plates]), engine, small_bundle, EvaluationPlan((0,)))
 
 
 @pytest.mark.slow
 def test_without_references_one_seed_stands_for_all(default_bundle: Bundle, plates: Path) -> None:
     engine = OpenVinoEngine(default_bundle)
     few = [find_categories([plates])[0].limited(4)]
-    (result,) = evaluate(few, engine, default_bundle, Plan((0,), (3, 4)))
+    (result,) = evaluate(few, engine, default_bundle, EvaluationPlan((0,), (3, 4)))
     engine.close()
     assert result.seeds == (3,)
     (trial,) = result.categories["plates"].by_seed

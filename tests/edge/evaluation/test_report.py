@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 
 from edge.errors import EdgeError
-from edge.evaluation.evaluate import CategoryResult, Result, SeedResult
-from edge.evaluation.referee import FIGURE_NAMES, Figures
+from edge.evaluation.evaluate import CategoryResult, EvaluationResult, SeedResult
 from edge.evaluation.report import check_target, result_table, results_json, write_json
+from edge.evaluation.scorer import FIGURE_NAMES, CategoryFigures
 from edge.evaluation.timing import percentiles
 from tests.edge.evaluation.conftest import shown
 
@@ -66,9 +66,9 @@ SCHEMA = closed(
 )
 
 
-def result(shots: int = 1, language: dict[str, float] | None = None) -> Result:
+def result(shots: int = 1, language: dict[str, float] | None = None) -> EvaluationResult:
     """Two categories, judged by the calibrated score, and by a language model where figures are given."""
-    one = Figures(
+    one = CategoryFigures(
         image_auroc=0.9,
         pixel_auroc=0.8,
         pro=0.7,
@@ -76,11 +76,11 @@ def result(shots: int = 1, language: dict[str, float] | None = None) -> Result:
         balanced_accuracy_calibration=0.5,
         **(language or {}),
     )
-    two = Figures(image_auroc=0.7, accuracy_calibration=0.8, balanced_accuracy_calibration=0.7)
+    two = CategoryFigures(image_auroc=0.7, accuracy_calibration=0.8, balanced_accuracy_calibration=0.7)
     nut = CategoryResult(7, (SeedResult(0, ("1.png",), one), SeedResult(1, ("2.png",), two)))
     bolt = CategoryResult(5, (SeedResult(0, ("1.png",), one), SeedResult(1, ("3.png",), one)))
     by, language_ms = ("calibration", []) if language is None else ("language", [5.0, 1.0, 3.0])
-    return Result(
+    return EvaluationResult(
         "tiny-0123abcd", shots, (0, 1), by, {"nut": nut, "bolt": bolt}, [10.0, 20.0, 30.0], language_ms
     )
 
@@ -126,9 +126,9 @@ def test_the_table_shows_the_figures_that_there_are() -> None:
 
 
 def test_all_figures_fit_into_eighty_characters() -> None:
-    everything = Figures(**dict.fromkeys(FIGURE_NAMES, 1.0))
+    everything = CategoryFigures(**dict.fromkeys(FIGURE_NAMES, 1.0))
     judged = CategoryResult(1000, (SeedResult(0, ("1.png",), everything),))
-    one = Result("tiny-0123abcd", 1, (0,), "language", {"a_rather_long_name": judged})
+    one = EvaluationResult("tiny-0123abcd", 1, (0,), "language", {"a_rather_long_name": judged})
     table = shown(result_table(one), 80)
     assert table.count("100.0") == 2 * len(FIGURE_NAMES)
     assert "…" not in table

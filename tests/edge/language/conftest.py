@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from edge.errors import LanguageError, SourceError
-from edge.language import LanguageModel, Limits, Runner
+from edge.language import LanguageModel, ModelLimits, Runner
 from edge.language.library import load
 from tests.edge.language.models import Embeddings, smollm2
 
-LIMITS = Limits(threads=2, context_tokens=256, dialogues=2)
+LIMITS = ModelLimits(threads=2, context_tokens=256, dialogues=2)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from edge.errors import LanguageError
 from edge.fetch import sha256_of
-from edge.language import LanguageModel, Limits
+from edge.language import LanguageModel, ModelLimits
 from edge.language.context import Context, Logits
 from tests.edge.language.conftest import LIMITS
 from tests.edge.language.models import Embeddings, gemma3, smollm2
@@ -95,7 +95,7 @@ class TestSequences:
             assert context.length(0) == len(words)
 
     def test_a_text_longer_than_a_batch_is_read_whole(self, model: LanguageModel) -> None:
-        limits = Limits(threads=2, context_tokens=768)
+        limits = ModelLimits(threads=2, context_tokens=768)
         with Context(model, limits) as context:
             words = context.tokens("one two three " * 200)
             context.feed_tokens(0, words)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.errors import LanguageError
-from edge.language import LanguageModel, Limits, Runner, prompt_for
+from edge.language import LanguageModel, ModelLimits, Runner, prompt_for
 from edge.language.context import Context
 
 #: Texts that people type, in several scripts; none holds a control token.
@@ -18,7 +18,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_character
 
 @pytest.fixture(scope="module")
 def context(model: LanguageModel) -> Iterator[Context]:
-    with Context(model, Limits(threads=1, context_tokens=256)) as context:
+    with Context(model, ModelLimits(threads=1, context_tokens=256)) as context:
         yield context
 
 

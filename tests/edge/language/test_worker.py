@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edge.errors import LanguageError
-from edge.language import LanguageModel, LanguageWorker, Limits, Runner
+from edge.language import LanguageModel, LanguageWorker, ModelLimits, Runner
 from edge.language.context import Rows
 from tests.edge.language.conftest import LIMITS
 from tests.edge.language.models import CHATML, Embeddings
@@ -146,7 +146,7 @@ def test_words_under_way_are_lost_with_a_clear_error(worker: LanguageWorker, row
 def test_a_part_that_kills_two_workers_is_given_up(
     model: LanguageModel, rows: Rows, p_anomaly: float
 ) -> None:
-    with LanguageWorker(model, Limits(threads=1, context_tokens=1024, dialogues=1)) as worker:
+    with LanguageWorker(model, ModelLimits(threads=1, context_tokens=1024, dialogues=1)) as worker:
         first = pid_of(worker)
         os.kill(first, signal.SIGSTOP)
         with ThreadPoolExecutor(1) as pool:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.messaging import BrokerSettings, LinkState, MessagingSettings, Publisher, StationState
-from edge.messaging.client import Birth, Client, Session
+from edge.messaging.client import Birth, BrokerSession, Client
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, free_port, inspection, wait_until
 
 Make = Callable[..., Publisher]
@@ -201,7 +201,7 @@ class Blocking:
         self.stuck: list[str] = []
         self.calls: list[str] = []
 
-    def _publish_elsewhere(self, call: str, session: Session) -> None:
+    def _publish_elsewhere(self, call: str, session: BrokerSession) -> None:
         self.calls.append(call)
         if call != "link_down" and self.calls.count(call) == 1:
             other = threading.Thread(target=session.publish, args=(f"plant/{call}", b"{}"), daemon=True)
@@ -210,21 +210,21 @@ class Blocking:
             if other.is_alive():
                 self.stuck.append(call)
 
-    def link_up(self, session: Session) -> None:
+    def link_up(self, session: BrokerSession) -> None:
         self._publish_elsewhere("link_up", session)
 
-    def link_down(self, session: Session) -> None:
+    def link_down(self, session: BrokerSession) -> None:
         self._publish_elsewhere("link_down", session)
 
-    def acknowledged(self, session: Session, mid: int, refusal: str) -> None:
+    def acknowledged(self, session: BrokerSession, mid: int, refusal: str) -> None:
         del mid, refusal
         self._publish_elsewhere("acknowledged", session)
 
-    def subscribed(self, session: Session, refusals: dict[str, str]) -> None:
+    def subscribed(self, session: BrokerSession, refusals: dict[str, str]) -> None:
         del refusals
         self._publish_elsewhere("subscribed", session)
 
-    def received(self, session: Session, topic: str, payload: bytes, retained: bool) -> None:
+    def received(self, session: BrokerSession, topic: str, payload: bytes, retained: bool) -> None:
         del topic, payload, retained
         self._publish_elsewhere("received", session)
 

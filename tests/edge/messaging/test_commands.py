@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from edge.errors import MessagingError, ProductError
 from edge.messaging import ReplyCode, payloads
-from edge.messaging.commands import COMMANDS, MAX_WAITING, Answered, Command, CommandRouter, parse
+from edge.messaging.commands import COMMANDS, MAX_WAITING, AnsweredCommand, Command, CommandRouter, parse
 from edge.messaging.outbox import Outbox
 from edge.messaging.settings import CommandName, MessagingSettings
 from tests.edge.messaging.brokers import MOSQUITTO, wait_until
@@ -29,7 +29,7 @@ class Bench:
     def __init__(self, **options: Any) -> None:
         self.answers: list[dict[str, Any]] = []
         self.done: list[Command] = []
-        self.known: dict[str, Answered] = {}
+        self.known: dict[str, AnsweredCommand] = {}
         self.now = 1000.0
         self.broken_disk = False
         self.options = options
@@ -56,10 +56,10 @@ class Bench:
         jsonschema.validate(fields, payloads.schema("cmd_reply"))
         self.answers.append(fields)
 
-    def recall(self, command_id: str) -> Answered | None:
+    def recall(self, command_id: str) -> AnsweredCommand | None:
         return self.known.get(command_id)
 
-    def remember(self, command_id: str, answered: Answered) -> None:
+    def remember(self, command_id: str, answered: AnsweredCommand) -> None:
         if self.broken_disk:
             raise MessagingError("The disk takes nothing.")
         self.known[command_id] = answered
@@ -288,11 +288,11 @@ def test_answers_are_remembered_on_disk_up_to_a_bound(
     monkeypatch.setattr("edge.messaging.outbox.REMEMBERED_COMMANDS", 3)
     outbox = Outbox(tmp_path / "outbox.db")
     for n in range(5):
-        outbox.remember_command(str(n), Answered("trigger", b"answer %d" % n))
-    outbox.remember_command("4", Answered("trigger", b"final"))
+        outbox.remember_command(str(n), AnsweredCommand("trigger", b"answer %d" % n))
+    outbox.remember_command("4", AnsweredCommand("trigger", b"final"))
     for _ in range(2):
         answers = [outbox.command_answer(str(n)) for n in range(5)]
         assert answers[:2] == [None, None]
-        assert answers[3:] == [Answered("trigger", b"answer 3"), Answered("trigger", b"final")]
+        assert answers[3:] == [AnsweredCommand("trigger", b"answer 3"), AnsweredCommand("trigger", b"final")]
         outbox.close()
         outbox = Outbox(tmp_path / "outbox.db")

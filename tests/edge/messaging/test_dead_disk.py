@@ -12,9 +12,9 @@ import pytest
 from edge.errors import MessagingError
 from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationState
 from edge.messaging import outbox_keeper as keeper_module
-from edge.messaging.commands import Answered
+from edge.messaging.commands import AnsweredCommand
 from edge.messaging.outbox import Outbox
-from edge.messaging.streams import Entry, Stream
+from edge.messaging.streams import OutboxEntry, Stream
 from tests.edge.messaging.brokers import Mosquitto, Subscriber, inspection, wait_until
 from tests.edge.messaging.dead_disk import dead_disk
 from tests.edge.messaging.test_outbox import entry, texts
@@ -107,7 +107,7 @@ def test_a_message_that_cannot_be_a_payload_is_refused_and_no_dead_disk(
     publisher: Make, mosquitto: Mosquitto, subscriber: Subscriber
 ) -> None:
     station = publisher(mosquitto.settings())
-    too_long = Entry(Stream.EVENT, station.topics.event, {"k" * 600: 1})
+    too_long = OutboxEntry(Stream.EVENT, station.topics.event, {"k" * 600: 1})
     with pytest.raises(MessagingError, match="does not fit"):
         station._pump.submit([too_long]).result(5)
     station.event(EventCode.STARTED)
@@ -148,7 +148,7 @@ def test_an_outbox_in_memory_goes_on_where_a_file_stands_and_gives_back_what_wai
     path = tmp_path / "outbox.db"
     disk = Outbox(path)
     disk.commit([entry(Stream.ALARM, "a1"), *(entry(text=f"r{n}") for n in range(3))])
-    disk.remember_command("c", Answered("asked", b"{}"))
+    disk.remember_command("c", AnsweredCommand("asked", b"{}"))
     first, second, *_ = disk.take(2)
     memory = Outbox(path, in_memory=True)
     memory.adopt(disk, [first.id, second.id])
@@ -157,7 +157,7 @@ def test_an_outbox_in_memory_goes_on_where_a_file_stands_and_gives_back_what_wai
     assert texts(memory.take(10)) == ["a2", "e1", "r1", "r2"]
     assert memory.next_birth() > 0
     assert json.loads(memory.retained()[0][1])["text"] == "a2"
-    assert memory.command_answer("c") == Answered("asked", b"{}")
+    assert memory.command_answer("c") == AnsweredCommand("asked", b"{}")
     again = Outbox(path)
     memory.release()
     again.adopt(memory, [memory.take(1)[0].id])

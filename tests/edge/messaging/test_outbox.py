@@ -16,17 +16,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from edge.clock import DAY_S, StationClock
 from edge.errors import MessagingError
 from edge.messaging.outbox import Outbox
-from edge.messaging.streams import Entry, Row, Stream
+from edge.messaging.streams import OutboxEntry, OutboxRow, Stream
 
 
 def entry(
     stream: Stream = Stream.RESULT, text: str = "x", ttl_s: float | None = None, **fields: object
-) -> Entry:
+) -> OutboxEntry:
     topic = f"plant/a/cell-3/{stream.name.lower()}"
-    return Entry(stream, topic, {"text": text, **fields}, ttl_s, retain=stream is Stream.ALARM)
+    return OutboxEntry(stream, topic, {"text": text, **fields}, ttl_s, retain=stream is Stream.ALARM)
 
 
-def texts(rows: list[Row]) -> list[str]:
+def texts(rows: list[OutboxRow]) -> list[str]:
     return [json.loads(row.payload)["text"] for row in rows]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from edge.errors import RecordsError
 from edge.inspection import Inspection, Region, Verdict, utc_timestamp
-from edge.records import Entry, History, Records, RecordsSettings, Unrecorded
+from edge.records import Entry, History, RecordingFailures, Records, RecordsSettings
 from tests.edge.records.parts import inspected, picture, read, spot
 
 ANYWHERE = RecordsSettings(min_free_gb=0)
@@ -216,12 +216,12 @@ def test_an_image_that_cannot_be_kept_costs_no_row(tmp_path: Path) -> None:
     with Records(tmp_path, ANYWHERE) as records:
         records.append(inspected(1), picture(), spot())
         assert "cannot be written" in records.trouble
-        assert records.unrecorded == Unrecorded(images=1)
+        assert records.unrecorded == RecordingFailures(images=1)
         assert [record.image for record in records.query()] == [None]
         (tmp_path / "images").unlink()
         records.append(inspected(2), picture(), spot())
         assert records.trouble == ""
-        assert records.unrecorded == Unrecorded(images=1)
+        assert records.unrecorded == RecordingFailures(images=1)
 
 
 def test_an_image_that_no_format_can_hold_costs_no_row(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_disk_that_is_nearly_full_keeps_rows_and_no_image(tmp_path: Path) -> N
     with Records(tmp_path, RecordsSettings(min_free_gb=1e9)) as records:
         records.append(inspected(), picture())
         assert "less than 1e+09 GB free" in records.trouble
-        assert records.unrecorded == Unrecorded(images=1)
+        assert records.unrecorded == RecordingFailures(images=1)
         assert records.last_seq() == 1
 
 

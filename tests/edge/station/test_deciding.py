@@ -18,7 +18,7 @@ from edge.bundle import Bundle
 from edge.cameras import Frame
 from edge.errors import BundleError, LanguageError
 from edge.inspection import Verdict
-from edge.language import LanguageWorker, Limits, bundled_model
+from edge.language import LanguageWorker, ModelLimits, bundled_model
 from edge.station.deciding import Decider, opened_decider
 from edge.station.health import Condition, Level
 from edge.station.judging import Judge
@@ -44,7 +44,7 @@ def inspector(speaking_enrolled: Path, speaking_bundle: Bundle) -> Iterator[Insp
 
 @pytest.fixture(scope="module")
 def worker(speaking_bundle: Bundle) -> Iterator[LanguageWorker]:
-    with LanguageWorker(bundled_model(speaking_bundle), Limits(threads=1)) as worker:
+    with LanguageWorker(bundled_model(speaking_bundle), ModelLimits(threads=1)) as worker:
         yield worker
 
 

@@ -209,18 +209,18 @@ def test_a_worker_that_hangs_costs_one_part_its_time_and_the_others_none(
         running = thread.submit(opened.run)
         worker = worker_of(opened)
         try:
-            assert wait_until(lambda: opened.tally.total >= 10, ENOUGH_S)
+            assert wait_until(lambda: opened.counters.total >= 10, ENOUGH_S)
             hung = worker.pid
             assert hung is not None
             os.kill(hung, signal.SIGSTOP)
             assert wait_until(lambda: worker.pid not in (None, hung), ENOUGH_S)
-            total = opened.tally.total
-            assert wait_until(lambda: opened.tally.total >= total + 10, ENOUGH_S)
+            total = opened.counters.total
+            assert wait_until(lambda: opened.counters.total >= total + 10, ENOUGH_S)
         finally:
             opened.stop()
-        tally = running.result()
+        counters = running.result()
     kept = recorded(config)
-    assert (tally.error, tally.overrun) == (0, 0)
+    assert (counters.error, counters.overrun) == (0, 0)
     waited = [one for one in kept if one.latency_ms["language"] >= timeout_s * 1e3]
     assert len(waited) == 1 and waited[0].review
     # It hung for seven seconds: the parts behind the first were judged at the line's own speed meanwhile.
@@ -265,7 +265,7 @@ def test_200_parts_have_200_verdicts_however_often_the_worker_is_killed(
     with opened_station(config, [watch]) as opened, ThreadPoolExecutor(1) as killer:
         worker = worker_of(opened)
         killing = killer.submit(kill, worker)
-        tally = opened.run()
+        counters = opened.run()
         over.set()
         killing.result()
         assert wait_until(lambda: not worker.trouble, ENOUGH_S), "the worker is back"
@@ -275,7 +275,7 @@ def test_200_parts_have_200_verdicts_however_often_the_worker_is_killed(
     kept = recorded(config)
     assert seqs(kept) == list(range(1, 201))
     assert [inspection.part_id for inspection in kept] == [f"shown-{number:03}" for number in range(200)]
-    assert (tally.total, tally.error) == (200, 0)
+    assert (counters.total, counters.error) == (200, 0)
     calibrated = calibrated_verdicts(config, speaking_bundle)
     assert {calibrated[one.part_id] for one in kept} == {Verdict.OK, Verdict.NG}
     said_ok = {one.part_id for one in kept if one.verdict is Verdict.OK}

@@ -10,7 +10,7 @@ import pytest
 
 from edge.bundle import Bundle
 from edge.errors import ProductError
-from edge.language import Limits, Runner, bundled_model, prompt_for
+from edge.language import ModelLimits, Runner, bundled_model, prompt_for
 from edge.language.count_tokens import count_tokens
 from edge.language.words import LONGEST_DESCRIPTION, LONGEST_DESCRIPTION_TOKENS
 from edge.messaging.commands import Command
@@ -65,7 +65,7 @@ def test_the_longest_description_leaves_room_for_a_part_and_its_sentence(speakin
     assert count_tokens(model.gguf, description) == LONGEST_DESCRIPTION_TOKENS
     check_description(description, speaking_bundle)
     rows = np.zeros((38, model.embedding_width), np.float32)
-    with Runner(model, Limits(threads=2)) as runner:
+    with Runner(model, ModelLimits(threads=2)) as runner:
         reading = runner.judge(prompt_for(description), rows)
         assert list(runner.answer(reading.dialogue))
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from edge.bundle import Bundle
-from edge.language import Limits, bundled_model
+from edge.language import ModelLimits, bundled_model
 from edge.language.kernels import Kernels
 from edge.language.library import kernel_libraries
 from edge.paths import CACHE_VARIABLE
-from edge.station.doctor import Mark
+from edge.station.doctor import CheckStatus
 from edge.station.doctor_kernels import look_at_kernels
 from tests.edge.language.damage import CRASH, copied_libraries, damage
 
@@ -21,7 +21,7 @@ from tests.edge.language.damage import CRASH, copied_libraries, damage
 @pytest.fixture
 def ranking(speaking_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """The best installed variant and the plainest, copied; what is found out about them is kept apart."""
-    record = Kernels(bundled_model(speaking_bundle), Limits()).choose().record
+    record = Kernels(bundled_model(speaking_bundle), ModelLimits()).choose().record
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     if record is None or len(record.ranking) == 1:
         pytest.skip("There is one build of the kernels for this processor: nothing to choose from.")
@@ -35,7 +35,7 @@ def test_a_processor_that_runs_its_best_kernels_is_well(
 ) -> None:
     best, plain = ranking
     (finding,) = look_at_kernels(speaking_bundle)
-    assert (finding.mark, finding.detail) == (Mark.OK, f"{best} computes, as {plain} does")
+    assert (finding.mark, finding.detail) == (CheckStatus.OK, f"{best} computes, as {plain} does")
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64's machine code is written.")
@@ -45,7 +45,7 @@ def test_a_variant_that_was_left_out_is_named_with_its_signal_and_a_remedy(
     best, plain = ranking
     damage(ranking[best], "ggml_compute_forward_rope", CRASH)
     (finding,) = look_at_kernels(speaking_bundle)
-    assert finding.mark is Mark.WARNING
+    assert finding.mark is CheckStatus.WARNING
     assert finding.detail == f"{plain} computes; left out on this machine: {best}, which died of SIGILL"
     assert "build_engines.language.llama_wheel" in finding.remedy
     assert "died of SIGILL" in Path(finding.remedy.rpartition("remove ")[2]).read_text()
@@ -54,10 +54,10 @@ def test_a_variant_that_was_left_out_is_named_with_its_signal_and_a_remedy(
 def test_a_death_in_service_is_told_although_it_was_proved_again(
     speaking_bundle: Bundle, ranking: dict[str, Path]
 ) -> None:
-    here = Kernels(bundled_model(speaking_bundle), Limits())
+    here = Kernels(bundled_model(speaking_bundle), ModelLimits())
     here.died(here.choose(), -signal.SIGSEGV)
     (finding,) = look_at_kernels(speaking_bundle)
-    assert finding.mark is Mark.WARNING
+    assert finding.mark is CheckStatus.WARNING
     assert f"{next(iter(ranking))} computes" in finding.detail
     assert "1 in all (SIGSEGV, " in finding.detail
     assert finding.remedy

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.station import doctor, jetson
-from edge.station.doctor import Mark
+from edge.station.doctor import CheckStatus
 
 ROOT = Path(__file__).parents[3]
 RELEASE = "# R36 (release), REVISION: 4.0, GCID: 37537400, BOARD: generic, EABI: aarch64, DATE: Fri Sep 13\n"
@@ -45,7 +45,7 @@ def test_jetpacks_own_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     imported_from(monkeypatch, cv2=f"{system}/cv2/__init__.py", tensorrt=f"{system}/tensorrt/__init__.py")
     release, opencv, tensorrt = jetson.look(board(tmp_path))
     assert release.detail == "Jetson Linux 36.4.0, JetPack 6"
-    assert (release.mark, opencv.mark, tensorrt.mark) == (Mark.OK,) * 3
+    assert (release.mark, opencv.mark, tensorrt.mark) == (CheckStatus.OK,) * 3
     assert system in opencv.detail and system in tensorrt.detail
 
 
@@ -53,9 +53,9 @@ def test_pips_in_their_place_are_wrong(tmp_path: Path, monkeypatch: pytest.Monke
     inside = f"{sys.prefix}/lib/python3.10/site-packages"
     imported_from(monkeypatch, cv2=f"{inside}/cv2/__init__.py", tensorrt=None)
     _, opencv, tensorrt = jetson.look(board(tmp_path, RELEASE, "cv2"))
-    assert opencv.mark is Mark.WRONG and "stands in the place of JetPack's" in opencv.detail
+    assert opencv.mark is CheckStatus.WRONG and "stands in the place of JetPack's" in opencv.detail
     assert "pip uninstall opencv-python-headless" in opencv.remedy
-    assert tensorrt.mark is Mark.WRONG and "--system-site-packages" in tensorrt.remedy
+    assert tensorrt.mark is CheckStatus.WRONG and "--system-site-packages" in tensorrt.remedy
 
 
 def test_pips_are_right_where_jetpacks_are_not_installed(
@@ -65,7 +65,7 @@ def test_pips_are_right_where_jetpacks_are_not_installed(
     inside = f"{sys.prefix}/lib/python3.10/site-packages"
     imported_from(monkeypatch, cv2=f"{inside}/cv2/__init__.py", tensorrt=None)
     _, opencv, _ = jetson.look(board(tmp_path))
-    assert opencv.mark is Mark.OK and "JetPack's is not installed" in opencv.detail
+    assert opencv.mark is CheckStatus.OK and "JetPack's is not installed" in opencv.detail
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def run_until(config: StationConfig, count: int, for_s: float = 0.5) -> list[Ins
     with opened_station(config) as opened, ThreadPoolExecutor(1) as aside:
 
         def wait() -> None:
-            wait_until(lambda: opened.tally.total >= count, 20)
+            wait_until(lambda: opened.counters.total >= count, 20)
             time.sleep(for_s)
             opened.stop()
 
@@ -97,12 +97,12 @@ def test_a_part_that_was_moved_away_and_comes_back_is_new(watching: MakeConfig, 
     with opened_station(config) as opened, ThreadPoolExecutor(1) as aside:
 
         def move() -> None:
-            assert wait_until(lambda: opened.tally.total == 2)
+            assert wait_until(lambda: opened.counters.total == 2)
             time.sleep(0.5)
             paths[0].rename(tmp_path / "away.png")
             time.sleep(0.5)
             (tmp_path / "away.png").rename(paths[0])
-            assert wait_until(lambda: opened.tally.total == 3)
+            assert wait_until(lambda: opened.counters.total == 3)
 
         moving = aside.submit(move)
         moving.add_done_callback(lambda _: opened.stop())

@@ -78,7 +78,7 @@ def test_a_station_that_is_told_to_takes_it_and_says_so(
     file = make_station(tmp_path / "parts", bundle=str(doubtful), engine=engine)
     with opened_station(load_station(file)) as station:
         station.run()
-        assert station.tally.total > 0
+        assert station.counters.total > 0
         assert station.health.conditions()["parity"].level is Level.DEGRADED
         # What the health says stands in every state that is published.
         assert "degraded: parity: Bundle tiny: fp32 failed its parity gate" in str(station.health)

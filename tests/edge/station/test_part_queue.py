@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.cameras import Frame
-from edge.station.part_queue import Part, PartQueue, Policy
+from edge.choices import QueuePolicy
+from edge.station.part_queue import PartQueue, QueuedPart
 
 
 def frame(number: int, error: str = "", camera: str = "camera") -> Frame:
@@ -19,7 +20,7 @@ def frame(number: int, error: str = "", camera: str = "camera") -> Frame:
     return Frame(image, f"part-{number}", camera, datetime.now(timezone.utc), number, error)
 
 
-def drain(queue: PartQueue) -> list[Part]:
+def drain(queue: PartQueue) -> list[QueuedPart]:
     parts = []
     while (part := queue.take(0)) is not None:
         parts.append(part)
@@ -89,7 +90,7 @@ def test_wait_asks_the_camera_when_there_is_room_and_the_others_always() -> None
 def test_without_room_a_part_comes_only_to_an_inspector_that_is_idle() -> None:
     queue = PartQueue(0, "wait")
     assert not queue.wait_for_room("camera", 0), "nobody takes yet"
-    taken: list[Part | None] = []
+    taken: list[QueuedPart | None] = []
     inspector = threading.Thread(target=lambda: taken.append(queue.take(10)))
     inspector.start()
     assert queue.wait_for_room("camera", 10)
@@ -139,10 +140,10 @@ def test_the_end_frees_a_camera_that_waits() -> None:
 @pytest.mark.parametrize("capacity", [1, 3])
 @given(steps=st.lists(st.sampled_from(["image", "error", "take"]), max_size=60))
 def test_every_part_that_is_put_is_taken_once_in_order(
-    capacity: int, policy: Policy, steps: list[str]
+    capacity: int, policy: QueuePolicy, steps: list[str]
 ) -> None:
     queue = PartQueue(capacity, policy)
-    taken: list[Part] = []
+    taken: list[QueuedPart] = []
     put = 0
     for step in steps:
         if step == "take":

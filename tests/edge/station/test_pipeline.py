@@ -49,7 +49,7 @@ def test_good_parts_and_stained_ones_are_told_apart_recorded_and_published(
         config = station(tmp_path / "parts", messaging={"brokers": brokers})
         heard: list[Judged] = []
         with opened_station(config, [heard.append]) as opened:
-            tally = opened.run()
+            counters = opened.run()
         assert wait_until(lambda: len(plc.of("result")) >= 7)
         results = plc.of("result")
         events = [event["event"] for event in plc.of("event")]
@@ -59,7 +59,7 @@ def test_good_parts_and_stained_ones_are_told_apart_recorded_and_published(
     assert seqs(kept) == list(range(1, 8))
     assert [judged.inspection.id for judged in heard] == [inspection.id for inspection in kept]
     assert [(r["seq"], r["verdict"]) for r in results] == [(i.seq, i.verdict.value) for i in kept]
-    assert (tally.total, tally.ok, tally.ng, tally.error) == (7, 4, 3, 0)
+    assert (counters.total, counters.ok, counters.ng, counters.error) == (7, 4, 3, 0)
     assert (events[0], events[-1]) == ("started", "stopped")
     assert "running" in states and states[-1] == "offline"
 
@@ -95,15 +95,15 @@ def test_bad_files_are_errors_and_odd_ones_are_judged(station: MakeConfig, tmp_p
         (parts / name).write_bytes(make())
     config = station(parts)
     with opened_station(config) as opened:
-        tally = opened.run()
+        counters = opened.run()
     by_part = {inspection.part_id: inspection for inspection in recorded(config)}
-    assert len(by_part) == tally.total == len(BAD_INPUTS) + 1
+    assert len(by_part) == counters.total == len(BAD_INPUTS) + 1
     for name, _, judged, word in BAD_INPUTS:
         inspection = by_part[Path(name).stem]
         assert (inspection.verdict is not Verdict.ERROR) == judged, name
         assert word in inspection.error, name
         assert bool(inspection.error) == (not judged), name
-    assert tally.error == 4
+    assert counters.error == 4
 
 
 @pytest.mark.parametrize("policy", ["skip", "latest"])
@@ -113,12 +113,12 @@ def test_too_many_parts_are_errors_each_with_its_name(
     paths = write_parts(tmp_path / "parts", good=60)
     config = station(tmp_path / "parts", queue={"size": 1, "policy": policy})
     with opened_station(config) as opened:
-        tally = opened.run()
+        counters = opened.run()
     kept = recorded(config)
     assert [inspection.part_id for inspection in kept] == [path.stem for path in paths]
     assert seqs(kept) == list(range(1, 61))
     overrun = [inspection for inspection in kept if inspection.error.startswith("overrun:")]
-    assert len(overrun) == tally.overrun == tally.error > 0
+    assert len(overrun) == counters.overrun == counters.error > 0
     assert policy == "skip" or kept[-1] not in overrun
 
 
@@ -219,8 +219,8 @@ def test_a_full_disk_stops_nothing_and_what_waited_is_kept_when_there_is_room(
             (small_disk / "filler").unlink()
 
     with opened_station(config, [fill_and_free]) as opened:
-        tally = opened.run()
-    assert tally.total == 30
+        counters = opened.run()
+    assert counters.total == 30
     assert levels == {Level.OK, Level.DEGRADED}
     assert opened.lost == 0
     assert seqs(recorded(config)) == list(range(1, 31))
@@ -237,8 +237,8 @@ def test_a_disk_that_stays_full_costs_inspections_and_says_how_many(
             fill(small_disk)
 
     with opened_station(config, [fill_for_ever]) as opened:
-        tally = opened.run()
-    assert tally.total == 12
+        counters = opened.run()
+    assert counters.total == 12
     assert opened.lost > 0
     assert "disk is full" in opened.health.conditions()["records"].detail
     assert seqs(recorded(config)) == list(range(1, 13 - opened.lost))
@@ -285,9 +285,9 @@ def test_stopping_inspects_what_was_captured_and_keeps_all_of_it(station: MakeCo
             opened.stop()
 
     with opened_station(config, [stop_at_ten]) as opened:
-        tally = opened.run()
-    assert tally.total >= 10
-    assert seqs(recorded(config)) == list(range(1, tally.total + 1))
+        counters = opened.run()
+    assert counters.total >= 10
+    assert seqs(recorded(config)) == list(range(1, counters.total + 1))
 
 
 def test_a_part_of_the_station_that_dies_ends_it_with_its_error(station: MakeConfig, tmp_path: Path) -> None:

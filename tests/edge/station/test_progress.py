@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.station.progress import Progress
+from edge.station.progress import ThreadProgress
 
 SENTENCE = "Part {name} has not ended in {limit_s} s."
 
@@ -19,7 +19,7 @@ class Clock:
 
 def test_a_part_that_does_not_end_hangs_until_it_has_ended() -> None:
     clock = Clock()
-    progress = Progress(2.0, SENTENCE, clock=clock)
+    progress = ThreadProgress(2.0, SENTENCE, clock=clock)
     with progress.working_on("P1"):
         clock.now_s = 2.0
         assert progress.hang == ""
@@ -30,14 +30,14 @@ def test_a_part_that_does_not_end_hangs_until_it_has_ended() -> None:
 
 def test_a_line_without_parts_does_not_hang() -> None:
     clock = Clock()
-    progress = Progress(2.0, SENTENCE, clock=clock)
+    progress = ThreadProgress(2.0, SENTENCE, clock=clock)
     clock.now_s = 3600.0
     assert progress.hang == ""
 
 
 def test_where_parts_take_long_it_takes_longer_to_hang() -> None:
     clock = Clock()
-    progress = Progress(2.0, SENTENCE, first_s=3.5, clock=clock)
+    progress = ThreadProgress(2.0, SENTENCE, first_s=3.5, clock=clock)
     for _ in range(3):
         with progress.working_on("slow"):
             clock.now_s += 3.0
@@ -51,7 +51,7 @@ def test_where_parts_take_long_it_takes_longer_to_hang() -> None:
 
 def test_one_part_that_hung_does_not_make_hanging_usual() -> None:
     clock = Clock()
-    progress = Progress(2.0, SENTENCE, clock=clock)
+    progress = ThreadProgress(2.0, SENTENCE, clock=clock)
     for seconds in (0.1, 0.1, 60.0):
         with progress.working_on("part"):
             clock.now_s += seconds
@@ -62,7 +62,7 @@ def test_one_part_that_hung_does_not_make_hanging_usual() -> None:
 
 def test_a_part_that_fails_has_ended() -> None:
     clock = Clock()
-    progress = Progress(2.0, SENTENCE, clock=clock)
+    progress = ThreadProgress(2.0, SENTENCE, clock=clock)
     try:
         with progress.working_on("part"):
             raise LookupError

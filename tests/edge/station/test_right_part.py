@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.cameras import Image
 from edge.cameras.live import LiveCamera
 from edge.cameras.session import Capture
 from edge.config import StationConfig, load_station
 from edge.errors import ConfigError
+from edge.image_types import Image
 from edge.inspection import Verdict
 from edge.messaging import ReplyCode
 from tests.edge.messaging.brokers import wait_until

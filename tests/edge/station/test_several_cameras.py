@@ -45,10 +45,10 @@ def test_each_part_of_each_camera_is_inspected_once_and_in_turn(several: MakeCam
         write_parts(tmp_path / name, good=count)
     config = several(*({"name": name, "kind": "folder", "path": name} for name in names))
     with opened_station(config) as opened:
-        tally = opened.run()
+        counters = opened.run()
     kept = recorded(config)
     assert [one.seq for one in kept] == list(range(1, 23))
-    assert tally.total == 22
+    assert counters.total == 22
     for name, count in names.items():
         parts = [one.part_id for one in kept if one.camera == name]
         assert parts == [f"part-{number:03}" for number in range(count)]
@@ -110,13 +110,14 @@ def test_four_gige_cameras_get_equal_shares_of_the_engine(
                 opened.stop()
 
     with opened_station(config, [count]) as opened:
-        tally = opened.run()
+        counters = opened.run()
     shares = {name: number / seen.total() for name, number in sorted(seen.items())}
     with capsys.disabled():
         print(
-            f"\n{tally}; shares of {seen.total()}: {', '.join(f'{share:.1%}' for share in shares.values())}"
+            f"\n{counters}; shares of {seen.total()}: "
+            + ", ".join(f"{share:.1%}" for share in shares.values())
         )
     assert len(shares) == 4
     assert max(shares.values()) - min(shares.values()) <= 0.05 * 0.25
     kept = recorded(config)
-    assert [one.seq for one in kept] == list(range(1, tally.total + 1))
+    assert [one.seq for one in kept] == list(range(1, counters.total + 1))

@@ -76,7 +76,7 @@ def test_a_killed_language_worker_loses_no_part_and_is_told_of_once(
         address = {"brokers": (broker.settings(),)}
         config = config.model_copy(update={"messaging": config.messaging.model_copy(update=address)})
         with caplog.at_level(logging.INFO, "edge"), opened_station(config, [kill]) as opened:
-            tally = opened.run()
+            counters = opened.run()
         assert wait_until(lambda: any(event["event"] == "stopped" for event in plc.of("event")))
         restarted = [event for event in plc.of("event") if event["event"] == "component_restarted"]
         texts = {state["text"] for state in plc.of("state")}
@@ -84,7 +84,7 @@ def test_a_killed_language_worker_loses_no_part_and_is_told_of_once(
     kept = recorded(config)
     assert seqs(kept) == list(range(1, 13))
     assert [inspection.verdict for inspection in kept] == [Verdict.OK] * 9 + [Verdict.NG] * 3
-    assert (tally.total, tally.error) == (12, 0)
+    assert (counters.total, counters.error) == (12, 0)
     assert len(restarted) == 1
     assert any("language" in text for text in texts)
     told = [record.message for record in caplog.records if record.message.startswith("language: ")]

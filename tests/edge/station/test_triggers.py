@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from edge.cameras import Frame, Order
+from edge.cameras import ArrivalOrder, Frame
 from edge.messaging.commands import CommandRefusedError
 from edge.station.triggers import MAX_EXPECTED, Triggers
 from tests.edge.station.line_model import LINES, Passing, run
@@ -296,5 +296,5 @@ def test_a_station_that_never_doubts_is_caught(monkeypatch: pytest.MonkeyPatch) 
     """The network holds every announcement back by 0.4 s: each image comes before its own."""
     late = [Passing(1.0, 0.4, 0.3) for _ in range(4)]
     assert run(late, 2.0).judged == []
-    monkeypatch.setattr(Order, "doubt", lambda _: None)
+    monkeypatch.setattr(ArrivalOrder, "doubt", lambda _: None)
     assert run(late, 2.0).mislabelled == [("P0", "P1"), ("P1", "P2"), ("P2", "P3")]

@@ -135,13 +135,13 @@ def with_int8(
     return Bundle.load(folder)
 
 
-def takes(bundle: Bundle) -> proved.Taken:
+def takes(bundle: Bundle) -> proved.PrecisionChoice:
     return proved.take(bundle, ["int8", "fp32"])
 
 
 def test_one_that_computes_what_fp32_does_is_taken(right: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "edge.vision.proved"):
-        assert takes(right) == proved.Taken("int8", {})
+        assert takes(right) == proved.PrecisionChoice("int8", {})
     assert "Trying int8 on this processor, once" in caplog.text
     assert "int8 is right on this processor: mean patch cosine 1.0" in caplog.text
 

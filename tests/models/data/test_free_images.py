@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from edge.errors import SourceError
+from edge.image_types import Image
 from models.data import free_images as module
 from models.data.free_images import contact_sheet, free_images, free_packages, main
-from models.data.usable import Image, is_technical, judge
+from models.data.usable import is_technical, judge
 from tests.models.pictures import cut_out, deb, pictures, png, read, texture
 
 FREE = {

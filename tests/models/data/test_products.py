@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.errors import DatasetError
+from edge.image_types import Image
 from models.data import products as module
 from models.data.free_images import FreeImage
 from models.data.outlines import OUTLINES, outline
@@ -17,7 +18,6 @@ from models.data.parts import ObjectParts, ShapedParts
 from models.data.products import KINDS, TrainingProduct, main, training_products
 from models.data.rendered import SIDE
 from models.data.surfaces import SurfaceParts
-from models.data.usable import Image
 from tests.models.pictures import pictures, read
 
 

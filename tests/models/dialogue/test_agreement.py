@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.bundle import Bundle
-from models.dialogue.agreement import Agreement, main
+from models.dialogue.agreement import VerdictAgreement, main
 from tests.edge.evaluation.conftest import write_plates
 
 pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
@@ -29,6 +29,6 @@ def test_a_bundle_that_only_sees_is_refused(tiny_bundle: Bundle, tmp_path: Path)
 
 
 def test_a_part_at_which_they_differ_counts_against_it() -> None:
-    found = Agreement(in_torch=[1.0, -2.0, 0.5, -1.0], in_llama_cpp=[1.5, -2.5, -0.5, -1.0])
+    found = VerdictAgreement(in_torch=[1.0, -2.0, 0.5, -1.0], in_llama_cpp=[1.5, -2.5, -0.5, -1.0])
     assert found.share == 0.75
     assert str(found).startswith("4 parts: 75.0% with the same verdict") and "1.00 at most" in str(found)

@@ -10,9 +10,9 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 from edge.facts import PLACES, PartFacts  # noqa: E402
 from edge.language.sentences import KINDS, QUESTIONS, exchange, first_answer  # noqa: E402
 from edge.language.words import prompt_for  # noqa: E402
-from models.dialogue.dialogues import END, PART_ROWS, Lesson, Teacher  # noqa: E402
+from models.dialogue.dialogues import END, PART_ROWS, DialogueBatch, Teacher  # noqa: E402
 from models.dialogue.general_questions import OVERRIDE_ANSWER, OVERRIDES  # noqa: E402
-from models.dialogue.packing import Dialogue, Tokens, Turn, pack  # noqa: E402
+from models.dialogue.packing import PackedDialogue, Tokens, Turn, pack  # noqa: E402
 from models.heads.prompt_learner import TURN_ROWS, PromptLearner  # noqa: E402
 from models.heads.reader import SLOTS  # noqa: E402
 from tests.models.tiny_llama import WIDTH, tiny_teacher, tokenize  # noqa: E402
@@ -112,7 +112,7 @@ def greedy(teacher: Teacher, learner: PromptLearner, turns: list[Turn], count: i
     while len(said) < count:
         known = [*before, Turn(last.question, [*said, 0])]
         first, *branch = known
-        dialogue = Dialogue(first, (tuple(branch),) if branch else ())
+        dialogue = PackedDialogue(first, (tuple(branch),) if branch else ())
         batch = pack([dialogue], PART_ROWS)
         base = teacher.llm.extended(teacher.prefix("a cap"), learner.base_rows())
         rows = learner.part_rows(torch.ones(1, SLOTS), torch.ones(1, IMAGE_WIDTH))
@@ -146,10 +146,12 @@ def test_an_answer_is_right_where_it_is_what_the_model_says_to_the_last_word(
     follow = Turn(question, greedy(teacher, learner, [first, Turn(question, [])], 2))
     wrong = Turn(question, [follow.answer[0], (follow.answer[1] + 1) % 1500])
     dialogues = [
-        Dialogue(first, ((follow,), (wrong,))),
-        Dialogue(Turn(opening, [*first.answer[:2], (first.answer[2] + 1) % 1500]), ((wrong,), (follow,))),
+        PackedDialogue(first, ((follow,), (wrong,))),
+        PackedDialogue(
+            Turn(opening, [*first.answer[:2], (first.answer[2] + 1) % 1500]), ((wrong,), (follow,))
+        ),
     ]
-    lesson = Lesson("a cap", dialogues, torch.ones(2, SLOTS), torch.ones(2, IMAGE_WIDTH))
+    lesson = DialogueBatch("a cap", dialogues, torch.ones(2, SLOTS), torch.ones(2, IMAGE_WIDTH))
     right, difference = teacher.score(learner, lesson)
     assert right[0].tolist() == [True, True, False]
     assert right[1, 0].item() is False and right[1, 1].item() is False
@@ -162,7 +164,9 @@ def test_the_lesson_reaches_rows_and_slots_and_leaves_the_language_model_alone(
     slots = torch.rand(2, SLOTS, requires_grad=True)
     images = torch.rand(2, IMAGE_WIDTH)
     dialogues = teacher.dialogues([GOOD, BAD], np.random.default_rng(1))
-    losses = teacher.learn(learner, Lesson("a cap", dialogues, slots, images), torch.tensor([-2.0, 2.0]))
+    losses = teacher.learn(
+        learner, DialogueBatch("a cap", dialogues, slots, images), torch.tensor([-2.0, 2.0])
+    )
     losses.total.backward()
     for name, parameter in learner.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
@@ -174,7 +178,7 @@ def test_the_lesson_reaches_rows_and_slots_and_leaves_the_language_model_alone(
 def test_the_verdicts_logits_are_held_to_the_evidence(teacher: Teacher, learner: PromptLearner) -> None:
     slots, images = torch.rand(2, SLOTS), torch.rand(2, IMAGE_WIDTH)
     dialogues = teacher.dialogues([GOOD, BAD], np.random.default_rng(1))
-    lesson = Lesson("a cap", dialogues, slots, images)
+    lesson = DialogueBatch("a cap", dialogues, slots, images)
     _, difference = teacher.score(learner, lesson)
     for miss, loss in ((0.0, 0.0), (0.5, 0.125), (3.0, 2.5)):  # smooth L1
         losses = teacher.learn(learner, lesson, difference + miss)

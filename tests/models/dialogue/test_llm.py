@@ -13,7 +13,7 @@ import pytest
 from build_engines.language import gguf
 from edge.errors import LanguageError, SourceError
 from edge.fetch import sha256_of
-from edge.language import LanguageModel, Limits
+from edge.language import LanguageModel, ModelLimits
 from edge.language.context import Context
 from tests.edge.language.models import CHATML, smollm2
 
@@ -32,7 +32,7 @@ PROMPTS = (
     "<|im_start|>user\nIs there any anomaly in the image?<|im_end|>\n<|im_start|>assistant\n",
     "A camera looks at every part, and the station says where it is damaged and",
 )
-LIMITS = Limits(threads=2, context_tokens=128)
+LIMITS = ModelLimits(threads=2, context_tokens=128)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
 
-from models.dialogue.packing import Batch, Dialogue, Tokens, Turn, pack  # noqa: E402
+from models.dialogue.packing import Batch, PackedDialogue, Tokens, Turn, pack  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -21,12 +21,12 @@ turns = st.builds(
     st.lists(st.integers(1, 999), min_size=1, max_size=4),
 )
 dialogues = st.builds(
-    Dialogue, turns, st.lists(st.tuples(turns) | st.tuples(turns, turns), max_size=3).map(tuple)
+    PackedDialogue, turns, st.lists(st.tuples(turns) | st.tuples(turns, turns), max_size=3).map(tuple)
 )
 
 
 def test_rows_stand_first_and_the_first_question_and_answer_follow() -> None:
-    batch = pack([Dialogue(FIRST, ())], rows=2)
+    batch = pack([PackedDialogue(FIRST, ())], rows=2)
     assert batch.tokens.tolist() == [[0, 0, 11, 12, 13, 14]]  # the end of an answer is said, not read
     assert batch.targets.tolist() == [[-1, -1, -1, 13, 14, 15]]
     assert batch.positions.tolist() == [list(range(6))]
@@ -35,7 +35,7 @@ def test_rows_stand_first_and_the_first_question_and_answer_follow() -> None:
 
 
 def test_branches_follow_the_trunk_and_do_not_see_each_other() -> None:
-    batch = pack([Dialogue(FIRST, (SHORT, LONG))], rows=1)
+    batch = pack([PackedDialogue(FIRST, (SHORT, LONG))], rows=1)
     trunk = [0, 11, 12, 13, 14]
     assert batch.tokens.tolist() == [[*trunk, 21, 31, 32, 33, 41, 42, 43, 44]]
     assert batch.positions.tolist() == [[0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 11]]
@@ -45,7 +45,7 @@ def test_branches_follow_the_trunk_and_do_not_see_each_other() -> None:
 
 
 def test_a_shorter_dialogue_is_padded_with_what_sees_itself_alone_and_asks_nothing() -> None:
-    batch = pack([Dialogue(FIRST, (LONG,)), Dialogue(FIRST, ())], rows=1)
+    batch = pack([PackedDialogue(FIRST, (LONG,)), PackedDialogue(FIRST, ())], rows=1)
     length = 5
     for place in range(length, batch.tokens.shape[1]):
         assert seen(batch, 1, place) == [place]
@@ -55,7 +55,7 @@ def test_a_shorter_dialogue_is_padded_with_what_sees_itself_alone_and_asks_nothi
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(dialogues, min_size=1, max_size=3), st.integers(1, 3))
-def test_every_branch_is_read_and_answered_as_if_it_were_alone(many: list[Dialogue], rows: int) -> None:
+def test_every_branch_is_read_and_answered_as_if_it_were_alone(many: list[PackedDialogue], rows: int) -> None:
     batch = pack(many, rows)
     for number, dialogue in enumerate(many):
         answers = [dialogue.first.answer]

@@ -11,12 +11,12 @@ pytest.importorskip("gguf", reason="training reads the GGUF: pip install 'anomal
 from build_engines.graph.learned import read_learned  # noqa: E402
 from build_engines.language.language_half import weights_file  # noqa: E402
 from edge.inspection import Verdict  # noqa: E402
-from edge.language import LanguageModel, Limits, Runner, prompt_for  # noqa: E402
+from edge.language import LanguageModel, ModelLimits, Runner, prompt_for  # noqa: E402
 from edge.language.context import Context  # noqa: E402
 from models.dialogue.descriptions import DESCRIPTIONS  # noqa: E402
-from models.dialogue.dialogues import Lesson, Teacher  # noqa: E402
+from models.dialogue.dialogues import DialogueBatch, Teacher  # noqa: E402
 from models.dialogue.llm import FrozenLlama  # noqa: E402
-from models.dialogue.packing import Dialogue, Turn  # noqa: E402
+from models.dialogue.packing import PackedDialogue, Turn  # noqa: E402
 from models.dialogue.slot_sampling import imagined_parts, joined  # noqa: E402
 from models.dialogue.word_rows import start_from_words  # noqa: E402
 from models.heads.prompt_learner import PromptLearner  # noqa: E402
@@ -37,11 +37,11 @@ def test_a_few_steps_lower_the_loss(frozen_llama: FrozenLlama, llama_cpp: Contex
     parts = imagined_parts(2, rng)
     readings = joined([part.readings for part in parts])
     whole = teacher.dialogues([part.facts for part in parts], rng)
-    first = [Dialogue(dialogue.first, ()) for dialogue in whole]
+    first = [PackedDialogue(dialogue.first, ()) for dialogue in whole]
     optimizer = torch.optim.Adam(learner.parameters(), lr=0.013)
     losses = []
     for _ in range(5):
-        lesson = Lesson(DESCRIPTIONS[1], first, slots(readings), torch.zeros(2, 384))
+        lesson = DialogueBatch(DESCRIPTIONS[1], first, slots(readings), torch.zeros(2, 384))
         cost = teacher.learn(learner, lesson, readings.evidence)
         losses.append(cost.words.item())
         optimizer.zero_grad()
@@ -60,13 +60,13 @@ def test_torch_and_llama_cpp_agree_on_the_verdicts_of_500_parts(
     learner = committed_learner(learned.tensors["learner.image.weight"].shape[1])
     teacher = Teacher(frozen_llama, llama_cpp.tokens)
     rng = np.random.default_rng(7)
-    opening = Dialogue(Turn(llama_cpp.tokens(prompt_for().after, markup=True), [0]), ())
+    opening = PackedDialogue(Turn(llama_cpp.tokens(prompt_for().after, markup=True), [0]), ())
     base = learner.base_rows().detach().numpy()
     model = LanguageModel(gguf_model.gguf, gguf_model.sha256, "llama", learner.width, base_rows=base)
     in_torch: list[float] = []
     in_llama_cpp: list[float] = []
     evidence: list[float] = []
-    with Runner(model, Limits(threads=1)) as runner, torch.no_grad():
+    with Runner(model, ModelLimits(threads=1)) as runner, torch.no_grad():
         for first in range(0, PARTS, AT_ONCE):
             description = DESCRIPTIONS[first // AT_ONCE % len(DESCRIPTIONS)]
             parts = imagined_parts(AT_ONCE, rng)
@@ -74,7 +74,7 @@ def test_torch_and_llama_cpp_agree_on_the_verdicts_of_500_parts(
             read = slots(joined([part.readings for part in parts]))
             noise = torch.from_numpy(rng.standard_normal((AT_ONCE, learner.image.in_features)))
             images = torch.nn.functional.normalize(noise.float(), dim=1)
-            lesson = Lesson(description, [opening] * AT_ONCE, read, images)
+            lesson = DialogueBatch(description, [opening] * AT_ONCE, read, images)
             _, difference = teacher.score(learner, lesson)
             in_torch += difference.tolist()
             for rows in learner.part_rows(read, images).numpy():

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 from models.heads.prompt_learner import PromptLearner  # noqa: E402
 from models.heads.reader import Reader  # noqa: E402
 from models.training import dialogue_training  # noqa: E402
-from models.training.dialogue_training import Course, Reads, train_dialogue  # noqa: E402
+from models.training.dialogue_training import DialogueTrainingPlan, RealParts, train_dialogue  # noqa: E402
 from models.training.run_folder import RunFolder  # noqa: E402
 from tests.models.judged import WIDTH as IMAGE_WIDTH  # noqa: E402
 from tests.models.judged import bright_maps, silent  # noqa: E402
@@ -39,11 +39,16 @@ def train(
     progress: Callable[[str, int, int], None] = silent,
     seed: int = 1,
     steps: int = STEPS,
-    reads: Reads | None = None,
+    reads: RealParts | None = None,
 ) -> tuple[PromptLearner, list[float]]:
     learner = new_learner()
     losses = train_dialogue(
-        tiny_teacher(), learner, RunFolder(folder), Course("dialogue", steps, 0.02, seed), progress, reads
+        tiny_teacher(),
+        learner,
+        RunFolder(folder),
+        DialogueTrainingPlan("dialogue", steps, 0.02, seed),
+        progress,
+        reads,
     )
     return learner, losses
 
@@ -90,7 +95,7 @@ def test_the_seed_decides(tmp_path: Path) -> None:
 
 def test_real_parts_are_mixed_with_imagined_ones_and_the_reader_stays_as_it_is(tmp_path: Path) -> None:
     torch.manual_seed(3)
-    reads = Reads(Reader(), bright_maps(12))
+    reads = RealParts(Reader(), bright_maps(12))
     before = {name: value.clone() for name, value in reads.reader.state_dict().items()}
     mixed, losses = train(tmp_path / "mixed", steps=3, reads=reads)
     imagined, _ = train(tmp_path / "imagined", steps=3)

@@ -13,10 +13,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
 
 from build_engines.graph.head import HeadSpec, write_head  # noqa: E402
-from build_engines.graph.learned import Array, Learned, read_learned  # noqa: E402
+from build_engines.graph.learned import TrainedWeights, read_learned  # noqa: E402
 from build_engines.graph.onnx_writer import FLOAT, GraphWriter  # noqa: E402
 from build_engines.language.language_half import weights_file  # noqa: E402
 from edge.bundle import Bundle  # noqa: E402
+from edge.image_types import Array  # noqa: E402
 from edge.vision.engine import Encoded, MemoryArrays  # noqa: E402
 from edge.vision.memory import as_float32  # noqa: E402
 from edge.vision.openvino import OpenVinoEngine  # noqa: E402
@@ -41,7 +42,7 @@ PRODUCTS = [
 class Trained:
     """The modules of training with a weights file's numbers in them; a name or shape that differs fails."""
 
-    def __init__(self, learned: Learned) -> None:
+    def __init__(self, learned: TrainedWeights) -> None:
         def loaded(module: Module, prefix: str) -> None:
             begins = f"{prefix}."
             module.load_state_dict(
@@ -141,18 +142,18 @@ def test_without_a_decoder_there_is_no_text(tiny_bundle: Bundle) -> None:
 
 
 @pytest.fixture(scope="module", params=["random", "committed"])
-def learned(request: pytest.FixtureRequest) -> Learned:
+def learned(request: pytest.FixtureRequest) -> TrainedWeights:
     return read_learned(weights_file(COMMITTED)) if request.param == "committed" else random_learned(3, 32)
 
 
 @pytest.fixture(scope="module")
-def head(learned: Learned) -> Head:
+def head(learned: TrainedWeights) -> Head:
     return Head(learned)
 
 
 @pytest.mark.parametrize(("scale", "worth", "boundary"), PRODUCTS)
 def test_the_graph_in_both_runtimes_is_torch_and_opencv(
-    head: Head, learned: Learned, scale: list[float], worth: float, boundary: float
+    head: Head, learned: TrainedWeights, scale: list[float], worth: float, boundary: float
 ) -> None:
     trained = Trained(learned)
     taps = head.taps(seed=2)
@@ -191,7 +192,7 @@ def test_the_graph_in_both_runtimes_is_torch_and_opencv(
 class Head:
     """The matching head's graph behind taps that are given to it."""
 
-    def __init__(self, learned: Learned) -> None:
+    def __init__(self, learned: TrainedWeights) -> None:
         import openvino as ov
 
         width = learned.tensors["decoder.layers.0.weight"].shape[1]

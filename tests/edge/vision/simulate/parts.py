@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.vision.simulate.defect import Image
+from edge.image_types import Image
 
 
 def part(height: int = 160, width: int = 200, background: tuple[int, int, int] = (240, 240, 240)) -> Image:

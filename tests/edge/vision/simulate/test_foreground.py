@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.image_types import Image
 from edge.vision.simulate import find_foreground
-from edge.vision.simulate.defect import Image
 from tests.edge.vision.simulate.parts import part, part_outline, sheet
 
 

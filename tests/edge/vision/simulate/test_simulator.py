@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import FrameError
+from edge.image_types import Image
 from edge.vision.simulate import (
     CHANGED_LEVELS,
     CONTRASTS,
@@ -18,7 +19,7 @@ from edge.vision.simulate import (
     simulate,
     simulate_many,
 )
-from edge.vision.simulate.defect import LEAST_CONTRAST, LEAST_TRUE_SHARE, Image
+from edge.vision.simulate.defect import LEAST_CONTRAST, LEAST_TRUE_SHARE
 from tests.edge.vision.simulate.parts import part, part_outline, sheet
 
 IMAGES = {

@@ -109,7 +109,7 @@ class HostCuda:
 
 
 class HostGraph:
-    """See :class:`edge.vision.tensorrt.cuda.Graph`."""
+    """See :class:`edge.vision.tensorrt.cuda.CudaGraph`."""
 
     def __init__(self, cuda: HostCuda, recorded: Sequence[Work]) -> None:
         self._cuda = cuda

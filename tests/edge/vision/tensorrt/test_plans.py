@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from build_engines.tensorrt.plans import Wish, compile_bundle
+from build_engines.tensorrt.plans import PlanRequest, compile_bundle
 from edge.bundle import Bundle
 from edge.errors import BundleError, EngineError
 from edge.paths import CACHE_VARIABLE
-from edge.vision.tensorrt.build import Span
+from edge.vision.tensorrt.build import LengthSpan
 from edge.vision.tensorrt.compiled import (
     RECORD_NAME,
     Compilation,
@@ -30,13 +30,13 @@ from edge.vision.tensorrt.compiled import (
 from edge.vision.tensorrt.cuda import open_cuda
 from edge.vision.tensorrt.execution import load_execution
 from edge.vision.tensorrt.plans import PlanKey, UnusablePlanError, plan_path, read_plan
-from edge.vision.tensorrt.ready import Target, compiled_precision, ready_plan
+from edge.vision.tensorrt.ready import GpuTarget, compiled_precision, ready_plan
 from tests.tensorrt_packages.fetched import RTX, unpacked
 
 # Only RTX leaves the timings away.
 pytestmark = pytest.mark.filterwarnings("ignore:.*no-ops in TensorRT-RTX:DeprecationWarning")
 
-WISH = Wish(bank_rows=256, workspace_mb=256)
+WISH = PlanRequest(bank_rows=256, workspace_mb=256)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def compiled_once(rtx: Any, learned_bundle: Bundle, tmp_path_factory: pytest.Tem
     cache = tmp_path_factory.mktemp("compiled")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(cache))
-        compile_bundle(learned_bundle, "fp32", WISH, Target(rtx, "8.9", "a GPU"))
+        compile_bundle(learned_bundle, "fp32", WISH, GpuTarget(rtx, "8.9", "a GPU"))
     return cache
 
 
@@ -63,9 +63,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def target(rtx: Any) -> Target:
+def target(rtx: Any) -> GpuTarget:
     """An RTX 40 that nobody has asked."""
-    return Target(rtx, "8.9", "a GPU")
+    return GpuTarget(rtx, "8.9", "a GPU")
 
 
 @pytest.fixture
@@ -75,19 +75,19 @@ def compilation(learned_bundle: Bundle, own_cache: Path, compiled_once: Path) ->
     return read_compilation(learned_bundle, "fp32")
 
 
-def compiled(bundle: Bundle, target: Target, **options: Any) -> tuple[Compilation, list[str]]:
+def compiled(bundle: Bundle, target: GpuTarget, **options: Any) -> tuple[Compilation, list[str]]:
     said: list[str] = []
     return compile_bundle(bundle, "fp32", WISH, target, say=said.append, **options), said
 
 
-def ready(bundle: Bundle, target: Target, name: str = "head") -> bytes:
+def ready(bundle: Bundle, target: GpuTarget, name: str = "head") -> bytes:
     """A half's plan, as far as this machine can tell whether it loads."""
     folder = folder_of(bundle, "fp32")
     return ready_plan(folder, read_compilation(bundle, "fp32"), name, target, load=lambda plan: plan)
 
 
 def test_what_is_compiled_is_there_and_the_second_time_nothing_is_done(
-    learned_bundle: Bundle, target: Target
+    learned_bundle: Bundle, target: GpuTarget
 ) -> None:
     compilation, said = compiled(learned_bundle, target)
     assert [line.split(" in ")[0] for line in said] == ["fp32 encoder: built", "fp32 head: built"]
@@ -104,14 +104,14 @@ def test_what_is_compiled_is_there_and_the_second_time_nothing_is_done(
 
 
 @pytest.mark.usefixtures("compilation")
-def test_another_wish_is_another_plan(learned_bundle: Bundle, target: Target) -> None:
+def test_another_wish_is_another_plan(learned_bundle: Bundle, target: GpuTarget) -> None:
     said: list[str] = []
-    compile_bundle(learned_bundle, "fp32", Wish(bank_rows=512), target, say=said.append)
+    compile_bundle(learned_bundle, "fp32", PlanRequest(bank_rows=512), target, say=said.append)
     assert said[1].startswith("fp32 head: built")
 
 
 def test_a_damaged_plan_is_built_again(
-    learned_bundle: Bundle, target: Target, compilation: Compilation, caplog: pytest.LogCaptureFixture
+    learned_bundle: Bundle, target: GpuTarget, compilation: Compilation, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = plan_path(folder_of(learned_bundle, "fp32"), target.key("head", compilation.head))
     whole = path.read_bytes()
@@ -124,7 +124,7 @@ def test_a_damaged_plan_is_built_again(
 
 @pytest.mark.parametrize("damage", ["note", "both"])
 def test_a_plan_without_its_note_is_built_again(
-    learned_bundle: Bundle, target: Target, compilation: Compilation, damage: str
+    learned_bundle: Bundle, target: GpuTarget, compilation: Compilation, damage: str
 ) -> None:
     path = plan_path(folder_of(learned_bundle, "fp32"), target.key("head", compilation.head))
     note = path.with_name(f"{path.name}.json")
@@ -137,12 +137,12 @@ def test_a_plan_without_its_note_is_built_again(
 
 
 def test_a_note_of_another_plan_does_not_vouch(
-    learned_bundle: Bundle, target: Target, compilation: Compilation
+    learned_bundle: Bundle, target: GpuTarget, compilation: Compilation
 ) -> None:
     """Copied by hand to the name that is looked for, its content is right and its key is not."""
     folder = folder_of(learned_bundle, "fp32")
     own = plan_path(folder, target.key("head", compilation.head))
-    other = target.key("head", compilation.head.model_copy(update={"span": Span(1, 2, 3)}))
+    other = target.key("head", compilation.head.model_copy(update={"span": LengthSpan(1, 2, 3)}))
     for suffix in ("", ".json"):
         source = own.with_name(own.name + suffix)
         plan_path(folder, other).with_name(plan_path(folder, other).name + suffix).write_bytes(
@@ -167,12 +167,12 @@ class Newer:
 @pytest.mark.parametrize("change", ["version", "gpu"])
 @pytest.mark.usefixtures("compilation")
 def test_plans_of_another_version_or_gpu_are_built_again_beside_the_old_ones(
-    learned_bundle: Bundle, target: Target, change: str, caplog: pytest.LogCaptureFixture
+    learned_bundle: Bundle, target: GpuTarget, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     moved = (
-        Target(Newer(target.tensorrt), "8.9", "a GPU")
+        GpuTarget(Newer(target.tensorrt), "8.9", "a GPU")
         if change == "version"
-        else Target(target.tensorrt, "8.7", "Orin")
+        else GpuTarget(target.tensorrt, "8.7", "Orin")
     )
     assert ready(learned_bundle, moved)
     here = "TensorRT 1.8.0.1, compute capability 8.9" if change == "version" else "compute capability 8.7"
@@ -187,7 +187,7 @@ def test_plans_of_another_version_or_gpu_are_built_again_beside_the_old_ones(
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
 @pytest.mark.usefixtures("compilation")
 def test_without_the_half_a_useless_plan_is_refused(
-    learned_bundle: Bundle, target: Target, damage: str
+    learned_bundle: Bundle, target: GpuTarget, damage: str
 ) -> None:
     half = folder_of(learned_bundle, "fp32") / "head.onnx"
     half.unlink() if damage == "missing" else half.write_bytes(half.read_bytes()[:-1])
@@ -195,12 +195,12 @@ def test_without_the_half_a_useless_plan_is_refused(
     with pytest.raises(
         EngineError, match=r"There is no plan of the head for .* 8\.7; .*cannot be built again"
     ) as caught:
-        ready(learned_bundle, Target(target.tensorrt, "8.7", "Orin"))
+        ready(learned_bundle, GpuTarget(target.tensorrt, "8.7", "Orin"))
     assert "build_engines compile tiny --precision fp32" in caught.value.remedy
 
 
 def test_what_tensorrt_does_not_load_is_built_again_once_and_then_refused(
-    learned_bundle: Bundle, target: Target, compilation: Compilation, caplog: pytest.LogCaptureFixture
+    learned_bundle: Bundle, target: GpuTarget, compilation: Compilation, caplog: pytest.LogCaptureFixture
 ) -> None:
     try:
         open_cuda().close()
@@ -231,7 +231,7 @@ def test_plans_of_another_graph_are_refused(learned_bundle: Bundle) -> None:
 
 
 def test_a_precision_that_failed_on_the_target_is_not_taken_by_itself(
-    learned_bundle: Bundle, target: Target
+    learned_bundle: Bundle, target: GpuTarget
 ) -> None:
     from build_engines.tensorrt.plan_parity import record_gate
 
@@ -252,7 +252,7 @@ def test_a_precision_that_failed_on_the_target_is_not_taken_by_itself(
     assert compiled_precision(learned_bundle) == "fp32"
 
 
-def test_what_cannot_be_compiled_says_why(learned_bundle: Bundle, target: Target) -> None:
+def test_what_cannot_be_compiled_says_why(learned_bundle: Bundle, target: GpuTarget) -> None:
     with pytest.raises(EngineError, match="bf16 is for CPUs"):
         compile_bundle(learned_bundle, "bf16", WISH, target)
     with pytest.raises(EngineError, match="int8 is for CPUs"):
@@ -269,7 +269,7 @@ def test_what_cannot_be_compiled_says_why(learned_bundle: Bundle, target: Target
         {"graph": "1" * 64},
         {"tensorrt": "10.3.1"},
         {"capability": "8.9"},
-        {"span": Span(1, 1, 4)},
+        {"span": LengthSpan(1, 1, 4)},
     ],
 )
 def test_every_part_of_the_key_tells_plans_apart(change: dict[str, Any]) -> None:
@@ -278,7 +278,7 @@ def test_every_part_of_the_key_tells_plans_apart(change: dict[str, Any]) -> None
         "graph": "0" * 64,
         "tensorrt": "10.3.0",
         "capability": "8.7",
-        "span": Span(1, 1, 1),
+        "span": LengthSpan(1, 1, 1),
     }
     assert PlanKey(**plain).digest == PlanKey(**plain).digest
     assert PlanKey(**plain).digest != PlanKey(**{**plain, **change}).digest

@@ -15,7 +15,7 @@ from edge.vision.inspector import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class CategoryFigures:
     """How well parts were judged; fractions from 0 to 1, None where the data cannot give one.
 
     Attributes:
@@ -41,20 +41,20 @@ class Figures:
     location_accuracy: float | None = None
 
 
-FIGURE_NAMES = tuple(field.name for field in fields(Figures))
+FIGURE_NAMES = tuple(field.name for field in fields(CategoryFigures))
 
 
-def mean_figures(many: list[Figures]) -> Figures:
+def mean_figures(many: list[CategoryFigures]) -> CategoryFigures:
     """The mean of each figure over those that have it."""
-    return Figures(**{name: mean_known(getattr(one, name) for one in many) for name in FIGURE_NAMES})
+    return CategoryFigures(**{name: mean_known(getattr(one, name) for one in many) for name in FIGURE_NAMES})
 
 
-class Referee:
+class CategoryScorer:
     """Collects the findings of one product, learned from one choice of references."""
 
     def __init__(self) -> None:
-        self._calibration = _Judge()
-        self._language = _Judge()
+        self._calibration = _VerdictScorer()
+        self._language = _VerdictScorer()
         self._places: list[bool] = []
         self._pixels = PixelCurves()
 
@@ -83,10 +83,10 @@ class Referee:
         if decided is Verdict.NG and defective:
             self._places.append(names_a_defect(finding.location, mask))
 
-    def figures(self) -> Figures:
+    def figures(self) -> CategoryFigures:
         """The figures of all parts so far."""
         calibration, language = self._calibration.decisions, self._language.decisions
-        return Figures(
+        return CategoryFigures(
             image_auroc=self._calibration.auroc,
             language_auroc=self._language.auroc,
             pixel_auroc=self._pixels.auroc,
@@ -99,7 +99,7 @@ class Referee:
         )
 
 
-class _Judge:
+class _VerdictScorer:
     """One judge's numbers and verdicts against the truth."""
 
     def __init__(self) -> None:

@@ -13,34 +13,34 @@ from edge.cameras import FolderSettings, create_camera
 from edge.messaging import EmbeddedBroker, MessagingSettings, Publisher
 from edge.messaging.settings import BrokerSettings, OutboxSettings
 from edge.station.health import Health, Level
-from edge.station.pulse import Pulse
-from edge.station.tally import Tally
+from edge.station.run_counters import RunCounters
+from edge.station.status_publisher import StatusPublisher
 from tests.edge.messaging.brokers import Subscriber, inspection, wait_until
 from tests.edge.parts import write_parts
 
 
 class Beating:
-    """A pulse in a thread, with the counters in the test's hand."""
+    """A status publisher in a thread, with the counters in the test's hand."""
 
     def __init__(self, publisher: Publisher, parts: Path) -> None:
         self.health = Health()
-        self.tally = Tally()
+        self.counters = RunCounters()
         self.publisher = publisher
         camera = create_camera(FolderSettings(kind="folder", path=parts))
-        self._pulse = Pulse(
+        self._status_publisher = StatusPublisher(
             [camera],
             publisher,
             self.health,
-            lambda: self.tally,
+            lambda: self.counters,
             product="plate",
             bundle="b-1",
             engine="openvino int8 on CPU",
         )
-        self._thread = threading.Thread(target=self._pulse.run)
+        self._thread = threading.Thread(target=self._status_publisher.run)
         self._thread.start()
 
     def stop(self) -> None:
-        self._pulse.finish()
+        self._status_publisher.finish()
         self._thread.join()
 
 
@@ -86,7 +86,7 @@ def test_it_runs_it_beats_and_it_says_when_it_ends(beating: Beating, plc: Plc) -
     assert has(plc, "state", "state")("running")
     assert has(plc, "state", "engine")("openvino int8 on CPU")
     assert wait_until(lambda: len(plc.of("heartbeat")) >= 2)
-    beating.tally = Tally(total=3, ok=3)
+    beating.counters = RunCounters(total=3, ok=3)
     beating.stop()
     assert has(plc, "event", "text")("3 parts: 3 OK, 0 NG, 0 errors")
 
@@ -103,7 +103,7 @@ def test_a_full_disk_is_an_event_and_stands_in_the_state_until_it_is_over(beatin
 def test_a_burst_of_overruns_is_one_event(beating: Beating, plc: Plc) -> None:
     for overrun in (1, 4, 9):
         beats = len(plc.of("heartbeat"))
-        beating.tally = Tally(total=overrun, error=overrun, overrun=overrun)
+        beating.counters = RunCounters(total=overrun, error=overrun, overrun=overrun)
         assert plc.hears_more_beats_than(beats + 1)
     assert has(plc, "state", "text")(
         "degraded: line: Parts arrive faster than they can be inspected: some are not inspected."
@@ -112,7 +112,7 @@ def test_a_burst_of_overruns_is_one_event(beating: Beating, plc: Plc) -> None:
 
 
 def test_missed_parts_are_told(beating: Beating, plc: Plc) -> None:
-    beating.tally = Tally(missed=2)
+    beating.counters = RunCounters(missed=2)
     assert has(plc, "event", "text")("2 parts missed by the camera so far")
 
 

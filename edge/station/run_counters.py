@@ -9,7 +9,7 @@ from edge.inspection import Inspection, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RunCounters:
     """What a station has said since it started; never changed, so any thread may keep one.
 
     Attributes:
@@ -52,7 +52,7 @@ class Tally:
             f"waited {self.waited_mean_ms:.0f} / {self.waited_max_ms:.0f} ms (mean / max)"
         )
 
-    def plus(self, inspection: Inspection, *, overrun: bool = False, missed: int = 0) -> Tally:
+    def plus(self, inspection: Inspection, *, overrun: bool = False, missed: int = 0) -> RunCounters:
         """The counters with one more inspection."""
         verdict, ms, waited_ms = inspection.verdict, inspection.took_ms or 0.0, inspection.waited_ms
         counted = dataclasses.replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.evaluation.referee import Figures, Referee, mean_figures, names_a_defect
+from edge.evaluation.scorer import CategoryFigures, CategoryScorer, mean_figures, names_a_defect
 from edge.inspection import Verdict
 from edge.language import Reading
 from edge.vision.inspector import Finding
@@ -45,10 +45,10 @@ SEEN_TOP_LEFT = (slice(1, 3), slice(2, 5))
 
 
 def test_a_perfect_inspector_gets_ones() -> None:
-    referee = Referee()
-    referee.add(finding(Verdict.OK, 0.1), False, GOOD)
-    referee.add(finding(Verdict.NG, 0.9, "top left", SEEN_TOP_LEFT), True, TOP_LEFT)
-    figures = referee.figures()
+    scorer = CategoryScorer()
+    scorer.add(finding(Verdict.OK, 0.1), False, GOOD)
+    scorer.add(finding(Verdict.NG, 0.9, "top left", SEEN_TOP_LEFT), True, TOP_LEFT)
+    figures = scorer.figures()
     assert figures.image_auroc == 1.0
     assert figures.pixel_auroc == pytest.approx(1.0, abs=0.02)  # enlarging softens the edge
     assert figures.pro == pytest.approx(1.0, abs=0.05)
@@ -57,9 +57,9 @@ def test_a_perfect_inspector_gets_ones() -> None:
 
 
 def test_only_the_language_half_can_give_the_language_figures() -> None:
-    referee = Referee()
-    referee.add(finding(Verdict.OK, 0.1), False, GOOD)
-    assert (referee.figures().accuracy, referee.figures().balanced_accuracy) == (None, None)
+    scorer = CategoryScorer()
+    scorer.add(finding(Verdict.OK, 0.1), False, GOOD)
+    assert (scorer.figures().accuracy, scorer.figures().balanced_accuracy) == (None, None)
 
 
 def said(yes: float, no: float) -> Reading:
@@ -67,13 +67,13 @@ def said(yes: float, no: float) -> Reading:
 
 
 def test_the_language_verdict_has_figures_of_its_own_and_decides_on_the_place() -> None:
-    referee = Referee()
-    referee.add(finding(Verdict.NG, 0.9, "center"), False, GOOD, said(1.0, 3.0))  # rightly ok
-    referee.add(finding(Verdict.OK, 0.1, "top left"), True, TOP_LEFT, said(3.0, 1.0))  # rightly ng
-    referee.add(
+    scorer = CategoryScorer()
+    scorer.add(finding(Verdict.NG, 0.9, "center"), False, GOOD, said(1.0, 3.0))  # rightly ok
+    scorer.add(finding(Verdict.OK, 0.1, "top left"), True, TOP_LEFT, said(3.0, 1.0))  # rightly ng
+    scorer.add(
         finding(Verdict.NG, 0.8, "bottom"), True, TOP_LEFT, said(0.0, 0.5)
     )  # missed: its place is none
-    figures = referee.figures()
+    figures = scorer.figures()
     assert figures.accuracy == pytest.approx(2 / 3)
     assert figures.accuracy_calibration == pytest.approx(1 / 3)
     assert (figures.balanced_accuracy, figures.balanced_accuracy_calibration) == (0.75, 0.25)
@@ -82,21 +82,21 @@ def test_the_language_verdict_has_figures_of_its_own_and_decides_on_the_place() 
 
 
 def test_place_counts_true_alarms_with_a_mask_and_nothing_else() -> None:
-    referee = Referee()
-    referee.add(finding(Verdict.NG, 0.9, "top left"), True, TOP_LEFT)  # right
-    referee.add(finding(Verdict.NG, 0.9, "bottom right"), True, TOP_LEFT)  # wrong
-    referee.add(finding(Verdict.NG, 0.9, ""), True, TOP_LEFT)  # an alarm that names no place is wrong
-    referee.add(finding(Verdict.OK, 0.1), True, TOP_LEFT)  # no alarm
-    referee.add(finding(Verdict.NG, 0.9, "center"), False, GOOD)  # a false one
-    referee.add(finding(Verdict.NG, 0.9, "center"), True, None)  # where the defect is, nobody knows
-    assert referee.figures().location_accuracy == pytest.approx(1 / 3)
+    scorer = CategoryScorer()
+    scorer.add(finding(Verdict.NG, 0.9, "top left"), True, TOP_LEFT)  # right
+    scorer.add(finding(Verdict.NG, 0.9, "bottom right"), True, TOP_LEFT)  # wrong
+    scorer.add(finding(Verdict.NG, 0.9, ""), True, TOP_LEFT)  # an alarm that names no place is wrong
+    scorer.add(finding(Verdict.OK, 0.1), True, TOP_LEFT)  # no alarm
+    scorer.add(finding(Verdict.NG, 0.9, "center"), False, GOOD)  # a false one
+    scorer.add(finding(Verdict.NG, 0.9, "center"), True, None)  # where the defect is, nobody knows
+    assert scorer.figures().location_accuracy == pytest.approx(1 / 3)
 
 
 def test_without_masks_there_are_no_pixel_figures() -> None:
-    referee = Referee()
-    referee.add(finding(Verdict.OK, 0.1), False, GOOD)
-    referee.add(finding(Verdict.NG, 0.9, "center"), True, None)
-    figures = referee.figures()
+    scorer = CategoryScorer()
+    scorer.add(finding(Verdict.OK, 0.1), False, GOOD)
+    scorer.add(finding(Verdict.NG, 0.9, "center"), True, None)
+    figures = scorer.figures()
     assert (figures.pixel_auroc, figures.pro, figures.location_accuracy) == (None, None, None)
     assert figures.image_auroc == 1.0
 
@@ -130,5 +130,5 @@ def test_any_part_of_a_defect_in_the_named_cell_counts() -> None:
 
 
 def test_a_mean_leaves_out_the_figures_that_are_missing() -> None:
-    mean = mean_figures([Figures(image_auroc=0.5, pro=0.25), Figures(image_auroc=1.0)])
+    mean = mean_figures([CategoryFigures(image_auroc=0.5, pro=0.25), CategoryFigures(image_auroc=1.0)])
     assert (mean.image_auroc, mean.pro, mean.accuracy) == (0.75, 0.25, None)

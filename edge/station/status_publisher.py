@@ -1,4 +1,4 @@
-"""The pulse: watches the components beside the inspection path and says on MQTT how they are."""
+"""Watches the components beside the inspection path and publishes on MQTT how they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge.messaging import AlarmCode, EventCode, LinkState, Publisher, StationSt
 from edge.station import service_manager
 from edge.station.deciding import Decider
 from edge.station.health import Health, Level
-from edge.station.tally import Tally
+from edge.station.run_counters import RunCounters
 
 _PERIOD_S = 0.25
 
@@ -36,14 +36,14 @@ _WELL = (CameraState.STREAMING, CameraState.CLOSED)
 _LINK_IS_WELL = (LinkState.CONNECTED, LinkState.CONNECTING, LinkState.DISABLED)
 
 
-class Pulse:
+class StatusPublisher:
     """Publishes ``state`` when it changes, ``event`` when one happens, ``heartbeat`` while it is well.
 
     A station that hangs is at fault and its heart does not beat, neither for the PLC nor for systemd's
     watchdog.
 
     Args:
-        tally: gives the counters at any moment.
+        counters: gives the counters at any moment.
         product: the one at the start.
         bundle, engine: what sees, for ``state``.
         decider: whose language worker is watched; None where the calibrated score decides.
@@ -55,7 +55,7 @@ class Pulse:
         cameras: Sequence[Camera],
         publisher: Publisher,
         health: Health,
-        tally: Callable[[], Tally],
+        counters: Callable[[], RunCounters],
         *,
         product: str,
         bundle: str,
@@ -70,12 +70,12 @@ class Pulse:
         self._cameras = {"camera" if len(cameras) == 1 else f"camera {one.name}": one for one in cameras}
         self._publisher = publisher
         self._health = health
-        self._tally = tally
+        self._counters = counters
         self._product = product
         self._bundle = bundle
         self._engine = engine
         self._finished = threading.Event()
-        self._told = Tally()
+        self._told = RunCounters()
         self._overrun_until_s = 0.0
         self._camera_well_s = dict.fromkeys(self._cameras, time.monotonic())
         self._dropped = -1  # before the first look
@@ -92,7 +92,7 @@ class Pulse:
         while not self._finished.wait(_PERIOD_S):
             self._beat()
         self._beat()
-        self._event(EventCode.STOPPED, str(self._tally()))
+        self._event(EventCode.STOPPED, str(self._counters()))
 
     def product_changed(self, product: str, sender: str) -> None:
         """The judge has another product from the next part on, as this sender asked for."""
@@ -145,11 +145,11 @@ class Pulse:
 
     def _watch_line(self) -> None:
         """Overruns and missed parts: one event when a burst begins, not one for each part."""
-        tally, before, now = self._tally(), self._told, time.monotonic()
-        self._told = tally
-        if tally.missed > before.missed:
-            self._event(EventCode.MISSED_TRIGGER, f"{tally.missed} parts missed by the camera so far")
-        if tally.overrun > before.overrun:
+        counters, before, now = self._counters(), self._told, time.monotonic()
+        self._told = counters
+        if counters.missed > before.missed:
+            self._event(EventCode.MISSED_TRIGGER, f"{counters.missed} parts missed by the camera so far")
+        if counters.overrun > before.overrun:
             if now >= self._overrun_until_s:
                 self._event(EventCode.OVERRUN, _OVERRUN)
             self._overrun_until_s = now + _OVERRUN_LASTS_S

@@ -1,0 +1,33 @@
+"""The choices that a person makes in a station file or on a command line, each spelled out once."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edge.bundle import Precision
+
+VerdictSource = Literal["language", "calibration"]
+"""Who can give a verdict: the language model, or the calibrated score."""
+
+DecidedBy = Literal["language", "calibration", "either"]
+"""Whose verdict counts; ``either``: a part is ng when one of the two says so."""
+
+Runtime = Literal["openvino", "tensorrt"]
+"""What computes the vision graph."""
+
+LanguageDecides = Literal["language", "either"]
+"""The ways of deciding in which the language model has a say."""
+
+RequestedRuntime = Literal["auto", Runtime]
+
+RequestedPrecision = Literal["auto", Precision]
+"""``auto``: the fastest that passed its checks and that this machine has."""
+
+QueuePolicy = Literal["wait", "skip", "latest"]
+"""What happens when more parts wait for inspection than there is room for."""
+
+WhichParts = Literal["ng", "all", "none"]
+"""The parts that are put into words, or whose images are kept."""
+
+WaitPolicy = Literal["passive", "active"]
+"""How llama.cpp's threads wait for work: asleep, or spinning."""
