@@ -5,6 +5,7 @@ What it needs lies below it: the packages of the environment that runs the tests
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,11 +14,14 @@ import venv
 from collections.abc import Collection
 from pathlib import Path
 
+import cv2
 import pytest
 
-from edge.paths import CACHE_VARIABLE, DATA_VARIABLE
+from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.paths import CACHE_VARIABLE, DATA_VARIABLE, cache_dir
 
 ROOT = Path(__file__).parents[1]
+NOTEBOOK = ROOT / "docs" / "first-parts.ipynb"
 BUILT_FROM = ("edge", "build_engines", "models", "configs", "setup.py", "pyproject.toml", "README.md")
 
 
@@ -47,9 +51,21 @@ class Installed:
                     link.symlink_to(entry)
         (self.site / "below.pth").write_text(f"{self._packages}\n")
 
+    @property
+    def home(self) -> Path:
+        """Where its programs keep what they keep."""
+        return self.here.parent / "home"
+
+    def have(self, bundle: Bundle) -> None:
+        """Let its programs find this bundle as the default one, and what is proved of this machine."""
+        (self.home / "cache" / "bundles").mkdir(parents=True)
+        (self.home / "cache" / "bundles" / DEFAULT_BUNDLE).symlink_to(bundle.path)
+        if (cache_dir() / "kernels").is_dir():
+            (self.home / "cache" / "kernels").symlink_to(cache_dir() / "kernels")
+
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One of its programs, in the empty folder, with nothing of this checkout around."""
-        home = self.here.parent / "home"
+        home = self.home
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         env |= {"HOME": str(home), CACHE_VARIABLE: str(home / "cache"), DATA_VARIABLE: str(home / "data")}
         program, *arguments = words
@@ -127,6 +143,23 @@ def test_a_package_of_the_users_with_such_a_name_is_in_nobodys_way(installed: In
         assert "the models of somebody" in done.stderr
     finally:
         shutil.rmtree(installed.here / "models")
+
+
+def test_a_newcomers_lines_run_in_an_empty_folder(installed: Installed, speaking_bundle: Bundle) -> None:
+    installed.see()
+    installed.have(speaking_bundle)
+    cells = [cell for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"]
+    shown = "judged\n"  # as the last line of a cell: a notebook calls what this calls
+    program = "\n".join("".join(cell["source"]) for cell in cells).replace(
+        f"\n{shown}", "\nopen('shown.png', 'wb').write(judged._repr_png_())\n"
+    )
+    done = installed.run("python", "-c", program)
+    assert done.returncode == 0, done.stderr
+    first, sentence, where, how_large, last = done.stdout.splitlines()
+    assert first.split()[0] in ("ok", "ng") and all((sentence, where, how_large))
+    assert last.startswith("five good parts: ")
+    picture = cv2.imread(str(installed.here / "shown.png"))
+    assert picture is not None and picture.shape[0] > picture.shape[1] * 480 / 640, "a strip below the image"
 
 
 def test_without_the_extras_every_way_to_a_bundle_names_them(installed: Installed) -> None:

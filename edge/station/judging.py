@@ -52,6 +52,21 @@ class Judged:
     dialogue: int | None = None
     source: str = ""
 
+    def picture(self) -> Image | None:
+        """The image with heat, boxes and the verdict: uint8 (H, W, 3) BGR; None where there is no image."""
+        from edge.records import draw_overlay
+
+        if self.image is None:
+            return None
+        return draw_overlay(self.image, self.anomaly_map, self.inspection)
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows of a part."""
+        from edge.records import encode
+
+        picture = self.picture()
+        return None if picture is None else encode(picture, ".png")
+
     def without_verdict(self, error: str) -> Judged:
         """The same part as an error: whatever was found of it stands no more."""
         unjudged = dataclasses.replace(
