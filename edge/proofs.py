@@ -9,7 +9,6 @@ A proof is a program: it calls :func:`confine`, does the work and ends with :fun
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -18,11 +17,12 @@ import platform
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, cast, get_args
+
+from edge.whole_file import write_whole
 
 ProofOutcome = Literal["ok", "crashed", "hung", "wrong", "undecided"]
 
@@ -102,7 +102,7 @@ class Remembered:
         text = json.dumps({each: asdict(outcome) for each, outcome in sorted(outcomes.items())}, indent=1)
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            _write_at_once(self.file, text)
+            write_whole(self.file, text, durable=True)
         except OSError as error:
             _log.warning(
                 "%s cannot be written (%s): what was proved now will be proved again at the next start.",
@@ -216,19 +216,3 @@ def _signal_name(number: int) -> str:
 def _last_line(output: bytes) -> str:
     lines = output.decode("utf-8", "replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
-
-
-def _write_at_once(file: Path, text: str) -> None:
-    """The whole file or none of it, whoever else writes it at the same time."""
-    number, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    scratch = Path(name)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-        scratch.replace(file)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            scratch.unlink()
-        raise

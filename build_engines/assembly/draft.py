@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +20,7 @@ from edge.bundle import (
 )
 from edge.fetch import sha256_of
 from edge.paths import cache_dir
+from edge.whole_file import write_whole
 
 _TOOLS = ("anomalygpt-edge", "onnx", "onnxruntime", "openvino", "nncf", "numpy")
 
@@ -72,9 +72,7 @@ def with_language(made: Bundle, preset: LanguagePreset) -> Bundle:
 
 def write_manifest(folder: Path, manifest: Manifest) -> Bundle:
     """Writes ``manifest.json`` whole or not at all, and its hash beside it."""
-    part = folder / f".{MANIFEST_NAME}.{os.getpid()}"
-    part.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    part.replace(folder / MANIFEST_NAME)
+    write_whole(folder / MANIFEST_NAME, manifest.model_dump_json(indent=2) + "\n")
     seal(folder)
     return Bundle(folder, manifest)
 

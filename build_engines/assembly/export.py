@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from build_engines.language.language_half import weights_file
 from build_engines.presets import Architecture, Preset
 from edge.bundle import Bundle, Encoder, GraphFile, Precision
 from edge.errors import ConfigError, SourceError
+from edge.whole_file import write_whole
 
 if TYPE_CHECKING:
     from build_engines.precision.files import PrecisionGraph
@@ -184,12 +184,7 @@ def content_of(model: onnx.ModelProto) -> bytes:
 def save_onnx(model: onnx.ModelProto, path: Path) -> None:
     """Writes the model under a temporary name first, so that the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_bytes(content_of(model))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, content_of(model))
 
 
 def _feature_width(model: onnx.ModelProto) -> int:

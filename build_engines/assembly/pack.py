@@ -16,6 +16,7 @@ from build_engines.parity.gate import failures
 from build_engines.presets import LanguagePreset, Preset
 from edge.bundle import MANIFEST_NAME, Bundle, Precision
 from edge.errors import BundleError
+from edge.whole_file import replace_folder
 
 
 def pack(made: Bundle, target: Path, language: LanguagePreset | None = None) -> Bundle:
@@ -44,15 +45,13 @@ def pack(made: Bundle, target: Path, language: LanguagePreset | None = None) -> 
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        whole, old = scratch / "new", scratch / "old"
+        whole = scratch / "new"
         whole.mkdir()
         for name in made.manifest.files:
             shutil.copyfile(made.path / name, whole / name)
         write_manifest(whole, made.manifest)
         write_sbom(Bundle.load(whole))
-        if target.exists():
-            target.replace(old)
-        whole.replace(target)
+        replace_folder(whole, target, aside=scratch / "old")
     except OSError as error:
         raise BundleError(f"Cannot write {target}: {error.strerror}.", "Free some space there.") from error
     finally:

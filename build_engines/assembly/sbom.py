@@ -8,7 +8,6 @@ same bytes.
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -22,6 +21,7 @@ from build_engines.assembly.installed import licence_of, needed_by
 from edge.bundle import MANIFEST_NAME, Bundle, Origin
 from edge.errors import BundleError
 from edge.fetch import sha256_of
+from edge.whole_file import write_whole
 
 SBOM_NAME = "sbom.cdx.json"
 _PROGRAM = "anomalygpt-edge"
@@ -41,16 +41,12 @@ def write_sbom(bundle: Bundle, target: Path | None = None) -> Path:
         BundleError: it cannot be written.
     """
     target = target or bundle.path / SBOM_NAME
-    part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        part.write_text(json.dumps(sbom(bundle), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(target)
+        write_whole(target, json.dumps(sbom(bundle), indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise BundleError(
             f"Cannot write {target}: {error.strerror}.", "Choose another with --out."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return target
 
 

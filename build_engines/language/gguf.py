@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import tempfile
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -16,6 +15,7 @@ from edge.errors import SourceError
 from edge.fetch import sha256_of
 from edge.language.library import last_complaint, load
 from edge.paths import cache_dir
+from edge.whole_file import written_whole
 
 Quantization = Literal["Q4_0", "Q8_0", "F16"]
 
@@ -87,15 +87,13 @@ def requantize(source: Path, target: Path, quantization: Quantization) -> None:
     parameters.ftype = _FTYPES[quantization]
     parameters.allow_requantize = True
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".requantize-", dir=target.parent) as scratch:
-        part = Path(scratch) / target.name
+    with written_whole(target) as part:
         last_complaint()
         status = llama.llama_model_quantize(os.fsencode(source), os.fsencode(part), ctypes.byref(parameters))
         if status != 0:
             raise SourceError(
                 f"llama.cpp cannot requantize {source.name} to {quantization}{last_complaint()}."
             )
-        part.replace(target)
 
 
 def _requantized(quantization: Quantization) -> Path:

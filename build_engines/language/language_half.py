@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from build_engines.language.gguf import REQUANTIZED, SMOLLM2, fetch_smollm2
 from build_engines.presets import LanguagePreset
 from edge.bundle import Language, Manifest, Origin
 from edge.errors import SourceError
+from edge.whole_file import written_whole
 
 BASE_ROWS_FILE = "base_rows.npy"
 _ARCHITECTURE = "llama"
@@ -68,13 +68,10 @@ def is_language_up_to_date(manifest: Manifest, language: LanguagePreset | None) 
 
 def _write_rows(learned: TrainedWeights, name: str, target: Path) -> None:
     rows = (learned.tensors[name] * learned.tensors["learner.scale"]).astype(np.float32)
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    with part.open("wb") as file:
+    with written_whole(target) as part, part.open("wb") as file:
         np.save(file, rows, allow_pickle=False)
-    part.replace(target)
 
 
 def _copied(source: Path, target: Path) -> None:
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copyfile(source, part)
-    part.replace(target)
+    with written_whole(target) as part:
+        shutil.copyfile(source, part)

@@ -6,12 +6,12 @@ installed it must be what was built.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from edge.bounded import read_regular
 from edge.errors import SourceError
 from edge.fetch import sha256_of
+from edge.whole_file import write_whole
 
 _MOST_BYTES = 1000
 
@@ -23,9 +23,7 @@ def seal_of(wheel: Path) -> Path:
 
 def seal_wheel(wheel: Path) -> None:
     """Writes the seal, whole or not at all."""
-    part = wheel.with_name(f".{wheel.name}.{os.getpid()}")
-    part.write_text(f"{sha256_of(wheel)}  {wheel.name}\n", encoding="utf-8")
-    part.replace(seal_of(wheel))
+    write_whole(seal_of(wheel), f"{sha256_of(wheel)}  {wheel.name}\n")
 
 
 def checked_url(wheel: Path) -> str:

@@ -20,6 +20,7 @@ from build_engines.set_up.steps import TARGETS, steps
 from build_engines.set_up.work import WITHOUT_LANGUAGE
 from edge.errors import EdgeError
 from edge.paths import cache_dir, checkout
+from edge.whole_file import write_whole
 
 TIMES_NAME = "times.json"
 
@@ -58,9 +59,7 @@ def _record(file: Path, target: str, display: Display, plan: SetUpPlan, cpu_s: f
         "processor_s": round(cpu_s, 1),
         "steps": {step.name: _times(plan.progress(step)) for step in plan.steps},
     }
-    part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    part.replace(file)
+    write_whole(file, json.dumps(content, indent=2) + "\n")
 
 
 def _times(progress: StepProgress) -> dict[str, float]:

@@ -7,7 +7,6 @@ the stick's own index: that one serves people, and says in errors what is there 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -19,6 +18,7 @@ from build_engines.sources import NeededFile
 from build_engines.sources.source import Sha256, is_here
 from edge.errors import SourceError
 from edge.fetch import BytesReceived, download_bar
+from edge.whole_file import write_whole, written_whole
 
 INDEX_NAME = "files.json"
 
@@ -119,9 +119,7 @@ def export_to(folder: Path, preset: str, files: Mapping[NeededFile, Path]) -> St
         presets=tuple(sorted({*old.presets, preset})), files=tuple(made[path] for path in sorted(made))
     )
     with _writing(folder, _FREE_THE_STICK):
-        part = folder / f".{INDEX_NAME}.{os.getpid()}"
-        part.write_text(index.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        part.replace(folder / INDEX_NAME)
+        write_whole(folder / INDEX_NAME, index.model_dump_json(indent=2) + "\n", durable=True)
     return index
 
 
@@ -166,24 +164,21 @@ def _described(folder: Path, file: NeededFile) -> StickFile:
 
 def _copy(source: Path, target: Path, file: NeededFile, remedy: str) -> None:
     """Copies one file; ``target`` appears whole and right or not at all."""
-    part = target.with_name(f".{target.name}.{os.getpid()}")
     digest = hashlib.sha256()
-    with _writing(target.parent, remedy), download_bar(file.name, file.size) as progress:
-        try:
-            with part.open("wb") as copy:
-                for block in _blocks(source, progress):
-                    digest.update(block)
-                    copy.write(block)
-                copy.flush()
-                os.fsync(copy.fileno())  # A stick is pulled out as soon as the command ends.
-            if digest.hexdigest() != file.sha256:
-                raise SourceError(
-                    f"{source} is damaged: it has sha256 {digest.hexdigest()}, expected {file.sha256}.",
-                    _WRITE_AGAIN,
-                )
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+    with (
+        _writing(target.parent, remedy),
+        download_bar(file.name, file.size) as progress,
+        written_whole(target, durable=True) as part,  # a stick is pulled out as soon as the command ends
+    ):
+        with part.open("wb") as copy:
+            for block in _blocks(source, progress):
+                digest.update(block)
+                copy.write(block)
+        if digest.hexdigest() != file.sha256:
+            raise SourceError(
+                f"{source} is damaged: it has sha256 {digest.hexdigest()}, expected {file.sha256}.",
+                _WRITE_AGAIN,
+            )
 
 
 def _blocks(source: Path, progress: BytesReceived) -> Iterator[bytes]:

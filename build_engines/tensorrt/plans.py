@@ -27,7 +27,7 @@ from edge.vision.tensorrt.compiled import (
     read_compilation,
     write_compilation,
 )
-from edge.vision.tensorrt.plans import UnusablePlanError, read_plan, write_whole
+from edge.vision.tensorrt.plans import UnusablePlanError, read_plan, write_cached
 from edge.vision.tensorrt.ready import GpuTarget, build_into
 
 MOST_BANK_ROWS = 32 * BANK_ROWS
@@ -104,7 +104,7 @@ def compile_bundle(
     folder = folder_of(bundle, precision)
     compilation, contents = prepared(bundle, precision, wish)
     for name, content in contents.items():
-        write_whole(folder / compilation.half(name).file, content)
+        write_cached(folder / compilation.half(name).file, content)
     for name in HALVES:
         if not force and _is_there(folder, compilation, name, target):
             say(f"{precision} {name}: up to date")

@@ -177,10 +177,10 @@ def field(
 
 
 def _write_png(path: Path, image: Image) -> None:
-    import cv2
+    from edge.image_bytes import write_png
 
     try:
-        path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        write_png(path, image)
     except OSError as error:
         raise CameraError(f"{path} cannot be written: {error.strerror}.", "Name another file.") from error
 

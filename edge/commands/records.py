@@ -210,10 +210,10 @@ def _export(path: Path, found: Sequence[Record]) -> None:
     import json
 
     from edge.errors import RecordsError
+    from edge.whole_file import written_whole
 
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with written_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow([*_CSV_COLUMNS, "total_ms", "image", "overlay"])
             for record in found:
@@ -223,9 +223,7 @@ def _export(path: Path, found: Sequence[Record]) -> None:
                 total_ms = record.inspection.latency_ms.get("total")
                 row = [*(fields[name] for name in _CSV_COLUMNS), total_ms, record.image, record.overlay]
                 writer.writerow(map(csv_cell, row))
-        temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise RecordsError(
             f"{path} cannot be written: {error.strerror or error}.",
             "Name a file in a folder that may be written.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -14,6 +13,7 @@ from edge.errors import EdgeError
 from edge.evaluation.evaluate import EvaluationResult
 from edge.evaluation.scorer import FIGURE_NAMES, CategoryFigures
 from edge.evaluation.timing import percentiles
+from edge.whole_file import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -117,13 +117,9 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     Raises:
         EdgeError: the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
-        with contextlib.suppress(OSError):  # the reason is told below
-            temporary.unlink()
         raise _unwritable(path, error.strerror or str(error)) from error
 
 

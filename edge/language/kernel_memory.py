@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +15,7 @@ from edge.fetch import sha256_of
 from edge.language.library import VERSION
 from edge.paths import cache_dir
 from edge.proofs import machine_id
+from edge.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +79,8 @@ def read_record(path: Path) -> KernelRecord | None:
 
 def write_record(path: Path, record: KernelRecord) -> None:
     """Keeps the record. Where it cannot be written, that is logged: the next start proves again."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
+        write_whole(path, record.model_dump_json(indent=2) + "\n")
     except OSError as error:
         log.warning("Cannot write %s, so the next start proves the language kernels again: %s", path, error)
-        with contextlib.suppress(OSError):
-            part.unlink()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
+
+from edge.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +65,8 @@ class Ledger:
     def _write(self) -> None:
         """Replace the file. Where the disk does not take it, what it says stays in memory."""
         content: dict[str, Any] = {"marks": self.marks, "retained": self.retained}
-        temporary = self._path.with_name(f".{self._path.name}.tmp")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
+            write_whole(self._path, json.dumps(content), durable=True)
         except OSError as error:
             if not self._trouble:
                 log.warning("the outbox's ledger %s cannot be written: %s", self._path, error)

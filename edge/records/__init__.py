@@ -6,7 +6,7 @@ The station writes through :class:`Records`; everybody else reads through :class
 from edge.records.contact_sheet import SheetItem, contact_sheet
 from edge.records.database import DiskFullError
 from edge.records.history import Counters, History, Record
-from edge.records.images import encode, write_image
+from edge.records.images import write_image
 from edge.records.overlay import draw_overlay
 from edge.records.records import Entry, RecordingFailures, Records
 from edge.records.settings import RecordsSettings
@@ -25,6 +25,5 @@ __all__ = [
     "Sources",
     "contact_sheet",
     "draw_overlay",
-    "encode",
     "write_image",
 ]

@@ -62,10 +62,10 @@ class Judged:
 
     def _repr_png_(self) -> bytes | None:
         """What a notebook shows of a part."""
-        from edge.records import encode
+        from edge.image_bytes import encode_image
 
         picture = self.picture()
-        return None if picture is None else encode(picture, ".png")
+        return None if picture is None else encode_image(picture, ".png")
 
     def without_verdict(self, error: str) -> Judged:
         """The same part as an error: whatever was found of it stands no more."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import EdgeError, ProductError
+from edge.image_bytes import write_png
 from edge.image_types import Image
 from edge.inspection import Inspection, Verdict, utc_timestamp
 from edge.messaging.commands import CommandRefusedError
@@ -173,7 +174,7 @@ class LineEnrollment:
             if number == 1:
                 shutil.rmtree(self._folder, ignore_errors=True)  # of an enrollment that was not finished
                 self._folder.mkdir(parents=True)
-            _write_png(self._folder / f"part-{number:03d}.png", image)
+            write_png(self._folder / f"part-{number:03d}.png", image)
             if number == batch.count:
                 self._end(batch, self._learn(batch))
                 shutil.rmtree(self._folder)
@@ -189,7 +190,7 @@ class LineEnrollment:
             if batch.taken == 0:
                 shutil.rmtree(self._folder, ignore_errors=True)  # of an enrollment that was not finished
             self._folder.mkdir(parents=True, exist_ok=True)
-            _write_png(self._folder / f"part-{batch.taken + 1:03d}.png", image)
+            write_png(self._folder / f"part-{batch.taken + 1:03d}.png", image)
             folder.parent.mkdir(exist_ok=True)
             self._folder.rename(folder)
         except (OSError, EdgeError) as error:
@@ -229,12 +230,3 @@ def new_version(product: Product) -> str:
     """A product's version in use, in one sentence."""
     references = len(product.version.references)
     return f"{product.name}: version {product.version.number}, {references} references."
-
-
-def _write_png(path: Path, image: Image) -> None:
-    import cv2
-
-    done, encoded = cv2.imencode(".png", image)
-    if not done:
-        raise ProductError(f"An image of shape {image.shape} cannot be kept as PNG.")
-    path.write_bytes(encoded.tobytes())

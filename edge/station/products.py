@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
@@ -26,6 +25,7 @@ import numpy as np
 
 from edge.cameras import read_image
 from edge.errors import ProductError
+from edge.image_bytes import write_png
 from edge.image_types import Image
 from edge.inspection import utc_timestamp
 from edge.station.product import (
@@ -38,6 +38,7 @@ from edge.station.product import (
     memory_file,
     read_file,
 )
+from edge.whole_file import write_whole
 
 if TYPE_CHECKING:
     from edge.vision.memory import Memory
@@ -175,7 +176,7 @@ class Products:
         references.mkdir(parents=True, exist_ok=True)
         for name, image in distinct.items():
             if not (references / name).exists():
-                _write_png(references / name, image)
+                write_png(references / name, image, durable=True)
         memory.save(memory_file(folder, version.number))
         self._write(
             folder,
@@ -210,7 +211,7 @@ class Products:
 
     def _write(self, folder: Path, content: ProductFile) -> None:
         """Put the file in force, then drop what no version refers to any more."""
-        _write_whole(folder / FILE_NAME, content.model_dump_json(indent=2).encode() + b"\n")
+        write_whole(folder / FILE_NAME, content.model_dump_json(indent=2) + "\n", durable=True)
         needed = {memory_file(folder, version.number) for version in content.versions}
         needed |= {
             folder / "references" / name for version in content.versions for name in version.references
@@ -238,25 +239,3 @@ def _reference_name(image: Image) -> str:
     digest = hashlib.sha256(f"{image.shape}".encode())
     digest.update(np.ascontiguousarray(image).data)
     return f"{digest.hexdigest()[:20]}.png"
-
-
-def _write_png(path: Path, image: Image) -> None:
-    import cv2
-
-    done, encoded = cv2.imencode(".png", image)
-    if not done:
-        raise ProductError(f"An image of shape {image.shape} cannot be kept as PNG.")
-    _write_whole(path, encoded.tobytes())
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, and give it its own when it is on the disk."""
-    temporary = path.with_name(f".new-{path.name}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from edge.arrays import load_npz
 from edge.errors import ProductError
 from edge.image_types import Array
+from edge.whole_file import written_whole
 
 _MOST_BYTES = 512_000_000
 """Far above any bank that is kept, and below what a station can spare."""
@@ -52,21 +52,14 @@ class Memory:
             if f.name not in ("arrays", "good_scores", "defect_scores")
         }
         arrays: dict[str, Any] = {f"graph.{name}": array for name, array in self.arrays.items()}
-        temporary = path.with_name(f".{path.name}.partial")
-        try:
-            with temporary.open("wb") as file:
-                np.savez(
-                    file,
-                    good_scores=self.good_scores,
-                    defect_scores=self.defect_scores,
-                    plain=np.frombuffer(json.dumps(plain).encode(), np.uint8),
-                    **arrays,
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with written_whole(path, durable=True) as part, part.open("wb") as file:
+            np.savez(
+                file,
+                good_scores=self.good_scores,
+                defect_scores=self.defect_scores,
+                plain=np.frombuffer(json.dumps(plain).encode(), np.uint8),
+                **arrays,
+            )
 
     @classmethod
     def load(cls, path: Path) -> Memory:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from edge.errors import SourceError
 from edge.fetch import BytesReceived, scratch_folder, sha256_of, watched
 from edge.paths import cache_dir
+from edge.whole_file import publish_folder
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class DebianPackage(BaseModel):
                 return self._fetch_another(scratch, progress)
             self._check(deb)
             _unpack(deb, self.name, scratch / "images")
-            _publish(scratch / "images", target)
+            publish_folder(scratch / "images", target)
         return target
 
     def _check(self, deb: Path) -> None:
@@ -113,7 +114,7 @@ class DebianPackage(BaseModel):
             self.version,
         )
         target = _folder() / f"{self.name}_{version.replace(':', '%3a')}"
-        _publish(scratch / "images", target)
+        publish_folder(scratch / "images", target)
         return target
 
     @property
@@ -203,11 +204,3 @@ def _is_wanted(name: str) -> bool:
 def _files(folder: Path) -> Iterator[Path]:
     """The regular files below a folder, in the order of their names; links are left alone."""
     yield from (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink())
-
-
-def _publish(folder: Path, target: Path) -> None:
-    try:
-        folder.replace(target)
-    except OSError:
-        if not target.is_dir():  # Otherwise another process was faster, with the same content.
-            raise

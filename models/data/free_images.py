@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from edge.errors import EdgeError, SourceError
 from edge.fetch import download_bar
 from edge.image_types import Image
+from edge.whole_file import write_whole
 from models.data.debian import IMAGE_SUFFIXES, DebianPackage
 from models.data.sheets import write_sheet
 from models.data.usable import PictureKind, distances, is_technical, judge, read_picture
@@ -89,9 +90,7 @@ def _indexed(package: DebianPackage, folder: Path) -> list[FreeImage]:
     file = folder / f"index-{_RULES}.json"
     if not file.is_file():
         entries = [entry for path in _pictures(package, folder) if (entry := _entry(path, folder))]
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(entries, indent=0), encoding="utf-8")
-        part.replace(file)
+        write_whole(file, json.dumps(entries, indent=0))
     return [
         FreeImage(
             path=folder / entry["file"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import cv2
 
+from edge.image_bytes import write_png
 from edge.image_types import Image
 
 
@@ -20,10 +20,8 @@ def write_sheet(out: Path, sheet: Image) -> None:
     Raises:
         click.ClickException: the file cannot be written.
     """
-    part = out.with_name(out.name + ".part")
     try:
-        part.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
-        part.replace(out)
+        write_png(out, sheet)
     except OSError as error:
         raise click.ClickException(f"Cannot write {out}: {error.strerror}.") from error
     click.echo(f"{out}: {sheet.shape[1]}x{sheet.shape[0]} pixels")

@@ -18,6 +18,7 @@ from torch.nn import functional
 from edge.errors import EdgeError
 from edge.fetch import Wheel, extract_member, fetch_wheel
 from edge.paths import cache_dir
+from edge.whole_file import written_whole
 from models.heads.states import ABNORMAL_STATES, NORMAL_STATES, sentences
 
 TEXT_WIDTH = 384
@@ -113,21 +114,17 @@ def main(out: Path) -> None:
     except EdgeError as error:
         raise click.ClickException(str(error)) from error
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.partial")
-    save_file(
-        {"text": features},
-        part,
-        metadata={
-            "source": f"pypi:{WHEEL.requirement}",
-            "sha256": MEMBERS["model.safetensors"],
-            "licence": WHEEL.licence,
-            "upstream": "sentence-transformers/all-MiniLM-L6-v2",
-            "upstream_licence": "Apache-2.0",
-            "normal": " | ".join(sentences(NORMAL_STATES)),
-            "abnormal": " | ".join(sentences(ABNORMAL_STATES)),
-        },
-    )
-    part.replace(out)
+    about = {
+        "source": f"pypi:{WHEEL.requirement}",
+        "sha256": MEMBERS["model.safetensors"],
+        "licence": WHEEL.licence,
+        "upstream": "sentence-transformers/all-MiniLM-L6-v2",
+        "upstream_licence": "Apache-2.0",
+        "normal": " | ".join(sentences(NORMAL_STATES)),
+        "abnormal": " | ".join(sentences(ABNORMAL_STATES)),
+    }
+    with written_whole(out) as part:
+        save_file({"text": features}, part, metadata=about)
     cosine = float((features[0] * features[1]).sum())
     click.echo(f"{out}: normal and abnormal, cosine {cosine:.3f} to each other")
 

@@ -14,6 +14,7 @@ from edge.facts import COUNTS, PLACES, SHAPES, SIZES, PartFacts, facts_of_mask
 from edge.image_types import Mask
 from edge.progress import Progress
 from edge.vision.enrollment import enroll
+from edge.whole_file import written_whole
 from models.data.training_parts import ProductSource, TrainingPart, anomalous_part, good_part
 from models.training.training_engine import TrainingEngine
 
@@ -53,10 +54,8 @@ class Maps:
 
     def save(self, path: Path) -> None:
         """Writes one ``.npz`` file."""
-        part = path.with_name(f".{path.name}.partial")
-        with part.open("wb") as file:
+        with written_whole(path) as part, part.open("wb") as file:
             np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
-        part.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Maps:

@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from edge.image_bytes import write_png
+from edge.whole_file import write_whole, written_whole
+
 
 class RunFolder:
     """The files of one run; each appears whole or not at all."""
@@ -28,10 +31,9 @@ class RunFolder:
         self, name: str, tensors: Mapping[str, torch.Tensor], about: Mapping[str, str] | None = None
     ) -> None:
         """Writes a safetensors file."""
-        part = self.path / f".{name}.partial"
         plain = {key: value.detach().contiguous().clone() for key, value in tensors.items()}
-        save_file(plain, part, metadata=dict(about or {}))
-        part.replace(self.path / name)
+        with written_whole(self.path / name) as part:
+            save_file(plain, part, metadata=dict(about or {}))
 
     def load_tensors(self, name: str) -> dict[str, torch.Tensor] | None:
         """What :meth:`save_tensors` wrote; None where there is nothing yet."""
@@ -44,7 +46,7 @@ class RunFolder:
         curves = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         curves[name] = [round(value, 5) for value in values]
         self._write_json("curves.json", curves)
-        cv2.imwrite(str(self.path / f"{name}.png"), curve_image(name, values))
+        write_png(self.path / f"{name}.png", curve_image(name, values))
 
     def note(self, **figures: Any) -> None:
         """Adds figures to ``figures.json``."""
@@ -56,9 +58,7 @@ class RunFolder:
         return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
     def _write_json(self, name: str, content: object) -> None:
-        part = self.path / f".{name}.partial"
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        part.replace(self.path / name)
+        write_whole(self.path / name, json.dumps(content, indent=1) + "\n")
 
 
 def curve_image(

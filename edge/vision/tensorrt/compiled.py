@@ -17,7 +17,7 @@ from edge.errors import EngineError
 from edge.paths import cache_dir
 from edge.tools import command_line
 from edge.vision.tensorrt.build import LengthSpan
-from edge.vision.tensorrt.plans import write_whole
+from edge.vision.tensorrt.plans import write_cached
 
 RECORD_NAME = "compiled.json"
 FASTEST_FIRST: tuple[Precision, ...] = ("int8-symmetric", "fp16", "fp32")
@@ -110,4 +110,4 @@ def read_compilation(bundle: Bundle, precision: Precision) -> Compilation:
 
 def write_compilation(folder: Path, compilation: Compilation) -> None:
     """Writes ``compiled.json`` whole or not at all."""
-    write_whole(folder / RECORD_NAME, (compilation.model_dump_json(indent=2) + "\n").encode())
+    write_cached(folder / RECORD_NAME, (compilation.model_dump_json(indent=2) + "\n").encode())

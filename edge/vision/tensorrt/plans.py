@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from edge.bounded import SMALL_FILE_BYTES, read_regular
 from edge.errors import EngineError
 from edge.vision.tensorrt.build import LengthSpan
+from edge.whole_file import write_whole
 
 _DIGITS = 16
 
@@ -103,29 +103,25 @@ def write_plan(folder: Path, key: PlanKey, plan: bytes, device: str) -> PlanNote
     """Keeps a plan; the note comes last, so that a plan that is whole has one."""
     note = PlanNote(key=key, device=device, sha256=hashlib.sha256(plan).hexdigest(), bytes=len(plan))
     path = plan_path(folder, key)
-    write_whole(path, plan)
-    write_whole(_note_path(path), (note.model_dump_json(indent=2) + "\n").encode())
+    write_cached(path, plan)
+    write_cached(_note_path(path), (note.model_dump_json(indent=2) + "\n").encode())
     return note
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_cached(path: Path, content: bytes) -> None:
     """Writes a file of the cache under a temporary name first, so that it is whole or not there.
 
     Raises:
         EngineError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise EngineError(
             f"Cannot write {path}: {error.strerror or error}.",
             "Free some space there, or set ANOMALYGPT_EDGE_CACHE to a folder that can be written.",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _read_note(path: Path) -> PlanNote:

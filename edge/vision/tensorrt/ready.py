@@ -29,7 +29,7 @@ from edge.vision.tensorrt.compiled import (
 from edge.vision.tensorrt.cuda import Cuda, open_cuda
 from edge.vision.tensorrt.execution import PlanExecution, load_execution
 from edge.vision.tensorrt.library import load_tensorrt
-from edge.vision.tensorrt.plans import PlanKey, UnusablePlanError, read_plan, write_plan, write_whole
+from edge.vision.tensorrt.plans import PlanKey, UnusablePlanError, read_plan, write_cached, write_plan
 
 _Loaded = TypeVar("_Loaded")
 
@@ -121,7 +121,7 @@ def build_into(
         progress=progress,
     )
     write_plan(folder, key, built.plan, target.device)
-    write_whole(timings, built.timing_cache)
+    write_cached(timings, built.timing_cache)
     return built.plan
 
 

@@ -125,7 +125,7 @@ def test_a_disk_that_fills_up_leaves_the_product_as_it_was(
     after = products.get("plate")
     assert after == before
     assert after.memory().references == 1
-    assert not list(products.folder.rglob(".new-*"))
+    assert not list(products.folder.rglob("*.tmp"))
     assert products.enroll("plate", [good_part(1)], learn).version.number == 2
 
 
