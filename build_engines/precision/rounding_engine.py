@@ -11,8 +11,8 @@ from build_engines.graph.encoder_parts import cut
 from build_engines.precision.float16 import rounded_in_float32
 from build_engines.precision.part_costs import session_of
 from edge.bundle import Bundle, Precision
-from edge.image_types import Image
-from edge.vision.engine import Encoded, Engine, EngineOutput, MemoryArrays, check_image, fit_into
+from edge.image_types import Image, check_image
+from edge.vision.engine import Encoded, Engine, EngineOutput, MemoryArrays, fit_into
 
 ROUNDED: frozenset[Precision] = frozenset({"fp16", "int8-symmetric"})
 """The precisions whose files are made for GPUs."""

@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
-from edge.errors import FrameError
-from edge.image_size import check_size
 from edge.image_types import Array, Image
 
 MemoryArrays = Mapping[str, Array]
@@ -94,19 +90,6 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Releases the compiled graph; the engine is not usable afterwards."""
-
-
-def check_image(image: Image) -> None:
-    """Raises FrameError unless ``image`` is uint8 (H, W) or (H, W, 3) and large enough to inspect."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-        found = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
-        raise FrameError(f"The image is {found}, expected uint8.", "Convert it to 8 bits per channel.")
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise FrameError(
-            f"The image has shape {image.shape}, expected (H, W) or (H, W, 3).",
-            "Give a grey image or one in BGR without an alpha channel.",
-        )
-    check_size(image.shape[1], image.shape[0], place="The image: ")
 
 
 def fit_into(image: Image, buffer: Image) -> None:

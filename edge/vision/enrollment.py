@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import EngineError, FrameError, ProductError
-from edge.image_types import Array, Image
+from edge.image_types import Array, Image, check_image
 from edge.progress import Progress
 from edge.tools import command_line
 from edge.vision.bank import coreset
 from edge.vision.calibration import TYPICAL_CONTRAST, TYPICAL_SIZE, Evidence, calibrate
-from edge.vision.engine import Encoded, Engine, check_image
+from edge.vision.engine import Encoded, Engine
 from edge.vision.memory import Memory, as_float32
 from edge.vision.self_similarity import self_similarity_score
 from edge.vision.simulate import SimulatedDefect, simulate_many

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from edge.bundle import FASTEST_FIRST, Bundle, Precision
 from edge.choices import RequestedPrecision
 from edge.errors import EngineError
-from edge.image_types import Array, Image
+from edge.image_types import Array, Image, check_image
 from edge.processor import cpu_flags
 from edge.tools import command_line
 from edge.vision.checks import check_memory, checked_encoded
-from edge.vision.engine import Encoded, EngineOutput, MemoryArrays, check_image, fit_into
+from edge.vision.engine import Encoded, EngineOutput, MemoryArrays, fit_into
 from edge.vision.proved import PrecisionChoice, proof, take
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from edge.bundle import Bundle, Precision
-from edge.image_types import Array, Image
-from edge.vision.engine import Encoded, EngineOutput, MemoryArrays, check_image, fit_into
+from edge.image_types import Array, Image, check_image
+from edge.vision.engine import Encoded, EngineOutput, MemoryArrays, fit_into
 from edge.vision.scoring import MAP_RADIUS, MAP_SIGMA, SCORE_RADIUS, SCORE_SIGMA, smoothed, top_mean
 from models.heads.constants import MAP_SIDE
 from models.heads.decoder import TextDecoder

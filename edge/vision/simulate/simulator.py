@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from edge.errors import FrameError
-from edge.image_types import Image
+from edge.image_types import Image, check_layout
 from edge.vision.simulate.defect import (
     LEAST_CONTRAST,
     LEAST_MASK_PX,
@@ -55,6 +55,8 @@ CONTRASTS = (6.0, 110.0)
 """Least and greatest contrast that is drawn where none is asked for, in grey levels."""
 
 LEAST_SIDE_PX = 16
+"""Of an image that was shrunk to what the encoder sees: in less no defect has a shape."""
+
 _ATTEMPTS = 6
 _GREATEST_SHARE_OF_OBJECT = 0.4
 _GREATEST_GAIN = 2.0
@@ -85,9 +87,9 @@ def simulate(
         FrameError: the image is not one that a defect can be drawn on, or a kind that was asked for
             changes nothing on it (a patch of an evenly coloured image, say).
     """
-    _check_image(image)
+    _check(image)
     for donor in donors:
-        _check_image(donor)
+        _check(donor)
     if kind is not None and kind not in KINDS:
         raise FrameError(f"There is no kind of defect {kind!r}.", f"Use one of: {', '.join(KINDS)}.")
     defect = _draw(Scene.of(image, donors), rng, kind, size, contrast)
@@ -111,7 +113,7 @@ def simulate_many(images: Sequence[Image], count: int, seed: int) -> list[Simula
     if not images:
         raise FrameError("There is no image to simulate defects on.", "Give at least one good image.")
     for image in images:
-        _check_image(image)
+        _check(image)
     order = np.random.default_rng(seed)
     kinds = [str(name) for name in order.permutation(list(KINDS))]
     size_at, contrast_at = order.random(2)
@@ -203,14 +205,10 @@ def _between(limits: tuple[float, float], position: float) -> float:
     return float(low * (high / low) ** position)
 
 
-def _check_image(image: Image) -> None:
-    if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
-        raise FrameError(
-            f"Cannot simulate defects on an array of {image.dtype} {image.shape}.",
-            "Give uint8 images of shape (H, W) or (H, W, 3).",
-        )
+def _check(image: Image) -> None:
+    check_layout(image)
     if min(image.shape[:2]) < LEAST_SIDE_PX:
         raise FrameError(
-            f"Cannot simulate defects on an image of {image.shape[1]}x{image.shape[0]} pixels.",
+            f"{image.shape[1]}x{image.shape[0]} px is too small to simulate a defect on.",
             f"Give images of at least {LEAST_SIDE_PX} pixels a side.",
         )

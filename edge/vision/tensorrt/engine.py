@@ -11,10 +11,10 @@ import numpy as np
 from edge.bundle import Bundle, Precision
 from edge.choices import RequestedPrecision
 from edge.errors import EngineError
-from edge.image_types import Array, Image
+from edge.image_types import Array, Image, check_image
 from edge.tools import command_line
 from edge.vision.checks import check_memory, checked_encoded
-from edge.vision.engine import Encoded, EngineOutput, MemoryArrays, check_image, fit_into
+from edge.vision.engine import Encoded, EngineOutput, MemoryArrays, fit_into
 from edge.vision.tensorrt.cuda import Buffer, Cuda, GrowingBuffer, Replay
 from edge.vision.tensorrt.execution import Execution
 

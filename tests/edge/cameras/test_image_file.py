@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edge.cameras import decode_image, read_image
 from edge.errors import FrameError
 from edge.image_size import MIN_SIDE_PX
-from edge.vision.engine import check_image
+from edge.image_types import check_image
 from tests.edge.cameras.images import (
     HEIGHT,
     WIDTH,

@@ -7,7 +7,8 @@ import pytest
 
 from edge.errors import FrameError
 from edge.image_size import MIN_SIDE_PX
-from edge.vision.engine import check_image, fit_into
+from edge.image_types import check_image
+from edge.vision.engine import fit_into
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ BAD = [
     (np.zeros((64, 64), np.float32), "float32"),  # not the camera's pixels
     (np.zeros((64, 64, 4), np.uint8), "(64, 64, 4)"),  # an alpha channel
     (np.zeros((64,), np.uint8), "(64,)"),
-    (np.zeros((8, 64), np.uint8), "64x8"),  # too small to hold anything
+    (np.zeros((8, 64), np.uint8), "64x8 px"),  # too small to hold anything
 ]
 
 
