@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from build_engines.graph.vit import VitWeights
 from build_engines.language.gguf import Quantization
 from build_engines.sources import Source
-from edge.bundle import Precision
+from edge.choices import Precision
 from edge.errors import ConfigError
 from edge.tools import folder
 

@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from edge.bounded import read_regular
+from edge.choices import Precision
 from edge.errors import BundleError
 from edge.fetch import sha256_of
 from edge.paths import absolute, cache_dir
@@ -23,8 +24,6 @@ MANIFEST_NAME = "manifest.json"
 SEAL_NAME = "manifest.sha256"
 DEFAULT_BUNDLE = "dinov2-s"
 
-Precision = Literal["fp32", "bf16", "fp16", "int8", "int8-symmetric"]
-"""What an encoder computes in: fp32, bf16 and int8 on CPUs, fp32, fp16 and int8-symmetric in TensorRT."""
 
 FASTEST_FIRST: tuple[Precision, ...] = ("int8", "bf16", "fp32")
 """On CPUs."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edge.bundle import Precision
+Precision = Literal["fp32", "bf16", "fp16", "int8", "int8-symmetric"]
+"""What an encoder computes in: fp32, bf16 and int8 on CPUs, fp32, fp16 and int8-symmetric in TensorRT."""
 
 VerdictSource = Literal["language", "calibration"]
 """Who can give a verdict: the language model, or the calibrated score."""

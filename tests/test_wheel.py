@@ -145,6 +145,20 @@ def test_a_package_of_the_users_with_such_a_name_is_in_nobodys_way(installed: In
         shutil.rmtree(installed.here / "models")
 
 
+def test_without_the_extras_every_way_to_a_bundle_names_them(installed: Installed) -> None:
+    installed.see(without=("onnx", "nncf", "iotcore"))
+    done = installed.run("anomalygpt-edge", "demo", "--parts", "5")
+    assert done.returncode == 1
+    assert "needs onnx, onnxruntime, nncf, iotcore: not installed" in done.stderr
+    assert "pip install 'anomalygpt-edge[build,demo]'" in done.stderr
+    done = installed.run("python", "-m", "edge.tools", "build_engines", "build", "dinov2-s")
+    assert done.returncode == 1
+    assert (
+        "needs onnx, which is not installed. Install it: pip install 'anomalygpt-edge[build]'" in done.stderr
+    )
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_newcomers_lines_run_in_an_empty_folder(installed: Installed, speaking_bundle: Bundle) -> None:
     installed.see()
     installed.have(speaking_bundle)
@@ -160,17 +174,3 @@ def test_a_newcomers_lines_run_in_an_empty_folder(installed: Installed, speaking
     assert last.startswith("five good parts: ")
     picture = cv2.imread(str(installed.here / "shown.png"))
     assert picture is not None and picture.shape[0] > picture.shape[1] * 480 / 640, "a strip below the image"
-
-
-def test_without_the_extras_every_way_to_a_bundle_names_them(installed: Installed) -> None:
-    installed.see(without=("onnx", "nncf", "iotcore"))
-    done = installed.run("anomalygpt-edge", "demo", "--parts", "5")
-    assert done.returncode == 1
-    assert "needs onnx, onnxruntime, nncf, iotcore: not installed" in done.stderr
-    assert "pip install 'anomalygpt-edge[build,demo]'" in done.stderr
-    done = installed.run("python", "-m", "edge.tools", "build_engines", "build", "dinov2-s")
-    assert done.returncode == 1
-    assert (
-        "needs onnx, which is not installed. Install it: pip install 'anomalygpt-edge[build]'" in done.stderr
-    )
-    assert done.stderr.count("\n") == 1

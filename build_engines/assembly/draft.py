@@ -8,16 +8,8 @@ from pathlib import Path
 
 from build_engines.language.language_half import LANGUAGE_ORIGINS, write_language
 from build_engines.presets import LanguagePreset, Preset
-from edge.bundle import (
-    MANIFEST_NAME,
-    Bundle,
-    BundleFile,
-    Encoder,
-    GraphFile,
-    Manifest,
-    Precision,
-    seal,
-)
+from edge.bundle import MANIFEST_NAME, Bundle, BundleFile, Encoder, GraphFile, Manifest, seal
+from edge.choices import Precision
 from edge.fetch import sha256_of
 from edge.paths import cache_dir
 from edge.whole_file import write_whole

@@ -17,7 +17,8 @@ from build_engines.graph.own_text import OwnText
 from build_engines.graph.vit import VitWeights, write_encoder
 from build_engines.language.language_half import weights_file
 from build_engines.presets import Architecture, Preset
-from edge.bundle import Bundle, Encoder, GraphFile, Precision
+from edge.bundle import Bundle, Encoder, GraphFile
+from edge.choices import Precision
 from edge.errors import ConfigError, SourceError
 from edge.whole_file import write_whole
 

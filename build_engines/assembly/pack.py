@@ -14,7 +14,8 @@ from build_engines.assembly.sbom import write_sbom
 from build_engines.language.language_half import is_language_up_to_date
 from build_engines.parity.gate import failures
 from build_engines.presets import LanguagePreset, Preset
-from edge.bundle import MANIFEST_NAME, Bundle, Precision
+from edge.bundle import MANIFEST_NAME, Bundle
+from edge.choices import Precision
 from edge.errors import BundleError
 from edge.whole_file import replace_folder
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.bundle import Precision
+from edge.choices import Precision
 
 if TYPE_CHECKING:
     from build_engines.tensorrt.acceptance import AcceptanceStep

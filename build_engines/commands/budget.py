@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from edge.bundle import Precision
+from edge.choices import Precision
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from edge.bundle import Precision
+from edge.choices import Precision
 
 
 @click.command(name="compile")

@@ -8,7 +8,7 @@ from typing import TypeVar, get_args
 
 import click
 
-from edge.bundle import Precision
+from edge.choices import Precision
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 

@@ -19,7 +19,8 @@ from build_engines.commands.options import (
     preset_options,
 )
 from build_engines.presets import Preset, load_preset
-from edge.bundle import FASTEST_FIRST, Bundle, Precision, bundles_dir
+from edge.bundle import FASTEST_FIRST, Bundle, bundles_dir
+from edge.choices import Precision
 from edge.errors import EngineError
 
 

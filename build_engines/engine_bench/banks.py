@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from build_engines.graph.head import uncalibrated_memory
-from edge.bundle import Precision
+from edge.choices import Precision
 from edge.image_types import Image
 from edge.vision.engine import Encoded, Engine, MemoryArrays
 from edge.vision.enrollment import BANK_ROWS

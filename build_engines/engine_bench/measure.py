@@ -21,7 +21,8 @@ from build_engines.engine_bench.banks import BANKS, BankRun, run_banks
 from build_engines.engine_bench.peak import PEAK_SIDE, Peak
 from build_engines.engine_bench.resizing import encoder_at
 from build_engines.engine_bench.runtimes import OPENVINO, Contestant, compiled, contestants
-from edge.bundle import Bundle, Encoder, Precision
+from edge.bundle import Bundle, Encoder
+from edge.choices import Precision
 from edge.image_types import Image
 from edge.progress import Progress
 from edge.vision.engine import fit_into

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle import Precision
+from edge.choices import Precision
 from edge.errors import EngineError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.errors import EngineError
 from edge.image_types import Image
 from edge.vision.openvino import cpu_precisions, runnable_precisions

@@ -17,7 +17,8 @@ from build_engines.engine_bench.resizing import encoder_at
 from build_engines.graph.graph_shapes import GraphShapes
 from build_engines.memory.live_memory import most_live_bytes, weight_bytes
 from build_engines.memory.memory_probes import engine_growth, language_worker_rss, station_rss
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.config.schema import QueueSettings
 from edge.errors import LanguageError
 from edge.evaluation.parts import SIZE_PX

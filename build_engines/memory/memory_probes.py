@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.language.model import LanguageModel
 
 _PATIENCE_S = 120.0

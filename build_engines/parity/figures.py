@@ -9,7 +9,8 @@ import numpy as np
 
 from build_engines.graph.head import uncalibrated_memory
 from build_engines.parity.labelled import LabelledProduct
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.evaluation.metrics import auroc
 from edge.image_types import Array
 from edge.vision.engine import Encoded, Engine, MemoryArrays

@@ -20,7 +20,8 @@ from build_engines.parity.figures import PrecisionFigures, cosines, measure
 from build_engines.parity.labelled import LabelledProduct
 from build_engines.parity.limits import AUROC_LIMIT, PATCH_COSINE_LIMIT
 from build_engines.precision.rounding_engine import ROUNDED, RoundingEngine
-from edge.bundle import Bundle, Manifest, Parity, Precision
+from edge.bundle import Bundle, Manifest, Parity
+from edge.choices import Precision
 from edge.errors import BundleError, EngineError
 from edge.image_types import Array, Image
 from edge.progress import StepBegun

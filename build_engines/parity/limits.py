@@ -6,7 +6,7 @@ summation) is loss all the same, and the language half reads either map with the
 
 from __future__ import annotations
 
-from edge.bundle import Precision
+from edge.choices import Precision
 
 PATCH_COSINE_LIMIT: dict[Precision, float] = {
     "fp32": 0.9999,

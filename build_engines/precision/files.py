@@ -12,7 +12,7 @@ from build_engines.precision.float16 import as_float16
 from build_engines.precision.int8_symmetric import as_symmetric
 from build_engines.precision.mixed_precision import kept_in_float32
 from build_engines.precision.quantize import quantized
-from edge.bundle import Precision
+from edge.choices import Precision
 
 OF_THEIR_OWN: frozenset[Precision] = frozenset({"fp16", "int8", "int8-symmetric"})
 """The precisions that are more than a way to compute the fp32 file."""

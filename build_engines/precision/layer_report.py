@@ -14,7 +14,8 @@ import onnx
 from build_engines.graph.encoder_parts import encoder_parts
 from build_engines.precision.float16 import rounded_in_float32
 from build_engines.precision.part_costs import Batch, PartCost, part_costs
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.image_types import Image
 from edge.vision.engine import fit_into
 

@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from build_engines.graph.encoder_parts import EncoderPart, cut, encoder_parts
-from edge.bundle import Precision
+from edge.choices import Precision
 from edge.image_types import Array
 
 Batch = npt.NDArray[np.uint8]

@@ -10,7 +10,8 @@ import onnx
 from build_engines.graph.encoder_parts import cut
 from build_engines.precision.float16 import rounded_in_float32
 from build_engines.precision.part_costs import session_of
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.image_types import Image, check_image
 from edge.vision.engine import Encoded, Engine, EngineOutput, MemoryArrays, fit_into
 

@@ -20,7 +20,8 @@ from build_engines.graph.head import uncalibrated_memory
 from build_engines.parity.labelled import LabelledProduct
 from build_engines.tensorrt.plan_parity import PlanParity, plan_parity, record_gate
 from build_engines.tensorrt.plans import PlanRequest, compile_bundle, halves_of
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.errors import EdgeError, EngineError
 from edge.evaluation.timing import Percentiles, percentiles
 from edge.image_types import Array, Image

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from build_engines.parity.limits import AUROC_LIMIT, PATCH_COSINE_LIMIT
 from build_engines.tensorrt.acceptance import Acceptance
 from build_engines.tensorrt.plan_parity import MAP_LIMIT, PlanParity
-from edge.bundle import Precision
+from edge.choices import Precision
 
 
 def acceptance_report(found: Acceptance) -> str:

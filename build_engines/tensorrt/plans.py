@@ -13,7 +13,8 @@ import onnx
 
 from build_engines.assembly.export import content_of
 from build_engines.graph.cut import cut, free_length
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.errors import EngineError
 from edge.progress import Progress
 from edge.vision.enrollment import BANK_ROWS

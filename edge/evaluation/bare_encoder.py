@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.errors import EngineError
 from edge.image_types import Array, Image
 from edge.vision.engine import fit_into

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
 from edge.cameras import read_image
-from edge.choices import DecidedBy, RequestedPrecision
+from edge.choices import DecidedBy, Precision, RequestedPrecision
 from edge.evaluation.bare_encoder import BareEncoder
 from edge.evaluation.language_run import LanguageRun, run_language
 from edge.evaluation.precision_run import PrecisionRun, run_precisions

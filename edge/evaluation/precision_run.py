@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.bundle import Precision
+from edge.choices import Precision
 from edge.evaluation.bare_encoder import BareEncoder
 from edge.image_types import Image
 from edge.vision.inspector import Inspector

@@ -25,8 +25,9 @@ from edge.station.products import Products
 from edge.station.secrecy import broker_doubts, file_doubts
 
 if TYPE_CHECKING:
-    from edge.bundle import Bundle, Precision
+    from edge.bundle import Bundle
     from edge.cameras import CameraSettings, GigESettings
+    from edge.choices import Precision
     from edge.config import StationConfig
 
 PYTHONS = ((3, 10), (3, 13))

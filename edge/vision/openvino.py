@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle import FASTEST_FIRST, Bundle, Precision
-from edge.choices import RequestedPrecision
+from edge.bundle import FASTEST_FIRST, Bundle
+from edge.choices import Precision, RequestedPrecision
 from edge.errors import EngineError
 from edge.image_types import Array, Image, check_image
 from edge.processor import cpu_flags

@@ -16,7 +16,8 @@ from typing import cast
 
 import numpy as np
 
-from edge.bundle import MANIFEST_NAME, Bundle, Manifest, Parity, Precision
+from edge.bundle import MANIFEST_NAME, Bundle, Manifest, Parity
+from edge.choices import Precision
 from edge.errors import EngineError
 from edge.image_types import Image
 from edge.paths import cache_dir

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.image_types import Array, Image
 
 TapRunner = Callable[[Image], Array]

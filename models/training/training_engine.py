@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import torch
 
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.image_types import Array, Image, check_image
 from edge.vision.engine import Encoded, EngineOutput, MemoryArrays, fit_into
 from edge.vision.scoring import MAP_RADIUS, MAP_SIGMA, SCORE_RADIUS, SCORE_SIGMA, smoothed, top_mean

@@ -14,7 +14,8 @@ from build_engines.assembly.pack import pack
 from build_engines.language.gguf import REQUANTIZED
 from build_engines.parity.labelled import rendered_set
 from build_engines.parity.limits import PATCH_COSINE_LIMIT
-from edge.bundle import FASTEST_FIRST, Bundle, Precision
+from edge.bundle import FASTEST_FIRST, Bundle
+from edge.choices import Precision
 from edge.errors import BundleError
 from edge.language import library
 from edge.vision.openvino import cpu_precisions

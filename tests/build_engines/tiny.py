@@ -26,7 +26,8 @@ from build_engines.assembly.export import (
 )
 from build_engines.graph.learned import TrainedWeights, read_learned
 from build_engines.presets import Preset, load_preset
-from edge.bundle import Bundle, Encoder, Manifest, Parity, Precision
+from edge.bundle import Bundle, Encoder, Manifest, Parity
+from edge.choices import Precision
 from edge.fetch import sha256_of
 from edge.image_types import Array
 from edge.language.library import load

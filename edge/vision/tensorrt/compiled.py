@@ -12,7 +12,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.bounded import SMALL_FILE_BYTES, read_regular
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.errors import EngineError
 from edge.paths import cache_dir
 from edge.tools import command_line

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edge.bundle import Bundle, Precision
-from edge.choices import RequestedPrecision
+from edge.bundle import Bundle
+from edge.choices import Precision, RequestedPrecision
 from edge.errors import EngineError
 from edge.image_types import Array, Image, check_image
 from edge.tools import command_line

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.bounded import read_regular
-from edge.bundle import Bundle, Precision
-from edge.choices import RequestedPrecision
+from edge.bundle import Bundle
+from edge.choices import Precision, RequestedPrecision
 from edge.errors import EngineError
 from edge.paths import cache_dir
 from edge.progress import Progress

@@ -17,7 +17,8 @@ from build_engines.engine_bench.banks import BankRun
 from build_engines.engine_bench.measure import Group, _sides, fastest_that_passed
 from build_engines.engine_bench.peak import Peak
 from build_engines.engine_bench.runtimes import ONNX_RUNTIME, OPENVINO, Contestant, compiled, contestants
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.cli import main
 from edge.errors import EngineError
 from edge.vision.openvino import cpu_precisions

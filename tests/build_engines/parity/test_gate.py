@@ -14,7 +14,8 @@ from build_engines.assembly.export import export_bundle, save_onnx
 from build_engines.parity.gate import failures, parity_table, verify
 from build_engines.parity.labelled import LabelledProduct, folder_set, rendered_set
 from build_engines.parity.limits import AUROC_LIMIT
-from edge.bundle import Bundle, BundleFile, GraphFile, Manifest, Precision
+from edge.bundle import Bundle, BundleFile, GraphFile, Manifest
+from edge.choices import Precision
 from edge.errors import BundleError, DatasetError, EngineError
 from edge.fetch import sha256_of
 from edge.vision.openvino import cpu_precisions

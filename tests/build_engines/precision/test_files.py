@@ -22,7 +22,8 @@ from build_engines.precision.layer_report import kept_shares, layer_costs, layer
 from build_engines.precision.mixed_precision import RANGE_LIMIT, kept_in_float32
 from build_engines.precision.part_costs import session_of
 from build_engines.tensorrt.plan_parity import PlanParity
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.errors import FrameError
 from tests.build_engines.tiny import MEASURED, SIZE, picture, tiny_preset
 

@@ -26,7 +26,8 @@ from build_engines.precision.float16 import as_float16
 from build_engines.precision.int8_symmetric import as_symmetric
 from build_engines.precision.quantize import quantized
 from build_engines.presets import Preset, load_preset, preset_names
-from edge.bundle import Bundle, Precision
+from edge.bundle import Bundle
+from edge.choices import Precision
 from edge.vision.tensorrt.compiled import FASTEST_FIRST
 from tests.build_engines.learned_weights import random_learned
 from tests.build_engines.tiny import PATCH, SIZE

@@ -203,6 +203,6 @@ def test_the_command_prints_a_table_and_writes_every_answer(
     words = ["evaluate-dialogue", plates.parent, "--shots", 2, "--parts", 2, "--seeds", 0, "--json", out]
     words += ["--bundle", speaking_bundle.path, "--precision", "fp32"]
     done = CliRunner().invoke(cli, [str(w) for w in words], catch_exceptions=False, standalone_mode=False)
-    for word in ("sureness", "where the verdict is right", "AnswerAgreement", "2 references"):
+    for word in ("sureness", "where the verdict is right", "Agreement", "2 references"):
         assert word in done.output
     assert json.loads(out.read_text())["pairs"] == 20

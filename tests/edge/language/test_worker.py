@@ -319,7 +319,7 @@ def test_a_machine_that_starts_no_process_is_asked_again_until_it_does(
 SHORT_OF_DESCRIPTORS = """
 import os, resource, signal, sys, time
 from pathlib import Path
-from edge.language import LanguageModel, LanguageWorker, Limits
+from edge.language import LanguageModel, LanguageWorker, ModelLimits
 
 def until(condition):
     end = time.monotonic() + 60
@@ -329,7 +329,7 @@ def until(condition):
 
 gguf, sha256 = sys.argv[1:]
 model = LanguageModel(Path(gguf), sha256, "llama", 576)
-with LanguageWorker(model, Limits(threads=1, context_tokens=256)) as worker:
+with LanguageWorker(model, ModelLimits(threads=1, context_tokens=256)) as worker:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     os.kill(worker.pid, signal.SIGKILL)
@@ -379,9 +379,9 @@ def test_the_process_does_not_outlive_the_station(model: LanguageModel, tmp_path
     station = tmp_path / "station.py"
     station.write_text(
         "import sys\nfrom pathlib import Path\n"
-        "from edge.language import LanguageModel, LanguageWorker, Limits\n"
+        "from edge.language import LanguageModel, LanguageWorker, ModelLimits\n"
         f"worker = LanguageWorker(LanguageModel(Path({str(model.gguf)!r}), {model.sha256!r}, 'llama', 576),"
-        " Limits(threads=1, context_tokens=256))\n"
+        " ModelLimits(threads=1, context_tokens=256))\n"
         "worker.start()\nprint(worker.pid, flush=True)\nsys.stdin.read()\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

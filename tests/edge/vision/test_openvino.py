@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from edge.bundle import Bundle, Manifest, Precision
+from edge.bundle import Bundle, Manifest
+from edge.choices import Precision
 from edge.errors import BundleError, EngineError, FrameError
 from edge.vision.engine import Encoded
 from edge.vision.openvino import OpenVinoEngine, cpu_precisions, passed_precisions

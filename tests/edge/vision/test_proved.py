@@ -18,7 +18,8 @@ from onnx import numpy_helper
 from build_engines.assembly.draft import write_manifest
 from build_engines.parity.gate import verify
 from build_engines.parity.labelled import rendered_set
-from edge.bundle import Bundle, BundleFile, Manifest, Parity, Precision
+from edge.bundle import Bundle, BundleFile, Manifest, Parity
+from edge.choices import Precision
 from edge.errors import EngineError
 from edge.fetch import sha256_of
 from edge.paths import CACHE_VARIABLE
