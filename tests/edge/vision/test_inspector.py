@@ -16,7 +16,7 @@ from edge.vision.enrollment import enroll
 from edge.vision.inspector import Inspector, promised_rate
 from edge.vision.memory import Memory, as_float32
 from edge.vision.openvino import OpenVinoEngine
-from tests.edge.vision.test_enrollment import part
+from tests.edge.vision.enrollment.test_pipe import part
 
 
 @pytest.fixture(scope="module")

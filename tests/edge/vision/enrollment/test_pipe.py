@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 
 from edge.bundle import Bundle
 from edge.errors import FrameError, ProductError
+from edge.image_types import Image
+from edge.vision.engine import Encoded, Engine, EngineOutput, MemoryArrays
 from edge.vision.enrollment import BANK_ROWS, enroll
+from edge.vision.enrollment.references import whole_frame
+from edge.vision.enrollment.views import DEFECTS, EVERYDAY_VIEWS
 from edge.vision.inspector import Inspector
 from edge.vision.openvino import OpenVinoEngine
-from edge.vision.self_similarity import self_similarity_score
+from edge.vision.views import TURNS_DEG
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +104,48 @@ def test_bad_references_are_refused(engine: OpenVinoEngine) -> None:
         enroll(engine, [part(0), np.zeros((1, 1, 3), np.uint8)], bundle_id="tiny")
 
 
-def test_an_image_is_as_unlike_itself_as_its_own_places_differ() -> None:
-    """Two kinds of stripes: each patch has its like elsewhere; one odd patch has none."""
-    rows = np.zeros((100, 4), np.float32)
-    rows[np.arange(100), (np.arange(100) // 10) % 2] = 1
-    assert self_similarity_score(rows, (10, 10)) == pytest.approx(0, abs=1e-6)
-    rows[44] = (0, 0, 1, 0)
-    assert self_similarity_score(rows, (10, 10)) > 0.2
+class Watched:
+    """An engine that notes what it is asked for, in order."""
+
+    def __init__(self, engine: OpenVinoEngine) -> None:
+        self._engine, self.asked = engine, list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def encode(self, image: Image) -> Encoded:
+        self.asked.append("encode")
+        return self._engine.encode(image)
+
+    def match(self, encoded: Encoded, memory: MemoryArrays) -> EngineOutput:
+        self.asked.append("match")
+        return self._engine.match(encoded, memory)
+
+
+@pytest.mark.parametrize(("count", "rotations"), [(1, "auto"), (1, "fine"), (4, "none"), (4, "auto")])
+def test_nothing_is_encoded_twice(engine: OpenVinoEngine, count: int, rotations: str) -> None:
+    """Each reference at each angle once, and what chance made; the rest is arithmetic on what is known."""
+    watched = Watched(engine)
+    memory = enroll(
+        cast("Engine", watched), [part(i) for i in range(count)], bundle_id="tiny", rotations=rotations
+    )
+    angles = TURNS_DEG[memory.rotations]
+    tried = 2 * len(TURNS_DEG["fine"]) if count > 1 and rotations == "auto" else 0
+    turned = max(2, count) * len(angles) if count > 1 else len(angles)
+    distinct = turned + (tried - 2 * len(angles) if tried else 0)
+    assert watched.asked.count("encode") == distinct + DEFECTS + (EVERYDAY_VIEWS if count == 1 else 0)
+
+
+def test_what_is_looked_at_is_a_step_of_its_own(engine: OpenVinoEngine) -> None:
+    """Whoever wants only a part of the frame says so in one place: all that follows sees that part alone."""
+
+    def left_half(image: Image) -> Image:
+        return np.ascontiguousarray(image[:, : image.shape[1] // 2])
+
+    images = [part(0), part(1)]
+    halves = enroll(engine, [left_half(image) for image in images], bundle_id="tiny")
+    shrunk = whole_frame(engine.input_size)
+    seen = enroll(engine, images, bundle_id="tiny", see=lambda image: shrunk(left_half(image)))
+    assert seen.shape == (112, 112) and halves.shape == (112, 56)
+    for name, array in halves.arrays.items():
+        np.testing.assert_array_equal(array, seen.arrays[name])

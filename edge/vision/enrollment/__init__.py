@@ -1,0 +1,16 @@
+"""Learning a product from its references: one to a few good parts, nothing else.
+
+A pipe, each step a function of what came before::
+
+    images ─► References ─► Views ─► EncodedViews ─► Bank ─► Evidence ─► Calibration ─► Memory
+
+``references`` is where images become what the graph sees, ``views`` what else is looked at (references
+turned, moved a little, with simulated defects), ``encodings`` the only step that encodes, and ``matching``
+the only one that scores.
+"""
+
+from edge.vision.enrollment.banks import BANK_ROWS
+from edge.vision.enrollment.pipe import enroll
+from edge.vision.enrollment.text_worth import TEXT_WEIGHT
+
+__all__ = ["BANK_ROWS", "TEXT_WEIGHT", "enroll"]

@@ -1,0 +1,43 @@
+"""From views to what the encoder says of them: the only step of an enrollment that encodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from edge.progress import Progress
+from edge.vision.engine import Encoded, Engine
+from edge.vision.enrollment.views import View
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EncodedView:
+    """A view and what the encoder says of it."""
+
+    view: View
+    encoded: Encoded
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ViewEncoder:
+    """An engine's encoder, and who is told how far it is."""
+
+    engine: Engine
+    progress: Progress
+
+    def encode(
+        self, views: Iterable[View], what: str, count: int, known: Iterable[EncodedView] = ()
+    ) -> Iterator[EncodedView]:
+        """Encodes views one after the other, as they are asked for.
+
+        Args:
+            views: made as they are asked for, so that no more than one image is held.
+            what, count: what is being done and how many views there are, for the person who waits.
+            known: references at angles that were encoded before; those are not encoded again.
+        """
+        before = {(each.view.reference, each.view.angle_deg): each.encoded for each in known}
+        self.progress(what, 0, count)
+        for done, view in enumerate(views, 1):
+            encoded = before.get((view.reference, view.angle_deg))
+            yield EncodedView(view, self.engine.encode(view.image) if encoded is None else encoded)
+            self.progress(what, done, count)

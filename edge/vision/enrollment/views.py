@@ -1,0 +1,72 @@
+"""The looks that an enrollment takes at references: as they are, turned, moved a little, with a defect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.image_types import Image
+from edge.vision.calibration import TYPICAL_CONTRAST, TYPICAL_SIZE
+from edge.vision.enrollment.references import References
+from edge.vision.simulate import SimulatedDefect, simulate_many
+from edge.vision.views import everyday_view, turned
+
+DEFECTS = 56
+"""Simulated defects that a product's scale is made from."""
+
+EVERYDAY_VIEWS = 8
+"""Views of a lone reference, which does not show how good parts differ."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class View:
+    """One look at a reference.
+
+    Attributes:
+        reference: its index.
+        image: uint8, what the encoder is shown.
+        angle_deg: how far the reference is turned; None for a look that chance has a part in.
+        typical_defect: whether a defect is simulated on it that a person would see at once.
+    """
+
+    reference: int
+    image: Image
+    angle_deg: float | None = None
+    typical_defect: bool = False
+
+
+def plain_views(references: References) -> list[View]:
+    """The references as they are."""
+    return [View(number, image, 0.0) for number, image in enumerate(references.images)]
+
+
+def turned_views(
+    references: References, numbers: Iterable[int], angles_deg: Sequence[float]
+) -> Iterator[View]:
+    """Some of the references, each turned to each of the angles; made when they are asked for."""
+    for number in numbers:
+        for angle_deg in angles_deg:
+            yield View(number, turned(references.images[number], angle_deg), angle_deg)
+
+
+def everyday_views(references: References, rng: np.random.Generator) -> Iterator[View]:
+    """The first reference as it could look the next time."""
+    for _ in range(EVERYDAY_VIEWS):
+        yield View(0, everyday_view(references.images[0], rng))
+
+
+def defect_views(references: References, seed: int, rng: np.random.Generator) -> Iterator[View]:
+    """Simulated defects, spread evenly over the references.
+
+    On the very image that a lone reference's bank is made of, all but the defect would match exactly:
+    there each is shown as an everyday view.
+    """
+    for defect in simulate_many(references.images, DEFECTS, seed):
+        shown = defect.image if references.are_several else everyday_view(defect.image, rng)
+        yield View(defect.source, shown, typical_defect=_is_typical(defect))
+
+
+def _is_typical(defect: SimulatedDefect) -> bool:
+    return defect.size_fraction >= TYPICAL_SIZE and defect.contrast >= TYPICAL_CONTRAST
