@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
-from build_engines.commands import accept, banks, budget, compile, sbom, steps
+from build_engines.commands import ablate, accept, banks, budget, compile, sbom, steps
 from build_engines.commands.fetch import fetch
 from build_engines.commands.pin import pin
-from build_engines.presets import load_preset, preset_names
+from build_engines.presets import preset_names
 from edge.errors import EdgeError
 from edge.tools import command_line
 
@@ -33,42 +32,7 @@ for _step in (steps.export, steps.verify, steps.pack, steps.build):
     cli.add_command(_step)
 
 
-@cli.command()
-@click.argument("preset")
-@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--shots", default=4, show_default=True, type=click.IntRange(min=1), help="Number of references."
-)
-@click.option("--seed", default=0, show_default=True, help="Draws the references.")
-@click.option("--limit", type=click.IntRange(min=2), help="Judge at most so many images per category.")
-def ablate(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limit: int | None) -> None:
-    """Judge DATASETS with pieces of the method left out: what each is worth.
-
-    The reference map alone, the text map alone and both; without calibration; the language model without the
-    map's rows, and in every quantization. DATASETS are what `anomalygpt-edge evaluate` takes.
-    """
-    from rich.console import Console
-
-    from build_engines.graph.learned import read_learned
-    from build_engines.language.language_half import weights_file
-    from build_engines.studies.ablation import Ablation, ablation_table
-    from edge.commands._engine import opened_engine
-    from edge.errors import BundleError
-    from edge.evaluation.dataset import find_categories
-    from edge.evaluation.progress import progress_bar
-
-    language = load_preset(preset).language
-    if language is None:
-        raise BundleError(f"Preset {preset} has no language half.", "Name one that has: dinov2-s.")
-    categories = find_categories(datasets)
-    if limit is not None:
-        categories = [category.limited(limit) for category in categories]
-    with opened_engine(preset, "auto") as (bundle, engine), progress_bar() as progress:
-        learned = read_learned(weights_file(language))
-        rows = Ablation(engine, bundle, learned, shots, seed, progress).rows(categories)
-    Console().print(ablation_table(rows))
-
-
+cli.add_command(ablate.command)
 cli.add_command(banks.command)
 cli.add_command(budget.command)
 cli.add_command(compile.command)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from build_engines.graph.vit import VitWeights
-from build_engines.language.gguf import Quantization
 from build_engines.sources import Source
 from edge.choices import Precision
 from edge.errors import ConfigError
 from edge.tools import folder
+
+Quantization = Literal["Q4_0", "Q8_0", "F16"]
+"""Of the language model's weights, in llama.cpp's words."""
 
 
 class LanguagePreset(BaseModel):

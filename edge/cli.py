@@ -10,7 +10,6 @@ import importlib
 import logging
 import os
 import pkgutil
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -18,11 +17,9 @@ import click
 
 import edge.commands
 from edge.errors import EdgeError
+from edge.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED
 from edge.paths import keep_from_others
 from edge.plain_text import one_line
-
-EXIT_ERROR = 1
-EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 _SILENT = logging.NullHandler()
 
@@ -47,7 +44,7 @@ _ORDER = (
 def command_names() -> list[str]:
     """The modules in :mod:`edge.commands`: each of them is a command, with dashes for underscores."""
     modules = [module.name for module in pkgutil.iter_modules(edge.commands.__path__)]
-    found = [name.replace("_", "-") for name in modules if not name.startswith("_")]
+    found = [name.replace("_", "-") for name in modules]
     return [name for name in _ORDER if name in found] + [name for name in found if name not in _ORDER]
 
 

@@ -129,6 +129,7 @@ SEEING: dict[str, Words] = {
     "cameras field": lambda _: ["--defect", "0.5", "--part", "80"],
     "cameras snap": lambda at: [at.station, at.folder / "snap.png"],
     "cameras tune": lambda at: [at.station, "--count", "1"],
+    "certificates": lambda at: [at.folder / "pki", "--broker", "localhost", "--client", "cell-3"],
     "enroll": lambda at: ["--product", "new", "--data-dir", at.data, "--bundle", at.bundle.path, at.part],
     "evaluate": lambda at: [at.plates, "--bundle", at.bundle.path, "--shots", "1", "--limit", "4"],
     "products list": lambda _: [],

@@ -68,7 +68,7 @@ def command(
     from build_engines.tensorrt.plans import PlanRequest, usual_precision
     from edge.bundle import Bundle
     from edge.errors import EngineError
-    from edge.evaluation.progress import progress_bar
+    from edge.terminal.progress import progress_bar
 
     bundle = Bundle.resolve(bundle_name)
     products = list(labelled.rendered_set() if images is None else labelled.folder_set(images))

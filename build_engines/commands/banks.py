@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge.evaluation.progress import progress_bar
+from edge.terminal.progress import progress_bar
 
 
 @click.command(name="banks")
@@ -40,8 +40,8 @@ def command(
     from rich.console import Console
 
     from build_engines.studies.bank_sizes import bank_sizes_table, judge_bank_sizes
-    from edge.commands._engine import opened_engine
     from edge.evaluation.dataset import find_categories
+    from edge.terminal.opened_engine import opened_engine
     from edge.vision.enrollment import BANK_ROWS
 
     categories = find_categories(datasets)

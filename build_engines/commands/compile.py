@@ -60,9 +60,9 @@ def command(
         usual_precision,
     )
     from edge.bundle import Bundle
-    from edge.evaluation.progress import progress_bar
+    from edge.terminal.progress import progress_bar
     from edge.vision.tensorrt.compiled import accept_command
-    from edge.vision.tensorrt.cuda import open_cuda
+    from edge.vision.tensorrt.cuda_opening import open_cuda
     from edge.vision.tensorrt.library import load_tensorrt
     from edge.vision.tensorrt.ready import GpuTarget
 

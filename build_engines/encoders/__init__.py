@@ -13,6 +13,8 @@ from build_engines.graph.own_text import OwnText
 from build_engines.graph.vit import VitWeights
 from edge.errors import ConfigError
 
+__all__ = ["Family", "FamilyTraits", "family_of"]
+
 
 @dataclass(frozen=True, slots=True)
 class FamilyTraits:

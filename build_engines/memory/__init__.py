@@ -1,0 +1,3 @@
+"""What a station needs of a small board's memory."""
+
+__all__ = ["budget"]

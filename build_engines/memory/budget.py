@@ -19,7 +19,7 @@ from build_engines.memory.live_memory import most_live_bytes, weight_bytes
 from build_engines.memory.memory_probes import engine_growth, language_worker_rss, station_rss
 from edge.bundle import Bundle
 from edge.choices import Precision
-from edge.config.schema import QueueSettings
+from edge.config import QueueSettings
 from edge.errors import LanguageError
 from edge.evaluation.parts import SIZE_PX
 from edge.language import ModelLimits, bundled_model

@@ -14,7 +14,7 @@ import psutil
 
 from edge.bundle import Bundle
 from edge.choices import Precision
-from edge.language.model import LanguageModel
+from edge.language import LanguageModel
 
 _PATIENCE_S = 120.0
 _STATION = ("edge.station.pipeline", "edge.cameras", "edge.messaging", "edge.records", "cv2")

@@ -1,0 +1,3 @@
+"""Proof that every precision is still right."""
+
+__all__ = ["gate", "labelled", "limits"]

@@ -9,8 +9,8 @@ import numpy as np
 
 from build_engines.precision.part_costs import Batch
 from edge.cameras import read_image
-from edge.commands._image_files import images_in
 from edge.image_types import Image, check_image
+from edge.terminal.image_files import images_in
 from edge.vision.engine import fit_into
 from models.data.rendered import calibration_images
 

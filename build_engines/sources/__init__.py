@@ -18,4 +18,4 @@ from build_engines.sources.source import NeededFile
 
 Source = Annotated[PypiSource | HubSource | FileSource, Field(discriminator="kind")]
 
-__all__ = ["FileSource", "HubSource", "NeededFile", "PypiSource", "Source"]
+__all__ = ["FileSource", "HubSource", "NeededFile", "PypiSource", "Source", "hub_pins", "source", "stick"]

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from build_engines.graph.learned import TrainedWeights
-from build_engines.language.gguf import REQUANTIZED, Quantization, fetch_smollm2
+from build_engines.language.gguf import REQUANTIZED, fetch_smollm2
+from build_engines.presets import Quantization
 from edge.bundle import Bundle
 from edge.cameras import read_image
 from edge.evaluation.dataset import Category

@@ -30,7 +30,8 @@ from edge.vision.engine import Engine, MemoryArrays, fit_into
 from edge.vision.enrollment import BANK_ROWS
 from edge.vision.opening import described
 from edge.vision.openvino import OpenVinoEngine
-from edge.vision.tensorrt.cuda import Cuda, open_cuda
+from edge.vision.tensorrt.cuda import Cuda
+from edge.vision.tensorrt.cuda_opening import open_cuda
 from edge.vision.tensorrt.engine import TensorRtEngine
 from edge.vision.tensorrt.library import load_tensorrt
 from edge.vision.tensorrt.ready import GpuTarget

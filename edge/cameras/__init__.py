@@ -4,7 +4,8 @@ This is the room's face; the modules behind it (OpenCV, Aravis) are imported whe
 made, so that importing this costs little.
 """
 
-from edge.cameras.camera import Camera, CameraState, CameraStatus, EndOfStream, create_camera
+from edge.cameras.camera import Camera, CameraState, CameraStatus, EndOfStream
+from edge.cameras.creating import create_camera
 from edge.cameras.frame import Frame
 from edge.cameras.image_file import IMAGE_SUFFIXES, decode_image, read_image
 from edge.cameras.order import ArrivalOrder
@@ -31,7 +32,14 @@ __all__ = [
     "RtspSettings",
     "UvcSettings",
     "VideoSettings",
+    "aravis_fake",
     "create_camera",
     "decode_image",
+    "figures",
+    "folder",
+    "folder_listing",
+    "gige",
+    "gige_host",
+    "lens",
     "read_image",
 ]

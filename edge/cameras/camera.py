@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Protocol
 
 from edge.cameras.frame import Frame
-from edge.cameras.settings import CameraSettings, FolderSettings, GigESettings, RtspSettings, UvcSettings
 
 
 class EndOfStream(Exception):
@@ -123,23 +122,3 @@ class Camera(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the camera."""
-
-
-def create_camera(settings: CameraSettings) -> Camera:
-    """The camera that the settings describe, not yet open."""
-    # Each kind's library is loaded when such a camera is wanted, and not before.
-    if isinstance(settings, FolderSettings):
-        from edge.cameras.folder import FolderCamera
-
-        return FolderCamera(settings)
-    if isinstance(settings, GigESettings):
-        from edge.cameras.gige import gige_camera
-
-        return gige_camera(settings)
-    from edge.cameras import opencv
-
-    if isinstance(settings, RtspSettings):
-        return opencv.rtsp_camera(settings)
-    if isinstance(settings, UvcSettings):
-        return opencv.uvc_camera(settings)
-    return opencv.video_camera(settings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands._options import (
+from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
     data_dir_option,
@@ -68,11 +68,11 @@ def command(
     """
     from edge import paths
     from edge.cameras import read_image
-    from edge.commands._engine import opened_engine
-    from edge.commands._image_files import file_frame
-    from edge.commands._waiting import opened_visibly
     from edge.station.conversation import opened_conversation
     from edge.station.products import Products
+    from edge.terminal.image_files import file_frame
+    from edge.terminal.opened_engine import opened_engine
+    from edge.terminal.waiting import opened_visibly
 
     found = Products(paths.data_dir(data_dir)).get(product)
     frame = file_frame(image, read_image(image))
@@ -127,8 +127,8 @@ def _piped_line() -> str:
 
 
 def _verdict_line(inspection: Inspection) -> str:
-    from edge.commands._live import score_text
     from edge.plain_text import one_line
+    from edge.terminal.live import score_text
 
     verdict, score = inspection.verdict.value.upper(), score_text(inspection.score or 0.0)
     line = f"{verdict:5}  {one_line(inspection.part_id)}  anomaly {inspection.p_anomaly:.3f}  score {score}"

@@ -9,13 +9,13 @@ import click
 from click.core import ParameterSource
 
 from edge.choices import RequestedPrecision, VerdictSource
-from edge.commands._options import (
+from edge.errors import EngineError
+from edge.terminal.options import (
     bundle_option,
     json_option,
     measured_decided_by_option,
     precision_option,
 )
-from edge.errors import EngineError
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -125,7 +125,7 @@ def _engines(bundle: Bundle, images: Path | None, threads: int | None) -> tuple[
         ) from error
     from edge.cameras import read_image
     from edge.evaluation.parts import given_parts, render_part
-    from edge.evaluation.progress import progress_bar
+    from edge.terminal.progress import progress_bar
 
     with progress_bar() as progress:
         if images is None:
@@ -151,7 +151,7 @@ def _station(
     from edge.evaluation.bench import bench
     from edge.evaluation.bench_report import bench_tables
     from edge.evaluation.parts import drawn_parts, given_parts
-    from edge.evaluation.progress import progress_bar
+    from edge.terminal.progress import progress_bar
 
     decided_by = decided_by or ("calibration" if bundle.manifest.language is None else "language")
     with TemporaryDirectory(prefix="anomalygpt-edge-bench-") as drawn, progress_bar() as progress:

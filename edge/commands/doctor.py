@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands._options import bundle_option, data_dir_option
+from edge.terminal.options import bundle_option, data_dir_option
 
 if TYPE_CHECKING:
-    from edge.station.doctor import CheckResult
+    from edge.station.check_result import CheckResult
 
 _STYLES = {"ok": ("ok", "green"), "warning": ("look", "yellow"), "wrong": ("WRONG", "red")}
 
@@ -31,9 +31,10 @@ def command(ctx: click.Context, station: Path | None, bundle: str | None, data_d
       1  something is; each wrong thing comes with its remedy
     """
     from edge import paths
-    from edge.cli import EXIT_ERROR
     from edge.config import load_station
-    from edge.station.doctor import CheckStatus, examine
+    from edge.exit_codes import EXIT_ERROR
+    from edge.station.check_result import CheckStatus
+    from edge.station.doctor import examine
 
     config = None if station is None else load_station(station)
     if config is not None:

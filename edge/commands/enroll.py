@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands._options import (
+from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
     data_dir_option,
@@ -71,11 +71,11 @@ def command(
       anomalygpt-edge enroll --product bottle --add more_good_parts/
     """
     from edge import paths
-    from edge.commands._engine import opened_engine
-    from edge.commands._image_files import image_files, read_together
-    from edge.evaluation.progress import progress_bar
     from edge.station.product import check_description, check_name
     from edge.station.products import Products
+    from edge.terminal.image_files import image_files, read_together
+    from edge.terminal.opened_engine import opened_engine
+    from edge.terminal.progress import progress_bar
     from edge.vision.enrollment import enroll
 
     if add and not images:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edge.commands._options import (
+from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
     datasets_argument,
@@ -17,7 +17,7 @@ from edge.commands._options import (
     runtime_option,
     seeds_option,
 )
-from edge.commands._variadic import VariadicCommand
+from edge.terminal.variadic import VariadicCommand
 
 
 @click.command(name="evaluate", cls=VariadicCommand)
@@ -80,12 +80,12 @@ def command(
     """
     from rich.console import Console
 
-    from edge.commands._engine import opened_engine
     from edge.evaluation.dataset import find_categories
     from edge.evaluation.evaluate import EvaluationPlan, evaluate
-    from edge.evaluation.progress import progress_bar
     from edge.evaluation.reading import opened_runner
     from edge.evaluation.report import check_target, result_table, results_json, write_json
+    from edge.terminal.opened_engine import opened_engine
+    from edge.terminal.progress import progress_bar
 
     if json_file is not None:
         check_target(json_file)

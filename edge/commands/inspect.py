@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.choices import DecidedBy
-from edge.commands._options import (
+from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
     data_dir_option,
@@ -81,12 +81,12 @@ def command(
       3   at least one image has the verdict error
     """
     from edge import paths
-    from edge.commands._engine import opened_engine
-    from edge.commands._image_files import frames, image_files
-    from edge.commands._waiting import opened_visibly
     from edge.inspection import Verdict
     from edge.station.deciding import opened_decider
     from edge.station.products import Products
+    from edge.terminal.image_files import frames, image_files
+    from edge.terminal.opened_engine import opened_engine
+    from edge.terminal.waiting import opened_visibly
 
     if not images:
         raise click.UsageError("Name at least one IMAGE.")
@@ -162,8 +162,8 @@ def _judge(engine: Engine, bundle: Bundle, product: Product | None, decider: Dec
 
 
 def _row(inspection: Inspection, language_error: str) -> str:
-    from edge.commands._live import score_text
     from edge.plain_text import one_line
+    from edge.terminal.live import score_text
 
     part_id = one_line(inspection.part_id)
     if inspection.error:

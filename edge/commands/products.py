@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands._options import data_dir_option
+from edge.terminal.options import data_dir_option
 
 if TYPE_CHECKING:
     from edge.station.products import Products

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands._options import data_dir_option
+from edge.terminal.options import data_dir_option
 
 if TYPE_CHECKING:
     from edge.records import Counters, History, Record
@@ -156,8 +156,8 @@ def _confirm_date(data_dir: Path) -> None:
 
 
 def _print_table(found: Sequence[Record]) -> None:
-    from edge.commands._live import score_text
     from edge.plain_text import one_line
+    from edge.terminal.live import score_text
 
     rows = [
         ("SEQ", "CAPTURED (UTC)", "PRODUCT", "PART", "VERDICT", "SCORE", "P", "MS", "WHERE / ERROR", "IMAGE")

@@ -40,14 +40,14 @@ def command(ctx: click.Context, station: Path, plain: bool, again: bool, verbose
     """
     from rich.console import Console
 
-    from edge.cli import EXIT_ERROR, EXIT_INTERRUPTED
-    from edge.commands._ending import ended_in_time
-    from edge.commands._live import PartsView
-    from edge.commands._logging import logging_to
-    from edge.commands._signals import stop_on_signals
-    from edge.commands._waiting import opened_visibly
     from edge.config import load_station
+    from edge.exit_codes import EXIT_ERROR, EXIT_INTERRUPTED
     from edge.station.opening import opened_station
+    from edge.terminal.ending import ended_in_time
+    from edge.terminal.live import PartsView
+    from edge.terminal.log_lines import logging_to
+    from edge.terminal.signals import stop_on_signals
+    from edge.terminal.waiting import opened_visibly
 
     config = load_station(station)
     if again:

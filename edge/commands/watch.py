@@ -62,9 +62,9 @@ def command(
 
     from rich.console import Console
 
-    from edge.commands._signals import stop_on_signals
-    from edge.commands._topics_view import TopicsView
-    from edge.messaging.watcher import Watcher
+    from edge.messaging import Watcher
+    from edge.terminal.signals import stop_on_signals
+    from edge.terminal.topics_view import TopicsView
 
     if (station is None) == (host is None):
         raise click.UsageError("Give a station file or --host.")

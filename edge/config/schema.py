@@ -9,12 +9,11 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from edge import paths
-from edge.cameras.settings import CameraSettings
+from edge.cameras import CameraSettings
 from edge.choices import DecidedBy, QueuePolicy, RequestedPrecision, RequestedRuntime, WaitPolicy, WhichParts
 from edge.errors import MessagingError
-from edge.messaging.settings import MessagingSettings
-from edge.messaging.topics import check_level
-from edge.records.settings import RecordsSettings
+from edge.messaging import MessagingSettings, check_level
+from edge.records import RecordsSettings
 from edge.section import Section
 
 

@@ -18,5 +18,13 @@ __all__ = [
     "Reading",
     "Runner",
     "bundled_model",
+    "context",
+    "count_tokens",
+    "kernels",
+    "library",
+    "model",
     "prompt_for",
+    "sentences",
+    "truth",
+    "words",
 ]

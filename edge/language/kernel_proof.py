@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import pickle
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import EdgeError, LanguageError
 from edge.language.ending import FATAL, not_started
-from edge.language.library import ggml
 from edge.language.model import LanguageModel, ModelLimits
-from edge.language.words import prompt_for
-from edge.proofs import confine, python_program
+from edge.proofs import python_program
 
-_ANSWER = "Yes, there is a scratch at the top left."
 _POLL_S = 0.2
 
 
 class KernelFaultError(Exception):
     """The variant crashes, hangs or computes no numbers; the text says which, such as *died of SIGILL*."""
-
-
-class _Task(Protocol):
-    """What a child process does."""
-
-    def run(self) -> object:
-        """The result, which is sent back."""
-        ...
 
 
 def scores(libraries: Sequence[Path], timeout_s: float, stop: threading.Event) -> dict[Path, int]:
@@ -48,7 +33,7 @@ def scores(libraries: Sequence[Path], timeout_s: float, stop: threading.Event) -
         KernelFaultError: to load one of them is fatal.
         LanguageError: nothing can be tried now.
     """
-    found = _in_child(_Score(tuple(libraries)), timeout_s, stop)
+    found = _in_child(ScoreTask(tuple(libraries)), timeout_s, stop)
     assert isinstance(found, dict)
     return found
 
@@ -65,7 +50,7 @@ def computed(
         KernelFaultError: it crashes, is not done in time, or its logits are not finite.
         LanguageError: nothing can be tried now, or the model is at fault.
     """
-    logits = _in_child(_Compute(model, limits, library), timeout_s, stop)
+    logits = _in_child(ComputeTask(model, limits, library), timeout_s, stop)
     assert isinstance(logits, np.ndarray)
     return logits
 
@@ -87,54 +72,33 @@ def _log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Score:
+class ScoreTask:
+    """Asks each library how good it is for this processor; answered with a dictionary of numbers."""
+
     libraries: tuple[Path, ...]
-
-    def run(self) -> dict[Path, int]:
-        ggml()
-        return {path: self._score(path) for path in self.libraries}
-
-    def _score(self, path: Path) -> int:
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError:  # It cannot be loaded at all, which is what 0 means.
-            return 0
-        # One build for all has no score: it says that it runs everywhere.
-        return int(library.ggml_backend_score()) if hasattr(library, "ggml_backend_score") else 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Compute:
+class ComputeTask:
+    """Has a library compute a prompt and an answer; answered with logits."""
+
     model: LanguageModel
     limits: ModelLimits
     library: Path
 
-    def run(self) -> npt.NDArray[np.float32]:
-        from edge.language.context import Context
-
-        prompt = prompt_for()
-        with Context(self.model, self.limits, kernel=self.library) as context:
-            context.feed_tokens(0, context.tokens(prompt.before, markup=True))
-            if self.model.base_rows is not None:
-                context.feed_rows(0, self.model.base_rows)
-            steps = [context.feed_tokens(0, context.tokens(prompt.after, markup=True))]
-            # One at a time: kernels for a single token are others than those for many.
-            steps += [context.feed_tokens(0, [token]) for token in context.tokens(_ANSWER)]
-        return np.stack(steps)
-
 
 @dataclass(frozen=True, slots=True)
-class _Fault:
+class KernelFault:
     """Sent back in place of a result: the kernels are to blame."""
 
     why: str
 
 
-def _in_child(task: _Task, timeout_s: float, stop: threading.Event) -> object:
+def _in_child(task: ScoreTask | ComputeTask, timeout_s: float, stop: threading.Event) -> object:
     message = pickle.dumps((timeout_s, task))
     try:
         child = subprocess.Popen(
-            python_program("edge.language.kernel_proof"),
+            python_program("edge.language.kernel_trial"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -149,7 +113,7 @@ def _in_child(task: _Task, timeout_s: float, stop: threading.Event) -> object:
     if child.returncode != 0 or not answer:
         raise _ended(child.returncode)
     result: object = pickle.loads(answer)
-    if isinstance(result, _Fault):
+    if isinstance(result, KernelFault):
         raise KernelFaultError(result.why)
     if isinstance(result, EdgeError):
         raise result
@@ -178,22 +142,3 @@ def _ended(status: int) -> Exception:
         return KernelFaultError(f"died of {signal.Signals(-status).name}")
     # Such as SIGKILL, for want of memory: that says nothing about the kernels.
     return LanguageError(f"The language kernels cannot be tried: the process ended with status {status}.")
-
-
-def main() -> None:
-    """Does the one task that comes through standard input; the result goes to standard output."""
-    from edge.language.context import NotFiniteError
-
-    timeout_s, task = pickle.load(sys.stdin.buffer)
-    confine(timeout_s + 1)  # Not even a hung one outlives a station that was killed.
-    results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # For what libraries print.
-    result: object
-    try:
-        result = task.run()
-    except NotFiniteError:
-        result = _Fault("computed logits that are not finite")
-    except EdgeError as error:
-        result = error
-    pickle.dump(result, results)
-    results.close()

@@ -1,10 +1,6 @@
-"""Certificates for a broker and its clients, with one command::
+"""Certificates for a broker and its clients, made with openssl.
 
-    python -m edge.messaging.certificates FOLDER --broker mqtt.plant.local --broker 10.0.0.5 --client cell-3
-
-makes ``ca.crt``, ``broker.crt`` and ``cell-3.crt`` with their keys. What exists is kept, so the same
-command adds a client later; ``--renew`` makes the named ones anew with the same authority. Keep
-``ca.key`` off the line: who has it can make certificates that the broker trusts.
+``ca.key`` is the plant's authority: who has it can make certificates that the broker trusts.
 """
 
 from __future__ import annotations
@@ -17,9 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
-from edge.errors import EdgeError, MessagingError
+from edge.errors import MessagingError
 from edge.messaging.topics import check_level
 
 AUTHORITY_DAYS = 3650
@@ -116,27 +110,3 @@ def _openssl(*arguments: str) -> None:
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise MessagingError(f"openssl {arguments[0]} failed: {last}.", "Check the names and the folder.")
-
-
-@click.command(help=__doc__)
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--broker", "hosts", multiple=True, help="Name or address of the broker; give each one.")
-@click.option("--client", "clients", multiple=True, help="User name of a client that gets a certificate.")
-@click.option("--days", default=CERTIFICATE_DAYS, show_default=True, help="Validity of new certificates.")
-@click.option("--renew", is_flag=True, help="Issue the named certificates again.")
-def main(folder: Path, hosts: tuple[str, ...], clients: tuple[str, ...], days: int, renew: bool) -> None:
-    """Make the authority, and the certificates that are asked for and not there."""
-    try:
-        made = [make_authority(folder)]
-        wanted = [("broker", hosts)] if hosts else []
-        for name, names in [*wanted, *((client, ()) for client in clients)]:
-            if renew or not (folder / f"{name}.crt").exists():
-                made.append(issue(folder, name, names, days=days))
-    except EdgeError as error:
-        raise click.ClickException(str(error)) from error
-    for path in made:
-        click.echo(path)
-
-
-if __name__ == "__main__":
-    main()

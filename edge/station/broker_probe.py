@@ -12,15 +12,11 @@ from typing import TYPE_CHECKING
 
 from ulid import ULID
 
-from edge.messaging import ReplyCode, StationState, payloads
-from edge.messaging.reading import fields_of, readable
+from edge.messaging import ReplyCode, StationState, fields_of, payloads, readable
 from edge.station.health import Level, level_said
 
 if TYPE_CHECKING:
-    from edge.messaging import Topics
-    from edge.messaging.client import BrokerSession
-    from edge.messaging.settings import BrokerSettings, MessagingSettings
-    from edge.messaging.status import LinkStatus
+    from edge.messaging import BrokerSession, BrokerSettings, LinkStatus, MessagingSettings, Topics
 
 _POLL_S = 0.05
 
@@ -93,8 +89,7 @@ def _ails(payload: bytes) -> bool:
 
 def probe(settings: MessagingSettings, broker: BrokerSettings, topics: Topics) -> BrokerReport:
     """Connect once with the station's account, look whether it may write, and leave again."""
-    from edge.messaging.client import Birth, Client
-    from edge.messaging.status import LinkState
+    from edge.messaging import Birth, Client, LinkState
 
     visitor = _Visitor(topics)
     client = Client(

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from edge.cameras import Camera
 from edge.errors import CameraError
-from edge.messaging.commands import CommandRefusedError
+from edge.messaging import CommandRefusedError
 from edge.station.line_enrollment import LineEnrollment
 from edge.station.pause import Pause
 from edge.station.product_switch import ProductSwitch
 from edge.station.triggers import Triggers
 
 if TYPE_CHECKING:
-    from edge.messaging import Publisher
-    from edge.messaging.commands import Command
+    from edge.messaging import Command, Publisher
 
 
 @dataclass(frozen=True, slots=True)

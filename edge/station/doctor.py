@@ -10,9 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from enum import Enum
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING
 from edge.choices import RequestedPrecision
 from edge.errors import BundleError, EdgeError, LanguageError, RecordsError
 from edge.records import History
+from edge.station.check_result import CheckResult, CheckStatus
 from edge.station.product import check_description, check_learned_by
 from edge.station.products import Products
 from edge.station.secrecy import broker_doubts, file_doubts
@@ -50,30 +49,6 @@ PACKAGES = {
 
 _FRAME_WAIT_S = 5.0
 _SELF_TEST_S = 60.0
-
-
-class CheckStatus(str, Enum):
-    """How one thing is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One thing that was looked at.
-
-    Attributes:
-        what: its name, such as ``bundle``.
-        detail: what was found.
-        remedy: what to do, where it is not ok.
-    """
-
-    what: str
-    mark: CheckStatus
-    detail: str
-    remedy: str = ""
 
 
 def examine(
@@ -202,7 +177,7 @@ def _processor() -> CheckResult:
 
 def _engine(bundle: Bundle, config: StationConfig | None) -> Iterator[CheckResult]:
     """What computes the vision graph, why, and how right that was measured to be."""
-    from edge.config.schema import EngineSettings
+    from edge.config import EngineSettings
     from edge.vision.opening import choose_runtime
 
     settings = EngineSettings() if config is None else config.engine

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from edge.errors import EdgeError
-from edge.station.doctor import CheckResult, CheckStatus
+from edge.station.check_result import CheckResult, CheckStatus
 from edge.tools import command_line
 
 if TYPE_CHECKING:

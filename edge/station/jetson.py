@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.station.doctor import CheckResult, CheckStatus
+from edge.station.check_result import CheckResult, CheckStatus
 
 _RELEASE_FILE = "etc/nv_tegra_release"
 _JETPACK_7 = 38

@@ -24,14 +24,14 @@ from edge.errors import EdgeError, ProductError
 from edge.image_bytes import write_png
 from edge.image_types import Image
 from edge.inspection import Inspection, Verdict, utc_timestamp
-from edge.messaging.commands import CommandRefusedError
+from edge.messaging import CommandRefusedError
 from edge.station.judging import Judged
 from edge.station.product import Product, check_name
 from edge.station.products import Products
 
 if TYPE_CHECKING:
-    from edge.config.schema import EngineSettings
-    from edge.messaging.commands import Command
+    from edge.config import EngineSettings
+    from edge.messaging import Command
 
 #: References beyond this teach nothing that the bank could still hold.
 MAX_PARTS = 100

@@ -30,7 +30,7 @@ from edge.station.writer import Hearer, Listener
 if TYPE_CHECKING:
     from edge.bundle import Bundle
     from edge.config import StationConfig
-    from edge.messaging.commands import Command
+    from edge.messaging import Command
     from edge.vision.engine import Engine
 
 #: For a language model that loads slowly; the line is then judged without it until it is there.

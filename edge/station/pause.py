@@ -7,10 +7,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.messaging.commands import CommandRefusedError
+from edge.messaging import CommandRefusedError
 
 if TYPE_CHECKING:
-    from edge.messaging.commands import Command
+    from edge.messaging import Command
 
 _ERROR = "Not inspected: the station is paused. Send cmd/resume to continue."
 

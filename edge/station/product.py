@@ -101,7 +101,7 @@ def check_name(name: str) -> str:
     """
     if _NAME.fullmatch(name):
         return name
-    from edge.messaging.topics import suggest_level
+    from edge.messaging import suggest_level
 
     raise ProductError(
         f"{name!r} cannot be the name of a product: 1 to 63 of A-Z a-z 0-9 _ . - are allowed, "

@@ -14,7 +14,7 @@ from edge.station.products import Products
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
-    from edge.messaging.commands import Command
+    from edge.messaging import Command
     from edge.station.product import Product
     from edge.vision.memory import Memory
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge.config import StationConfig
-    from edge.messaging.settings import BrokerSettings, MessagingSettings
+    from edge.messaging import BrokerSettings, MessagingSettings
 
 Doubt = tuple[str, str]
 """What was found, and what to do."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from edge.cameras import ArrivalOrder, Frame
-from edge.messaging.commands import CommandRefusedError
+from edge.messaging import CommandRefusedError
 
 #: Parts that may be announced at one time; a PLC that is further ahead has lost its camera.
 MAX_EXPECTED = 100

@@ -1,0 +1,3 @@
+"""Seeing: one ``Engine`` protocol, a runtime for CPUs and one for GPUs, and what a product has learned."""
+
+__all__ = ["bank", "engine", "inspector", "memory", "opening", "openvino", "proved", "scoring", "zero_shot"]

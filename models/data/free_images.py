@@ -1,29 +1,26 @@
 """Photographs and textures whose licence is free, to train on.
 
 They come out of Debian's own packages (``free_images.yaml`` pins them), whose licences Debian's
-archive team has checked. ``python -m models.data.free_images`` fetches them and says what there is.
+archive team has checked. ``python -m models free-images`` fetches them and says what there is.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-import click
 import numpy as np
 import yaml
 from pydantic import ValidationError
 
-from edge.errors import EdgeError, SourceError
+from edge.errors import SourceError
 from edge.fetch import download_bar
 from edge.image_types import Image
 from edge.whole_file import write_whole
 from models.data.debian import IMAGE_SUFFIXES, DebianPackage
-from models.data.sheets import write_sheet
 from models.data.usable import PictureKind, distances, is_technical, judge, read_picture
 
 _LIST = Path(__file__).with_name("free_images.yaml")
@@ -169,28 +166,3 @@ def contact_sheet(images: Sequence[FreeImage], columns: int = 24, rows: int = 20
         top, left = place // columns * tile_px, place % columns * tile_px
         sheet[top : top + size[1], left : left + size[0]] = tile
     return sheet
-
-
-@click.command(help=__doc__)
-@click.option("--out", type=click.Path(path_type=Path), help="A PNG to write a contact sheet to.")
-def main(out: Path | None) -> None:
-    """Fetch the packages and say what there is."""
-    try:
-        packages = free_packages()
-        images = free_images(packages)
-        counts = Counter((image.package, image.kind) for image in images)
-        for package in packages:
-            surfaces, objects = (counts[package.name, kind] for kind in ("surface", "object"))
-            click.echo(
-                f"{package.name} {package.version} ({package.bytes / 1e6:.0f} MB, {package.licence}): "
-                f"{surfaces} surfaces, {objects} objects"
-            )
-        click.echo(f"{len(images)} images")
-        if out is not None:
-            write_sheet(out, contact_sheet(images))
-    except EdgeError as error:
-        raise click.ClickException(str(error)) from error
-
-
-if __name__ == "__main__":
-    main()

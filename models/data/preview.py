@@ -1,6 +1,6 @@
 """A contact sheet of simulated defects, to judge them by eye.
 
-``python -m models.data.preview IMAGE_OR_FOLDER --out FILE.png`` draws every kind of defect on the good
+``python -m models preview IMAGE_OR_FOLDER --out FILE.png`` draws every kind of defect on the good
 images, from faint and small to strong and large, each beside itself with its mask outlined.
 """
 
@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
 import numpy as np
 
-from edge.errors import DatasetError, EdgeError, FrameError
+from edge.errors import DatasetError, FrameError
 from edge.image_types import Image
 from edge.vision.simulate import KINDS, SimulatedDefect, simulate
-from models.data.sheets import write_sheet
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 _CAPTION_PX = 16
@@ -106,24 +104,3 @@ def _cell(defect: SimulatedDefect, tile_px: int) -> Image:
 def _between(limits: tuple[float, float], position: float) -> float:
     low, high = limits
     return float(low * (high / low) ** position)
-
-
-@click.command(help=__doc__)
-@click.argument("source", metavar="IMAGE_OR_FOLDER", type=click.Path(exists=True, path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The PNG to write.")
-@click.option("--columns", default=6, show_default=True, type=click.IntRange(1, 40), help="Defects per kind.")
-@click.option("--images", default=6, show_default=True, type=click.IntRange(1), help="Good images to use.")
-@click.option(
-    "--tile", default=130, show_default=True, type=click.IntRange(64, 1024), help="Pixels per tile."
-)
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same sheet.")
-def main(source: Path, out: Path, columns: int, images: int, tile: int, seed: int) -> None:
-    """Write the contact sheet."""
-    try:
-        write_sheet(out, contact_sheet(read_images(source, images), columns, seed, tile))
-    except EdgeError as error:
-        raise click.ClickException(str(error)) from error
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Products to train on: many good parts each, that vary as real ones do.
 
-``python -m models.data.products --out SHEET.png`` draws some of them, with simulated defects.
+``python -m models products --out SHEET.png`` draws some of them, with simulated defects.
 """
 
 from __future__ import annotations
@@ -9,20 +9,17 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
-import click
 import numpy as np
 
-from edge.errors import DatasetError, EdgeError
+from edge.errors import DatasetError
 from edge.image_types import Image
 from edge.vision.simulate import simulate
 from models.data.free_images import FreeImage, free_images
 from models.data.outlines import OUTLINES
 from models.data.parts import ObjectParts, ShapedParts
 from models.data.rendered import rendered_products
-from models.data.sheets import write_sheet
 from models.data.surfaces import SurfaceParts
 
 ProductKind = Literal["surface", "object", "shaped", "rendered"]
@@ -218,21 +215,3 @@ def _row(product: TrainingProduct, parts: int, tile_px: int) -> Image:
     strip = np.full((16, row.shape[1], 3), 32, np.uint8)
     cv2.putText(strip, caption, (3, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
     return np.vstack([row, strip])
-
-
-@click.command(help=__doc__)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The PNG to write.")
-@click.option("--count", default=24, show_default=True, type=click.IntRange(1), help="Products to draw.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only these kinds.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same products.")
-@click.option("--held-out", is_flag=True, help="Products for validation.")
-def main(out: Path, count: int, kinds: tuple[ProductKind, ...], seed: int, held_out: bool) -> None:
-    """Write the contact sheet."""
-    try:
-        write_sheet(out, contact_sheet(training_products(count, seed, kinds or KINDS, held_out)))
-    except EdgeError as error:
-        raise click.ClickException(str(error)) from error
-
-
-if __name__ == "__main__":
-    main()

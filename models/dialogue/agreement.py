@@ -1,4 +1,4 @@
-"""``python -m models.dialogue.agreement PRESET DATASET…``: do torch and llama.cpp give the same verdicts?
+"""``python -m models agreement PRESET DATASET…``: do torch and llama.cpp give the same verdicts?
 
 The prompt learner is trained through torch's reading of the GGUF and runs in llama.cpp's. Real parts are
 judged by the vision graph, and the rows that it gives are read by both.
@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import click
 import numpy as np
 
 from edge.bundle import Bundle
 from edge.cameras import read_image
-from edge.errors import BundleError, EdgeError
+from edge.errors import BundleError
 from edge.evaluation.dataset import Category
 from edge.evaluation.learning import learn
 from edge.image_types import Array
@@ -105,34 +104,3 @@ class _Torch:
         yes, no = tokenize(prompt.yes)[0], tokenize(prompt.no)[0]
         difference: list[float] = (logits[:, yes] - logits[:, no]).tolist()
         return difference
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.argument("preset")
-@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option("--shots", default=4, show_default=True, type=click.IntRange(min=1), help="References.")
-@click.option("--limit", type=click.IntRange(min=1), help="Judge at most so many images per category.")
-def main(preset: str, datasets: tuple[Path, ...], shots: int, limit: int | None) -> None:
-    """Hold torch's verdicts against llama.cpp's on the parts of DATASETS (MVTec layout).
-
-    \b
-    Example:
-      python -m models.dialogue.agreement dinov2-s inspection --limit 56
-    """
-    from edge.commands._engine import opened_engine
-    from edge.evaluation.dataset import find_categories
-    from edge.evaluation.progress import progress_bar
-
-    try:
-        categories = find_categories(datasets)
-        if limit is not None:
-            categories = [category.limited(limit) for category in categories]
-        with opened_engine(preset) as (bundle, engine), progress_bar() as progress:
-            found = agreement(categories, engine, bundle, shots, progress)
-        click.echo(str(found))
-    except EdgeError as error:
-        raise click.ClickException(str(error)) from error
-
-
-if __name__ == "__main__":
-    main()

@@ -10,9 +10,9 @@ import torch
 from torch.nn import functional
 
 from edge.facts import PLACES, PartFacts
-from edge.language.model import Prompt, Tokenize
+from edge.language import Prompt, prompt_for
+from edge.language.model import Tokenize
 from edge.language.sentences import KINDS, QUESTIONS, exchange, first_answer
-from edge.language.words import prompt_for
 from models.dialogue.general_questions import OVERRIDE_ANSWER, OVERRIDES
 from models.dialogue.llm import FrozenLlama, Prefix
 from models.dialogue.packing import Batch, PackedDialogue, Tokens, Turn, pack

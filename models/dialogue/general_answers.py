@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from edge.language import prompt_for
 from edge.language.context import Context
-from edge.language.words import prompt_for
 from models.dialogue.general_questions import GENERAL_QUESTIONS
 from models.dialogue.packing import Tokens
 

@@ -1,0 +1,3 @@
+"""What is learned beside the encoder: text decoder, reader, prompt learner."""
+
+__all__ = ["constants", "decoder", "prompt_learner", "reader", "states", "taps", "text_features"]

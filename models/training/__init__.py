@@ -1,0 +1,3 @@
+"""The stages of a training run."""
+
+__all__ = ["plan", "stages"]

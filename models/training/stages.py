@@ -14,8 +14,8 @@ from edge.bundle import Bundle
 from edge.errors import ConfigError
 from edge.fetch import sha256_of
 from edge.image_types import Array
+from edge.language import LanguageModel, ModelLimits
 from edge.language.context import Context
-from edge.language.model import LanguageModel, ModelLimits
 from edge.progress import Progress
 from models.data.folder_products import folder_products
 from models.data.products import training_products
@@ -29,11 +29,11 @@ from models.heads.decoder import TextDecoder
 from models.heads.prompt_learner import PromptLearner
 from models.heads.reader import Reader, slots
 from models.heads.text_features import FILE as TEXT_FILE
-from models.train import TrainingPlan, plan_words
 from models.training.decoder_training import encoded_parts, train_decoder
 from models.training.dialogue_training import DialogueTrainingPlan, RealParts, train_dialogue
 from models.training.imagined_maps import imagined_maps
 from models.training.maps import Maps, judged_maps
+from models.training.plan import TrainingPlan, plan_words
 from models.training.reader_training import reader_figures, train_reader
 from models.training.run_folder import RunFolder
 from models.training.training_engine import TrainingEngine

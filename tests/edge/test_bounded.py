@@ -87,9 +87,9 @@ OWN = {
     ("cameras/gige_host.py", "read_text"),
     ("clock.py", "read_bytes"),
     ("clock.py", "read_text"),
-    ("commands/demo/gige.py", "read"),  # its parent's end of a pipe
+    ("demo/gige.py", "read"),  # its parent's end of a pipe
     ("language/kernel_memory.py", "read_bytes"),
-    ("language/kernel_proof.py", "load"),  # its parent's end of a pipe
+    ("language/kernel_trial.py", "load"),  # its parent's end of a pipe
     ("messaging/ledger.py", "read_bytes"),
     ("messaging/payloads.py", "read_text"),
     ("processor.py", "read_text"),
@@ -97,7 +97,7 @@ OWN = {
     ("proofs.py", "read_text"),
     ("station/jetson.py", "read_text"),
     ("station/part_memory.py", "read_bytes"),
-    ("vision/proved.py", "read_bytes"),  # of a bundle that its parent has checked
+    ("vision/proving.py", "read_bytes"),  # of a bundle that its parent has checked
 }
 UNBOUNDED = {"read_bytes", "read_text", "load", "readlines", "fromfile", "memmap"}
 

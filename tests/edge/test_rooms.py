@@ -1,88 +1,174 @@
-"""Who imports whom is what docs/architecture.md says, in both directions."""
+"""Who imports whom is what docs/architecture.md says, in both directions, and nobody reaches past a face."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from pathlib import Path
+import subprocess
+import sys
+from collections import defaultdict
+from functools import cache
 
 import pytest
 
-TOP = Path(__file__).parents[2]
-EDGE = TOP / "edge"
-MAP = TOP / "docs" / "architecture.md"
-ABOVE = ("build_engines", "models", "torch", "transformers")
-ROOMS = sorted(path.parent.name for path in EDGE.glob("*/__init__.py"))
+from tests.rooms import ROOT, arrows, circles, imports, modules, packages, room_of, rooms
 
-
-def imported(path: Path) -> Iterator[tuple[str, bool]]:
-    """The modules that a file imports, and whether it does so at its top."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    at_the_top = {id(node) for node in tree.body}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in at_the_top) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively"
-            yield node.module or "", id(node) in at_the_top
-            yield from ((f"{node.module}.{alias.name}", id(node) in at_the_top) for alias in node.names)
-
-
-def rooms_reached(folder: Path) -> set[str]:
-    """The rooms of the station that the modules of a folder import."""
-    names = {name for path in folder.rglob("*.py") for name, _ in imported(path)}
-    return {parts[1] for parts in (name.split(".") for name in names) if parts[0] == "edge" and parts[1:]} & {
-        *ROOMS
-    }
+MAP = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+DOORS = {"edge.__main__", "edge.cli", "build_engines.__main__", "models.__main__", "models.train"}
+MEASURING = ("edge.evaluation", "edge.demo")
+STATION_COMMANDS = ("run", "check", "doctor", "enroll", "inspect", "ask", "products", "records", "watch")
 
 
 def mapped() -> dict[str, set[str]]:
-    """The map's table of rooms: what each may import."""
-    rows = re.findall(r"^\| `edge\.(\w+)` \|[^|]*\|([^|]*)\|$", MAP.read_text(encoding="utf-8"), re.MULTILINE)
-    return {room: set(re.findall(r"`(\w+)`", allowed)) for room, allowed in rows}
+    """The map's tables of rooms: what each may import."""
+    row = r"^\| `((?:edge|build_engines|models)\.\w+)` \|[^|]*\|([^|]*)\|$"
+    return {
+        room: set(re.findall(r"`([\w.]+)`", allowed)) for room, allowed in re.findall(row, MAP, re.MULTILINE)
+    }
 
 
 def test_the_map_names_every_room() -> None:
-    assert sorted(mapped()) == ROOMS
+    assert sorted(mapped()) == [*rooms()]
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", rooms())
 def test_a_room_imports_what_the_map_says_and_nothing_else(room: str) -> None:
-    assert rooms_reached(EDGE / room) - {room} == mapped()[room]
+    of_map = arrows()[room]
+    if room == "edge.commands":  # its one way up is a test of its own
+        of_map = {name for name in of_map if name.startswith("edge.")}
+    assert of_map == mapped()[room]
 
 
 def test_no_two_rooms_import_each_other() -> None:
-    arrows = {room: rooms_reached(EDGE / room) - {room} for room in ROOMS}
-    while leaves := [room for room, reached in arrows.items() if not reached & arrows.keys()]:
-        for room in leaves:
-            del arrows[room]
-    assert not arrows, "these stand in a circle"
+    assert not circles(mapped())
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    found: dict[str, set[str]] = {name: set() for name in modules()}
+    for each in imports():
+        if each.source in found:
+            found[each.module].add(each.source)
+    assert not circles(found)
 
 
 def test_the_single_modules_are_on_the_map_and_import_no_room() -> None:
-    doors = {"__init__", "__main__", "cli"}
-    single = {path.stem: path for path in EDGE.glob("*.py") if path.stem not in doors}
-    section = MAP.read_text(encoding="utf-8").split("| modules |")[1].split("\n\n")[0]
-    assert set(re.findall(r"`(\w+)`", section)) == set(single)
-    for name, path in single.items():
-        reached = {module.split(".")[1] for module, _ in imported(path) if module.startswith("edge.")}
-        assert not reached & {*ROOMS}, name
+    single = {name for name in modules() if name.startswith("edge.") and name.count(".") == 1}
+    single -= packages() | DOORS
+    section = MAP.split("| modules |")[1].split("\n\n")[0]
+    assert {f"edge.{name}" for name in re.findall(r"`(\w+)`", section)} == single
+    assert not {room_of(each.source) for each in imports() if each.module in single} & {*rooms()}
 
 
 def test_the_station_reaches_up_in_one_command_only() -> None:
     """``bench --engines`` writes graphs of other sizes: it says what to install where it cannot."""
-    reached = set()
-    for path in EDGE.rglob("*.py"):
-        for name, at_the_top in imported(path):
-            if name.split(".")[0] in ABOVE:
-                assert not at_the_top, f"{path} imports {name} before it is asked to"
-                reached.add((str(path.relative_to(EDGE)), name))
-    assert {(path, ".".join(name.split(".")[:2])) for path, name in reached} == {
-        ("commands/bench.py", "build_engines.engine_bench")
+    up = [
+        each
+        for each in imports()
+        if each.module.startswith("edge")
+        and each.source.split(".")[0] in ("build_engines", "models", "torch", "transformers")
+    ]
+    assert not any(each.at_the_top for each in up)
+    assert {(each.module, room_of(each.source)) for each in up} == {
+        ("edge.commands.bench", "build_engines.engine_bench")
     }
 
 
 def test_training_knows_nothing_of_building() -> None:
-    names = {name.split(".")[0] for path in (TOP / "models").rglob("*.py") for name, _ in imported(path)}
+    names = {each.source.split(".")[0] for each in imports() if each.module.startswith("models")}
     assert "edge" in names and "build_engines" not in names
+
+
+@cache
+def face(package: str) -> frozenset[str]:
+    """What a package's ``__all__`` names."""
+    for node in ast.parse(modules()[package].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return frozenset(ast.literal_eval(node.value))
+    return frozenset()
+
+
+def given(package: str) -> set[str]:
+    """The names in a package's face that are no modules of it."""
+    return {name for name in face(package) if f"{package}.{name}" not in modules()}
+
+
+def past_a_face() -> list[str]:
+    found = []
+    for each in imports():
+        inner = each.source if each.source in packages() else each.source.rpartition(".")[0]
+        if (
+            inner not in packages()
+            or inner.count(".") == 0
+            or each.module == inner
+            or each.module.startswith(f"{inner}.")
+        ):
+            continue  # beside the rooms, or inside of this one
+        if each.source in packages():
+            wrong = bool(each.name) and each.name not in face(inner)
+        else:
+            wrong = each.source.rpartition(".")[2] not in face(inner) or each.name in given(inner)
+        if wrong and room_of(inner) not in ("edge.commands", "build_engines.commands", "models.commands"):
+            found.append(f"{each.module}: from {each.source} import {each.name}")
+    return found
+
+
+def test_nobody_reaches_past_a_face() -> None:
+    """A room's ``__all__`` names what it gives, and its modules that others may import from."""
+    assert not past_a_face()
+
+
+def test_a_face_shows_no_module_that_nobody_looks_at() -> None:
+    used = {each.source for each in imports() for name in [each.source.rpartition(".")[0]] if name}
+    for package in packages():
+        idle = {name for name in face(package) if f"{package}.{name}" in modules()}
+        idle -= {name for name in idle if f"{package}.{name}" in used}
+        assert not idle, package
+
+
+def test_nobody_imports_what_is_private_to_another_package() -> None:
+    found = []
+    for each in imports():
+        if each.source.split(".")[0] not in ("edge", "build_engines", "models"):
+            continue
+        own = each.module if each.module in packages() else each.module.rpartition(".")[0]
+        private = [part for part in f"{each.source}.{each.name}".split(".") if re.match(r"_[^_]", part)]
+        home = each.source if each.source in packages() else each.source.rpartition(".")[0]
+        if private and home != own:
+            found.append(f"{each.module}: {each.source} {each.name}")
+    assert not found
+
+
+def reached_from(module: str) -> set[str]:
+    """All that a module can ever import, and what that imports."""
+    targets = defaultdict(set)
+    for each in imports():
+        targets[each.module].add(each.source)
+    seen, left = set(), {module}
+    while left:
+        name = left.pop()
+        seen.add(name)
+        left |= {*targets[name]} - seen
+    return seen
+
+
+@pytest.mark.parametrize("command", STATION_COMMANDS)
+def test_a_station_never_needs_what_measures_or_shows_it(command: str) -> None:
+    reached = {room_of(name) for name in reached_from(f"edge.commands.{command}")}
+    assert not reached & {*MEASURING}
+
+
+def test_measuring_is_loaded_by_no_command_of_a_station() -> None:
+    """What the imports say, in a process: every command's help, and nothing of measuring is there."""
+    program = (
+        "import importlib, sys\n"
+        f"for name in {STATION_COMMANDS!r}: importlib.import_module(f'edge.commands.{{name}}')\n"
+        f"sys.exit(any(name.startswith({MEASURING!r}) for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
+def test_every_command_stands_in_a_room_of_commands() -> None:
+    """Options and arguments are declared where commands are, and by what they share."""
+    for name, path in modules().items():
+        if re.search(r"^@click\.(command|group)\b", path.read_text(encoding="utf-8"), re.MULTILINE):
+            assert room_of(name).endswith(".commands") or name in DOORS, name

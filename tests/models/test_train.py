@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle
-from models.train import STAGES, main
+from models.commands.train import STAGES, command
 from tests.models.small import Plate
 
 
 def said(*arguments: str | Path) -> str:
     """The one line that a run which cannot go on ends with."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
     assert result.exit_code not in (0, None)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     lines = [line for line in result.output.splitlines() if line.startswith("Error: ")]
@@ -27,7 +27,10 @@ def said(*arguments: str | Path) -> str:
 
 
 def test_help_says_what_is_trained_on_what_without_torch() -> None:
-    code = "import sys; sys.modules['torch'] = None; from models.train import main; main(['--help'])"
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from models.__main__ import run_command; run_command('train', ['--help'])"
+    )
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     for word in ("PRESET", "DATA", "--run", "--gguf", "--out", *STAGES, DEFAULT_BUNDLE):
         assert word in output
@@ -102,7 +105,7 @@ class TestStages:
         plan = ["--products", "1", "--validation-products", "1", "--decoder-products", "2"]
         plan += ["--decoder-steps", "4", "--reader-steps", "4", "--imagined-maps", "100", "--run", str(run)]
         plan += [option for stage in STAGES[:3] for option in ("--stage", stage)]
-        done = CliRunner().invoke(main, [str(tiny_bundle.path), *plan], catch_exceptions=False)
+        done = CliRunner().invoke(command, [str(tiny_bundle.path), *plan], catch_exceptions=False)
         assert done.exit_code == 0 and "reader: {'balanced'" in done.output
         assert len(Maps.load(run / "maps.npz").scores) == len(Maps.load(run / "validation.npz").scores) == 20
         assert set(json.loads((run / "curves.json").read_text())) == {"decoder", "reader"}
@@ -111,7 +114,7 @@ class TestStages:
         }
         kept = (run / "decoder.safetensors").read_bytes()
         asked.clear()
-        again = CliRunner().invoke(main, [str(tiny_bundle.path), *plan], catch_exceptions=False)
+        again = CliRunner().invoke(command, [str(tiny_bundle.path), *plan], catch_exceptions=False)
         assert asked == [], "no part is looked at twice"
         assert again.output == done.output
         assert (run / "decoder.safetensors").read_bytes() == kept

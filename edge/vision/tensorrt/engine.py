@@ -91,7 +91,7 @@ class TensorRtEngine:
             EngineError: there is no TensorRT or no GPU, or nothing was compiled that works here.
             BundleError: the bundle has no graph of that precision, or it has not passed its parity gate.
         """
-        from edge.vision.tensorrt.cuda import open_cuda
+        from edge.vision.tensorrt.cuda_opening import open_cuda
         from edge.vision.tensorrt.library import load_tensorrt
         from edge.vision.tensorrt.ready import compiled_precision, loaded_halves
 

@@ -26,7 +26,8 @@ from edge.vision.tensorrt.compiled import (
     folder_of,
     read_compilation,
 )
-from edge.vision.tensorrt.cuda import Cuda, open_cuda
+from edge.vision.tensorrt.cuda import Cuda
+from edge.vision.tensorrt.cuda_opening import open_cuda
 from edge.vision.tensorrt.execution import PlanExecution, load_execution
 from edge.vision.tensorrt.library import load_tensorrt
 from edge.vision.tensorrt.plans import PlanKey, UnusablePlanError, read_plan, write_cached, write_plan

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from build_engines.language import gguf
+from build_engines.presets import Quantization
 from edge.errors import LanguageError, SourceError
 from edge.fetch import sha256_of
 from edge.language.library import load
@@ -22,9 +23,7 @@ def source() -> Path:
 
 
 @pytest.mark.parametrize("quantization", ["Q4_0", "Q8_0"])
-def test_requantizing_gives_the_pinned_file(
-    source: Path, tmp_path: Path, quantization: gguf.Quantization
-) -> None:
+def test_requantizing_gives_the_pinned_file(source: Path, tmp_path: Path, quantization: Quantization) -> None:
     target = tmp_path / "model.gguf"
     gguf.requantize(source, target, quantization)
     assert sha256_of(target) == gguf.REQUANTIZED[quantization]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.commands._ending import ENDING_S
 from edge.config import StationConfig
 from edge.station.deciding import TIMEOUT_S
+from edge.terminal.ending import ENDING_S
 from tests.edge.cameras.gige_network import GigENetwork
 from tests.edge.station.test_confined import under_filter
 

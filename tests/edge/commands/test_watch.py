@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from edge.commands._topics_view import TopicsView
 from edge.inspection import Verdict
 from edge.messaging import AlarmCode, LinkState, MessagingSettings, Publisher, StationState
 from edge.messaging.watcher import MAX_TOPICS, Watcher
+from edge.terminal.topics_view import TopicsView
 from tests.edge.commands.conftest import Command
 from tests.edge.messaging.brokers import Mosquitto, inspection, wait_until
 from tests.edge.messaging.conftest import mosquitto, publisher

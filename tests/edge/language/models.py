@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from build_engines.language.gguf import Quantization, fetch_smollm2
+from build_engines.language.gguf import fetch_smollm2
+from build_engines.presets import Quantization
 from build_engines.sources import PypiSource
 from edge.fetch import sha256_of
 from edge.language import LanguageModel, Prompt

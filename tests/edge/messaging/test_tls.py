@@ -188,7 +188,7 @@ def test_a_missing_file_is_named(missing: str, tmp_path: Path, publisher: Make) 
 
 def test_the_command_makes_what_is_missing_and_keeps_what_is_there(tmp_path: Path) -> None:
     def run(*arguments: str) -> list[str]:
-        command = [sys.executable, "-m", "edge.messaging.certificates", str(tmp_path), *arguments]
+        command = [sys.executable, "-m", "edge", "certificates", str(tmp_path), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
     run("--broker", "localhost", "--client", "cell-3")

@@ -13,7 +13,7 @@ from edge.language import ModelLimits, bundled_model
 from edge.language.kernels import Kernels
 from edge.language.library import kernel_libraries
 from edge.paths import CACHE_VARIABLE
-from edge.station.doctor import CheckStatus
+from edge.station.check_result import CheckStatus
 from edge.station.doctor_kernels import look_at_kernels
 from tests.edge.language.damage import CRASH, copied_libraries, damage
 

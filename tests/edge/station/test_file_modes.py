@@ -75,7 +75,8 @@ def test_a_stricter_account_stays_stricter(tmp_path: Path, tiny_bundle: Bundle) 
 def test_a_key_is_for_its_owner_alone(tmp_path: Path, umask: int) -> None:
     made = tmp_path / "certificates"
     run(
-        "edge.messaging.certificates",
+        "edge",
+        "certificates",
         made,
         "--broker",
         "localhost",

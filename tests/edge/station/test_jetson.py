@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.station import doctor, jetson
-from edge.station.doctor import CheckStatus
+from edge.station.check_result import CheckStatus
 
 ROOT = Path(__file__).parents[3]
 RELEASE = "# R36 (release), REVISION: 4.0, GCID: 37537400, BOARD: generic, EABI: aarch64, DATE: Fri Sep 13\n"

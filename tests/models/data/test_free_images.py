@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from edge.errors import SourceError
 from edge.image_types import Image
+from models.commands.free_images import command
 from models.data import free_images as module
-from models.data.free_images import contact_sheet, free_images, free_packages, main
+from models.data.free_images import contact_sheet, free_images, free_packages
 from models.data.usable import is_technical, judge
 from tests.models.pictures import cut_out, deb, pictures, png, read, texture
 
@@ -115,9 +116,9 @@ def test_a_contact_sheet_shows_surfaces_and_objects(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("cache")
 def test_the_command_says_what_there_is_or_why_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    result = CliRunner().invoke(main)
+    result = CliRunner().invoke(command)
     assert result.exit_code == 1 and "no apt-get" in result.output and "Traceback" not in result.output
     monkeypatch.setattr(module, "free_packages", list)
-    result = CliRunner().invoke(main, ["--out", str(tmp_path / "sheet.png")])
+    result = CliRunner().invoke(command, ["--out", str(tmp_path / "sheet.png")])
     assert result.exit_code == 0 and "0 images" in result.output
     assert read(tmp_path / "sheet.png").ndim == 3

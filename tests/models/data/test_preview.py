@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from edge.vision.simulate import KINDS
-from models.data.preview import contact_sheet, main
+from models.commands.preview import command
+from models.data.preview import contact_sheet
 from tests.edge.vision.simulate.parts import part, sheet
 from tests.models.pictures import read
 
@@ -28,7 +29,7 @@ def goods(tmp_path: Path) -> Path:
 def test_a_contact_sheet_of_an_image_or_a_folder_is_written(goods: Path, source: str, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     options = ["--out", str(out), "--columns", "2", "--tile", "64"]
-    result = CliRunner().invoke(main, [str(goods / source), *options])
+    result = CliRunner().invoke(command, [str(goods / source), *options])
     assert result.exit_code == 0, result.output
     assert read(out).shape == (len(KINDS) * (64 + 16), 2 * 2 * 64, 3)
     assert [file.name for file in tmp_path.glob("sheet*")] == ["sheet.png"]
@@ -50,12 +51,12 @@ def test_what_cannot_be_read_is_one_clear_line(goods: Path, tmp_path: Path) -> N
     empty.mkdir()
     (goods / "a.png").write_bytes(b"")
     for source, says in ((empty, "There is no image"), (goods, "a.png"), (goods / "notes.txt", "notes.txt")):
-        result = CliRunner().invoke(main, [str(source), "--out", str(tmp_path / "x.png")])
+        result = CliRunner().invoke(command, [str(source), "--out", str(tmp_path / "x.png")])
         assert result.exit_code == 1 and says in result.output
         assert "Traceback" not in result.output and not (tmp_path / "x.png").exists()
 
 
 def test_an_unwritable_place_is_one_clear_line(goods: Path, tmp_path: Path) -> None:
     out = tmp_path / "missing" / "x.png"
-    result = CliRunner().invoke(main, [str(goods), "--out", str(out), "--columns", "1", "--tile", "64"])
+    result = CliRunner().invoke(command, [str(goods), "--out", str(out), "--columns", "1", "--tile", "64"])
     assert result.exit_code == 1 and "Cannot write" in result.output

@@ -11,11 +11,12 @@ from click.testing import CliRunner
 
 from edge.errors import DatasetError
 from edge.image_types import Image
+from models.commands.products import command
 from models.data import products as module
 from models.data.free_images import FreeImage
 from models.data.outlines import OUTLINES, outline
 from models.data.parts import ObjectParts, ShapedParts
-from models.data.products import KINDS, TrainingProduct, main, training_products
+from models.data.products import KINDS, TrainingProduct, training_products
 from models.data.rendered import SIDE
 from models.data.surfaces import SurfaceParts
 from tests.models.pictures import pictures, read
@@ -124,8 +125,8 @@ def test_the_command_writes_a_sheet(
 ) -> None:
     monkeypatch.setattr(module, "free_images", lambda: images)
     out = tmp_path / "sheet.png"
-    result = CliRunner().invoke(main, ["--out", str(out), "--count", "3"])
+    result = CliRunner().invoke(command, ["--out", str(out), "--count", "3"])
     assert result.exit_code == 0, result.output
     assert read(out).shape == (2 * 166, 14 * 150, 3)
-    result = CliRunner().invoke(main, ["--out", str(tmp_path / "no" / "x.png"), "--count", "1"])
+    result = CliRunner().invoke(command, ["--out", str(tmp_path / "no" / "x.png"), "--count", "1"])
     assert result.exit_code == 1 and "Cannot write" in result.output

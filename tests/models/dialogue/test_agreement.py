@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from edge.bundle import Bundle
-from models.dialogue.agreement import VerdictAgreement, main
+from models.commands.agreement import command
+from models.dialogue.agreement import VerdictAgreement
 from tests.edge.evaluation.conftest import write_plates
 
 pytest.importorskip("torch", reason="training needs torch: pip install 'anomalygpt-edge[train]'")
@@ -17,14 +18,14 @@ pytest.importorskip("gguf", reason="training reads the GGUF: pip install 'anomal
 
 def test_on_parts_of_a_product_they_agree(speaking_bundle: Bundle, tmp_path: Path) -> None:
     plates = write_plates(tmp_path / "plates")
-    done = CliRunner().invoke(main, [str(speaking_bundle.path), str(plates), "--shots", "3"])
+    done = CliRunner().invoke(command, [str(speaking_bundle.path), str(plates), "--shots", "3"])
     assert done.exit_code == 0
     assert "8 parts: 100.0% with the same verdict" in done.output
 
 
 def test_a_bundle_that_only_sees_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
     plates = write_plates(tmp_path / "plates")
-    done = CliRunner().invoke(main, [str(tiny_bundle.path), str(plates), "--shots", "3"])
+    done = CliRunner().invoke(command, [str(tiny_bundle.path), str(plates), "--shots", "3"])
     assert done.exit_code == 1 and "has no language half" in done.output
 
 

@@ -27,7 +27,7 @@ from edge.vision.tensorrt.compiled import (
     folder_of,
     read_compilation,
 )
-from edge.vision.tensorrt.cuda import open_cuda
+from edge.vision.tensorrt.cuda_opening import open_cuda
 from edge.vision.tensorrt.execution import load_execution
 from edge.vision.tensorrt.plans import PlanKey, UnusablePlanError, plan_path, read_plan
 from edge.vision.tensorrt.ready import GpuTarget, compiled_precision, ready_plan

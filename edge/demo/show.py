@@ -19,24 +19,24 @@ from edge import tools
 from edge.bundle import Bundle
 from edge.cameras import read_image
 from edge.choices import DecidedBy
-from edge.commands._image_files import images_in
-from edge.commands._live import PartsView
-from edge.commands._logging import logging_to
-from edge.commands._signals import StopSignal, stop_on_signals
-from edge.commands.demo.bundle import bundle_at_hand
-from edge.commands.demo.dialogue import dialogue_about
-from edge.commands.demo.gige import ADDRESS, SimulatedCamera, SimulatedPlc, camera_section
-from edge.commands.demo.images import DemoImages, folder_images, lay_out, solar_cells
-from edge.commands.demo.proof import Subscriber
-from edge.commands.demo.summary import SHEET_PARTS, DemoResults, against_labels
 from edge.config import load_station
+from edge.demo.bundle import bundle_at_hand
+from edge.demo.dialogue import dialogue_about
+from edge.demo.gige import ADDRESS, SimulatedCamera, SimulatedPlc, camera_section
+from edge.demo.images import DemoImages, folder_images, lay_out, solar_cells
+from edge.demo.proof import Subscriber
+from edge.demo.summary import SHEET_PARTS, DemoResults, against_labels
 from edge.errors import LanguageError
-from edge.evaluation.progress import progress_bar
 from edge.image_types import Image
 from edge.messaging import EmbeddedBroker
 from edge.station.opening import opened_station
 from edge.station.products import Products
 from edge.station.run_counters import RunCounters
+from edge.terminal.image_files import images_in
+from edge.terminal.live import PartsView
+from edge.terminal.log_lines import logging_to
+from edge.terminal.progress import progress_bar
+from edge.terminal.signals import StopSignal, stop_on_signals
 from edge.vision.enrollment import enroll
 from edge.vision.opening import described, open_engine
 

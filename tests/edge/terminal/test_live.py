@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from edge.commands._live import PartsView, score_text
 from edge.inspection import Inspection, Verdict
 from edge.station.judging import Judged
 from edge.station.run_counters import RunCounters
+from edge.terminal.live import PartsView, score_text
 
 
 def judged(seq: int, verdict: Verdict, part_id: str, **more: Any) -> Judged:

@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Any
 
 from edge.cameras import read_image
-from edge.commands._image_files import images_in
-from edge.commands.demo.proof import Subscriber
+from edge.demo.proof import Subscriber
 from edge.errors import CameraError
 from edge.image_types import Image
+from edge.terminal.image_files import images_in
 
 ADDRESS = "127.0.0.1"
 _LARGEST_SIDE_PX = 2048

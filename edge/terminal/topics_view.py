@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from edge.messaging.status import LinkState
-from edge.messaging.watcher import Message, TopicView, Watcher
+from edge.messaging import LinkState, Message, TopicView, Watcher
 
 if TYPE_CHECKING:
     from rich.console import Console, Group

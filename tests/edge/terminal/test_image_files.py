@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.cameras.folder_listing import name_parts
-from edge.commands._image_files import part_ids, read_together
 from edge.errors import FrameError
+from edge.terminal.image_files import part_ids, read_together
 from tests.edge.cameras.images import picture, save
 
 FILES = st.builds(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge.commands._options import bundle_option
+from edge.terminal.options import bundle_option
 
 
 @click.command(name="demo")
@@ -65,8 +65,8 @@ def command(
     licensed CC BY-NC-SA 4.0: not for commercial use. Ctrl-C ends it cleanly at any point.
     """
     from edge import paths
-    from edge.cli import EXIT_INTERRUPTED
-    from edge.commands.demo.show import Show
+    from edge.demo.show import Show
+    from edge.exit_codes import EXIT_INTERRUPTED
 
     folder = paths.cache_dir() / "demo" if data_dir is None else paths.absolute(data_dir)
     show = Show(folder, no_color=no_color, gige=camera == "gige")

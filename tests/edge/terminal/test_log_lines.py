@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from edge.commands._logging import OneLine, logging_to
 from edge.commands.records import csv_cell
 from edge.errors import FrameError
 from edge.plain_text import one_line
+from edge.terminal.log_lines import OneLine, logging_to
 
 FORGED = "part.png: ok\n2026-01-02 03:04:05,678 INFO 7 part-7 ok: score 0.01\r\x1b[2K\u2028\u202egnp"
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from edge.cli import EXIT_ERROR
+from edge.exit_codes import EXIT_ERROR
 
 if TYPE_CHECKING:
     from edge.station.pipeline import Station

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.commands._waiting import opened_visibly
+from edge.terminal.waiting import opened_visibly
 from tests.edge.parts import write_parts
 
 

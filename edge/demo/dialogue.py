@@ -7,9 +7,9 @@ from pathlib import Path
 
 from edge.bundle import Bundle
 from edge.cameras import read_image
-from edge.commands._image_files import file_frame
 from edge.station.conversation import opened_conversation
 from edge.station.product import Product
+from edge.terminal.image_files import file_frame
 from edge.vision.opening import open_engine
 
 QUESTIONS = ("Where is it?", "How large is it?", "What should the operator do?")

@@ -28,7 +28,7 @@ def opened_engine(
             not passed its parity gate.
         EngineError: it cannot be compiled here.
     """
-    from edge.commands._waiting import waiting
+    from edge.terminal.waiting import waiting
 
     with waiting("checking the model bundle"):
         from edge.bundle import Bundle

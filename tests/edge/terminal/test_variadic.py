@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.commands._variadic import VariadicCommand
+from edge.terminal.variadic import VariadicCommand
 
 
 @click.command(cls=VariadicCommand)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.bounded import SMALL_FILE_BYTES, read_regular
-from edge.commands._image_files import images_in
 from edge.errors import DatasetError
 from edge.fetch import ELPV_DATASET, BytesReceived, download_bar, fetch_elpv
+from edge.terminal.image_files import images_in
 
 _SEED = 0
 _CELL_REFERENCES = 8

@@ -1,0 +1,37 @@
+"""``python -m models agreement``: do torch and llama.cpp give the same verdicts?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.errors import EdgeError
+
+
+@click.command()
+@click.argument("preset")
+@click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--shots", default=4, show_default=True, type=click.IntRange(min=1), help="References.")
+@click.option("--limit", type=click.IntRange(min=1), help="Judge at most so many images per category.")
+def command(preset: str, datasets: tuple[Path, ...], shots: int, limit: int | None) -> None:
+    """Hold torch's verdicts against llama.cpp's on the parts of DATASETS (MVTec layout).
+
+    \b
+    Example:
+      python -m models agreement dinov2-s inspection --limit 56
+    """
+    from edge.evaluation.dataset import find_categories
+    from edge.terminal.opened_engine import opened_engine
+    from edge.terminal.progress import progress_bar
+    from models.dialogue.agreement import agreement
+
+    try:
+        categories = find_categories(datasets)
+        if limit is not None:
+            categories = [category.limited(limit) for category in categories]
+        with opened_engine(preset) as (bundle, engine), progress_bar() as progress:
+            found = agreement(categories, engine, bundle, shots, progress)
+        click.echo(str(found))
+    except EdgeError as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,98 @@
+"""``python -m models.train PRESET [DATA…]``: everything that is learned, from free images.
+
+Five stages, each of which leaves its result in the run's folder and is not repeated there: the text
+decoder's layers, the maps of enrolled products, the reader of such maps, the dialogue, for which the
+frozen language model is read from the very GGUF that ships, and some more of the rows that end a
+question.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from edge.errors import EdgeError
+from models.training.plan import TrainingPlan
+
+STAGES = ("decoder", "maps", "reader", "dialogue", "turns")
+
+
+@click.command()
+@click.argument("preset")
+@click.argument("data", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--run",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The run's folder.  [default: runs/PRESET]",
+)
+@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Only these stages.")
+@click.option("--seed", default=TrainingPlan.seed, show_default=True)
+@click.option("--products", default=TrainingPlan.products, show_default=True, help="Enrolled for the maps.")
+@click.option("--decoder-products", default=TrainingPlan.decoder_products, show_default=True)
+@click.option("--decoder-steps", default=TrainingPlan.decoder_steps, show_default=True)
+@click.option("--validation-products", default=TrainingPlan.validation_products, show_default=True)
+@click.option("--imagined-maps", default=TrainingPlan.imagined_maps, show_default=True)
+@click.option("--reader-steps", default=TrainingPlan.reader_steps, show_default=True)
+@click.option("--dialogue-steps", default=TrainingPlan.dialogue_steps, show_default=True)
+@click.option("--turn-steps", default=TrainingPlan.turn_steps, show_default=True)
+@click.option(
+    "--rate", default=TrainingPlan.rate, show_default=True, help="Highest learning rate of the dialogue."
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Of torch and the encoder.  [default: all cores]")
+@click.option(
+    "--gguf",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The language model to train through.  [default: the bundle's]",
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the weights here when all is done."
+)
+def command(
+    preset: str,
+    data: tuple[Path, ...],
+    run: Path | None,
+    stages: tuple[str, ...],
+    gguf: Path | None,
+    out: Path | None,
+    **plan: int,
+) -> None:
+    """Train the text decoder, the reader and the prompt learner for PRESET's encoder.
+
+    PRESET is a bundle that is built (python -m build_engines build PRESET). Images come from Debian's
+    free packages and from what the project renders; DATA adds folders of good parts of one product
+    each (only images whose licence lets you). Encoder and language model stay as they are.
+
+    A run that was stopped goes on where it was. On two cores all of it takes about two and a half
+    hours; figures and curves are in the run's folder.
+
+    \b
+    Example:
+      python -m models.train dinov2-s --out models/weights/dinov2-s.safetensors
+    """
+    from edge.terminal.progress import progress_bar
+
+    try:
+        from models.training.stages import Training
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"Training needs {error.name}, which is not installed: pip install 'anomalygpt-edge[train]'"
+        ) from error
+    try:
+        with progress_bar() as progress:
+            training = Training(
+                preset, data, run or Path("runs") / preset, TrainingPlan(**plan), progress, gguf
+            )
+            for stage in stages or STAGES:
+                getattr(training, stage)()
+            if out is not None:
+                training.export(out, _command())
+        click.echo(training.summary())
+    except EdgeError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _command(arguments: Sequence[str] | None = None) -> str:
+    return " ".join(["python -m models.train", *(sys.argv[1:] if arguments is None else arguments)])
