@@ -17,6 +17,7 @@ import click
 from build_engines.__main__ import cli as build_cli
 from edge.cli import cli
 from edge.config import SettingKey, station_keys
+from tests.picture import drawn
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -79,6 +80,10 @@ MADE: dict[str, Callable[[], str]] = {
 }
 
 
+FILES: dict[Path, Callable[[], str]] = {ROOT / "docs" / "images" / "architecture.svg": drawn}
+"""Whole files that are made from the code."""
+
+
 def remade(text: str) -> str:
     """A page with its blocks made anew."""
     return _BLOCK.sub(lambda found: f"{found[1]}{MADE[found[2]]()}\n{found[3]}", text)
@@ -115,10 +120,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.docs", description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="write the pages anew")
     write = parser.parse_args(arguments).write
-    stale = [page for page in PAGES if remade(page.read_text()) != page.read_text()]
+    made = {page: remade(page.read_text()) for page in PAGES} | {file: make() for file, make in FILES.items()}
+    stale = [page for page, text in made.items() if not page.is_file() or page.read_text() != text]
     for page in stale:
         if write:
-            page.write_text(remade(page.read_text()))
+            page.write_text(made[page])
         print(f"{page.relative_to(ROOT)}: {'written' if write else 'is not what the code says'}")
     return 1 if stale and not write else 0
 
