@@ -97,7 +97,7 @@ def _panel(package: str, left: float) -> tuple[str, float, float]:
         for room, targets in direct(own).items()
         for target in sorted(targets)
     ]
-    return "\n".join([frame, *map(_box, boxes.values()), *lines]), width, bottom
+    return "\n".join([frame, *lines, *map(_box, boxes.values())]), width, bottom
 
 
 def _box(box: _Box) -> str:
@@ -106,7 +106,8 @@ def _box(box: _Box) -> str:
     return (
         f'<rect x="{box.x:g}" y="{box.y:g}" width="{_BOX[0]}" height="{_BOX[1]}" rx="5" '
         f'fill="{_COLOURS[package]}" stroke="#5a6570"/>\n'
-        f'<text x="{box.middle:g}" y="{box.y + 18:g}" font-size="13" text-anchor="middle" fill="#1b242d">{name}</text>\n'
+        f'<text x="{box.middle:g}" y="{box.y + 18:g}" font-size="13" text-anchor="middle" fill="#1b242d">'
+        f"{name}</text>\n"
         f'<text x="{box.middle:g}" y="{box.y + 33:g}" font-size="10" text-anchor="middle" fill="#5a6570">'
         f"{count} modules</text>"
     )
