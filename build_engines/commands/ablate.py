@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -17,7 +18,15 @@ from build_engines.presets import load_preset
 )
 @click.option("--seed", default=0, show_default=True, help="Draws the references.")
 @click.option("--limit", type=click.IntRange(min=2), help="Judge at most so many images per category.")
-def command(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limit: int | None) -> None:
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
+def command(
+    preset: str,
+    datasets: tuple[Path, ...],
+    shots: int,
+    seed: int,
+    limit: int | None,
+    json_file: Path | None,
+) -> None:
     """Judge DATASETS with pieces of the method left out: what each is worth.
 
     The reference map alone, the text map alone and both; without calibration; the language model without the
@@ -30,9 +39,12 @@ def command(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limi
     from build_engines.studies.ablation import Ablation, ablation_table
     from edge.errors import BundleError
     from edge.evaluation.dataset import find_categories
+    from edge.evaluation.report import check_target, write_json
     from edge.terminal.opened_engine import opened_engine
     from edge.terminal.progress import progress_bar
 
+    if json_file is not None:
+        check_target(json_file)
     language = load_preset(preset).language
     if language is None:
         raise BundleError(f"Preset {preset} has no language half.", "Name one that has: dinov2-s.")
@@ -42,4 +54,7 @@ def command(preset: str, datasets: tuple[Path, ...], shots: int, seed: int, limi
     with opened_engine(preset, "auto") as (bundle, engine), progress_bar() as progress:
         learned = read_learned(weights_file(language))
         rows = Ablation(engine, bundle, learned, shots, seed, progress).rows(categories)
+    if json_file is not None:
+        figures = {"shots": shots, "seed": seed, "limit": limit, "ways": [asdict(row) for row in rows]}
+        write_json(json_file, figures, bundle)
     Console().print(ablation_table(rows))

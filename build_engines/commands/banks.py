@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from edge.terminal.progress import progress_bar
     type=click.IntRange(min=1),
     help="Rows that a bank keeps (repeat it).  [default: 256, 512, what enrollment keeps, 4096]",
 )
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
 def command(
     bundle_name: str,
     datasets: tuple[Path, ...],
@@ -31,6 +33,7 @@ def command(
     seed: int,
     limit: int | None,
     sizes: tuple[int, ...],
+    json_file: Path | None,
 ) -> None:
     """Judge DATASETS against all good patches and against banks thinned to fewer.
 
@@ -41,13 +44,19 @@ def command(
 
     from build_engines.studies.bank_sizes import bank_sizes_table, judge_bank_sizes
     from edge.evaluation.dataset import find_categories
+    from edge.evaluation.report import check_target, write_json
     from edge.terminal.opened_engine import opened_engine
     from edge.vision.enrollment import BANK_ROWS
 
+    if json_file is not None:
+        check_target(json_file)
     categories = find_categories(datasets)
     if limit is not None:
         categories = [category.limited(limit) for category in categories]
     wanted = sorted(set(sizes)) or [256, 512, BANK_ROWS, 4096]
     with opened_engine(bundle_name) as (bundle, engine), progress_bar() as progress:
         rows = judge_bank_sizes(engine, bundle, categories, shots, seed, wanted, progress)
+    if json_file is not None:
+        figures = {"shots": shots, "seed": seed, "limit": limit, "products": [asdict(row) for row in rows]}
+        write_json(json_file, figures, bundle)
     Console().print(bank_sizes_table(rows))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from build_engines.engine_bench.measure import EngineBenchResult, Group, fastest_that_passed
 from build_engines.engine_bench.runtimes import OPENVINO, Contestant
-from edge.evaluation.bench import machine
+from edge.evaluation.about import machine
 
 if TYPE_CHECKING:
     from rich.console import Group as Shown

@@ -100,7 +100,7 @@ def command(
     else:
         figures, tables = _station(chosen, images, references, parts, decided_by, precision, threads)
     if json_file is not None:
-        write_json(json_file, figures)
+        write_json(json_file, figures, chosen)
     Console().print(tables)
 
 

@@ -103,7 +103,7 @@ def command(
         progress = stack.enter_context(progress_bar())
         results = evaluate(categories, engine, opened, plan, progress, runner)
     if json_file is not None:
-        write_json(json_file, results_json(results))
+        write_json(json_file, results_json(results), opened)
     console = Console()
     for result in results:
         console.print(result_table(result))

@@ -93,5 +93,5 @@ def command(
             progress=progress,
         )
     if json_file is not None:
-        write_json(json_file, dialogue_json(result))
+        write_json(json_file, dialogue_json(result), opened)
     Console().print(dialogue_table(result))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from edge.bundle import Bundle
 from edge.cameras import read_image
 from edge.choices import DecidedBy, Precision, RequestedPrecision
+from edge.evaluation.about import machine
 from edge.evaluation.bare_encoder import BareEncoder
 from edge.evaluation.language_run import LanguageRun, run_language
 from edge.evaluation.precision_run import PrecisionRun, run_precisions
@@ -151,16 +150,3 @@ def _language_json(run: LanguageRun) -> dict[str, Any]:
 
 def _per_second(samples_ms: Sequence[float]) -> float:
     return 1e3 * len(samples_ms) / sum(samples_ms)
-
-
-def machine() -> dict[str, Any]:
-    """What figures were measured on, as plain JSON types."""
-    import openvino as ov
-
-    return {
-        "cpu": str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")),
-        "cpus": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "openvino": ov.__version__,
-    }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import EdgeError
+from edge.evaluation.about import about
 from edge.evaluation.evaluate import EvaluationResult
 from edge.evaluation.scorer import FIGURE_NAMES, CategoryFigures
 from edge.evaluation.timing import percentiles
@@ -17,6 +18,8 @@ from edge.whole_file import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Group
+
+    from edge.bundle import Bundle
 
 _TITLES = {
     "image_auroc": "image\nAUROC",
@@ -111,14 +114,18 @@ def check_target(path: Path) -> None:
         raise _unwritable(path, "the folder may not be written to")
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all.
+def write_json(path: Path, content: Mapping[str, Any], bundle: Bundle) -> None:
+    """Write figures as a JSON file, whole or not at all, with what they are about.
+
+    Args:
+        bundle: of which they are.
 
     Raises:
         EdgeError: the file cannot be written.
     """
+    whole = {"about": about(bundle), **content}
     try:
-        write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_whole(path, json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error)) from error
 

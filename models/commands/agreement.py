@@ -14,7 +14,10 @@ from edge.errors import EdgeError
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--shots", default=4, show_default=True, type=click.IntRange(min=1), help="References.")
 @click.option("--limit", type=click.IntRange(min=1), help="Judge at most so many images per category.")
-def command(preset: str, datasets: tuple[Path, ...], shots: int, limit: int | None) -> None:
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
+def command(
+    preset: str, datasets: tuple[Path, ...], shots: int, limit: int | None, json_file: Path | None
+) -> None:
     """Hold torch's verdicts against llama.cpp's on the parts of DATASETS (MVTec layout).
 
     \b
@@ -22,16 +25,21 @@ def command(preset: str, datasets: tuple[Path, ...], shots: int, limit: int | No
       python -m models agreement dinov2-s inspection --limit 56
     """
     from edge.evaluation.dataset import find_categories
+    from edge.evaluation.report import check_target, write_json
     from edge.terminal.opened_engine import opened_engine
     from edge.terminal.progress import progress_bar
     from models.dialogue.agreement import agreement
 
     try:
+        if json_file is not None:
+            check_target(json_file)
         categories = find_categories(datasets)
         if limit is not None:
             categories = [category.limited(limit) for category in categories]
         with opened_engine(preset) as (bundle, engine), progress_bar() as progress:
             found = agreement(categories, engine, bundle, shots, progress)
+        if json_file is not None:
+            write_json(json_file, {"shots": shots, "limit": limit, **found.figures()}, bundle)
         click.echo(str(found))
     except EdgeError as error:
         raise click.ClickException(str(error)) from error

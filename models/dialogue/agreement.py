@@ -36,12 +36,23 @@ class VerdictAgreement:
         """Of the parts that get the same verdict."""
         return float(((np.array(self.in_torch) >= 0) == (np.array(self.in_llama_cpp) >= 0)).mean())
 
-    def __str__(self) -> str:
+    def figures(self) -> dict[str, float]:
+        """Parts, the share with the same verdict, and how the logits' differences compare."""
         apart = np.abs(np.array(self.in_torch) - np.array(self.in_llama_cpp))
-        correlation = np.corrcoef(self.in_torch, self.in_llama_cpp)[0, 1]
+        return {
+            "parts": len(apart),
+            "same_verdict": self.share,
+            "correlation": float(np.corrcoef(self.in_torch, self.in_llama_cpp)[0, 1]),
+            "mean_apart": float(apart.mean()),
+            "most_apart": float(apart.max()),
+        }
+
+    def __str__(self) -> str:
+        found = self.figures()
         return (
-            f"{len(apart)} parts: {self.share:.1%} with the same verdict; logit differences correlate "
-            f"{correlation:.4f} and are {apart.mean():.2f} apart, {apart.max():.2f} at most"
+            f"{found['parts']} parts: {self.share:.1%} with the same verdict; logit differences correlate "
+            f"{found['correlation']:.4f} and are {found['mean_apart']:.2f} apart, {found['most_apart']:.2f} "
+            "at most"
         )
 
 

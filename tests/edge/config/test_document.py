@@ -13,7 +13,7 @@ from edge.config.document import Place, SyntaxProblem, parse
 
 
 class _QuotingDumper(yaml.SafeDumper):
-    """Quotes every text: PyYAML writes YAML 1.1, where ``0E0`` is a text as it stands; here it is a number."""
+    """Quotes every text: PyYAML writes YAML 1.1, where ``0E0`` is a text; here it is a number."""
 
 
 _QuotingDumper.add_representer(

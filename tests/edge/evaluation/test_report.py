@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +136,12 @@ def test_all_figures_fit_into_eighty_characters() -> None:
     assert "…" not in table
 
 
-def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path: Path) -> None:
+def test_a_file_is_written_whole_and_replaces_the_one_before(tmp_path: Path, tiny_bundle: Bundle) -> None:
     path = tmp_path / "new" / "out.json"
     check_target(path)
-    write_json(path, {"a": 1})
-    write_json(path, {"a": 2})
-    assert json.loads(path.read_text()) == {"a": 2}
+    write_json(path, {"a": 1}, tiny_bundle)
+    write_json(path, {"a": 2}, tiny_bundle)
+    assert json.loads(path.read_text())["a"] == 2
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -150,10 +152,23 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(tmp_path: Path)
     assert caught.value.remedy
 
 
-def test_nothing_half_written_is_left(tmp_path: Path) -> None:
+def test_figures_say_what_they_are_about(
+    tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/anomalygpt-edge", "evaluate", "my plates", "--shots", "1"])
+    write_json(tmp_path / "out.json", {}, tiny_bundle)
+    about = json.loads((tmp_path / "out.json").read_text())["about"]
+    assert about["bundle"] == tiny_bundle.id
+    assert about["command"] == "anomalygpt-edge evaluate 'my plates' --shots 1"
+    assert datetime.date.fromisoformat(about["date"])
+    assert about["machine"]["cpu"] and about["machine"]["cpus"] and about["machine"]["openvino"]
+    assert platform.node() not in json.dumps(about), "no name of this machine"
+
+
+def test_nothing_half_written_is_left(tmp_path: Path, tiny_bundle: Bundle) -> None:
     (tmp_path / "out.json").mkdir()
     with pytest.raises(EdgeError, match=r"out\.json cannot be written"):
-        write_json(tmp_path / "out.json", {"a": 1})
+        write_json(tmp_path / "out.json", {"a": 1}, tiny_bundle)
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.json"]
 
 

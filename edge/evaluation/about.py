@@ -1,0 +1,61 @@
+"""What stands beside measured figures: of which bundle, on which machine, by which command, when."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import edge
+from edge.processor import cpu_flags
+
+if TYPE_CHECKING:
+    from edge.bundle import Bundle
+
+# Instruction sets that decide how fast a graph is, as Linux names them.
+_TELLING_FLAGS = (
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_tile",
+    "asimddp",
+    "i8mm",
+    "bf16",
+    "sve",
+)
+
+
+def about(bundle: Bundle) -> dict[str, Any]:
+    """The block ``about`` of every JSON that holds figures, as plain JSON types.
+
+    The command is this process's own, as it was typed.
+    """
+    name = Path(sys.argv[0]).name
+    program = f"python -m {Path(sys.argv[0]).parent.name}" if name == "__main__.py" else name
+    return {
+        "bundle": bundle.id,
+        "command": f"{program} {shlex.join(sys.argv[1:])}".rstrip(),
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "version": edge.__version__,
+        "machine": machine(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What figures were measured on."""
+    import openvino as ov
+
+    flags = cpu_flags()
+    return {
+        "cpu": str(ov.Core().get_property("CPU", "FULL_DEVICE_NAME")),
+        "cpus": os.cpu_count(),
+        "instructions": [flag for flag in _TELLING_FLAGS if flag in flags],
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "openvino": ov.__version__,
+    }
