@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from edge.bundle import Bundle
 from edge.errors import EdgeError
 from edge.evaluation.evaluate import CategoryResult, EvaluationResult, SeedResult
 from edge.evaluation.report import check_target, result_table, results_json, write_json
