@@ -17,6 +17,7 @@ import click
 from build_engines.__main__ import cli as build_cli
 from edge.cli import cli
 from edge.config import SettingKey, station_keys
+from tests.figures import TABLES
 from tests.picture import drawn
 
 ROOT = Path(__file__).parents[1]
@@ -77,6 +78,7 @@ MADE: dict[str, Callable[[], str]] = {
     "build-help": build_help,
     "station-sections": station_sections,
     "station-file": station_file,
+    **TABLES,
 }
 
 

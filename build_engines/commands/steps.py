@@ -52,8 +52,14 @@ def export(
 @preset_options
 @images_option
 @click.option("--layers", is_flag=True, help="Also say what each precision costs every layer.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here as well.")
 def verify(
-    preset: str, size: tuple[int, int] | None, taps: tuple[int, ...] | None, images: Path | None, layers: bool
+    preset: str,
+    size: tuple[int, int] | None,
+    taps: tuple[int, ...] | None,
+    images: Path | None,
+    layers: bool,
+    json_file: Path | None,
 ) -> None:
     """Measure what `export` wrote: is every precision still right?
 
@@ -64,7 +70,7 @@ def verify(
     adapted = load_preset(preset).adapted(size, taps)
     if layers:
         _report_layers(adapted, images)
-    _verify(adapted, images)
+    _verify(adapted, images, json_file)
 
 
 @click.command()
@@ -170,19 +176,23 @@ def _export(preset: Preset, precisions: tuple[Precision, ...], calibrate_on: Pat
         return export_bundle(preset, work_folder(preset), precisions, say, calibrate_on)
 
 
-def _verify(preset: Preset, images: Path | None) -> None:
+def _verify(preset: Preset, images: Path | None, json_file: Path | None = None) -> None:
     from rich.console import Console
 
     from build_engines.assembly.draft import work_folder, write_manifest
     from build_engines.parity.gate import failures, parity_table
     from build_engines.parity.gate import verify as measure
     from build_engines.parity.labelled import folder_set, rendered_set
+    from edge.evaluation.report import write_json
 
     made = _made(preset)
     products = rendered_set() if images is None else folder_set(images)
     with _spinner(f"{preset.name}: measuring") as say:
         manifest = measure(made, preset.source.fetch_all(), products, say)
-    write_manifest(work_folder(preset), manifest)
+    written = write_manifest(work_folder(preset), manifest)
+    if json_file is not None:
+        graphs = {name: graph.parity.model_dump() for name, graph in manifest.graphs.items() if graph.parity}
+        write_json(json_file, {"graphs": graphs}, written)
     Console().print(parity_table(manifest))
     failed = failures(manifest)
     if failed:

@@ -10,8 +10,6 @@ from datetime import datetime
 
 from edge.image_types import Image
 
-"""uint8, (H, W) grey or (H, W, 3) BGR."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:

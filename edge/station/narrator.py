@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from edge.station.deciding import Decider
     from edge.station.judging import Judged
 
-"""Which parts get a sentence."""
 
 log = logging.getLogger(__name__)
 

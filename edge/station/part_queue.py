@@ -11,10 +11,6 @@ from dataclasses import dataclass, field
 from edge.cameras import Frame
 from edge.choices import QueuePolicy
 
-"""``wait``: the camera is asked for a part when there is room for it. ``skip``: the newest part is not
-inspected and becomes an error. ``latest``: the oldest part that waits gives way to the newest and becomes
-an error."""
-
 
 @dataclass(frozen=True, slots=True)
 class QueuedPart:

@@ -1,0 +1,267 @@
+"""Tables of measured figures for the documentation, each made from a file in ``benchmarks``.
+
+A file is what a measuring command wrote with ``--json``: its block ``about`` says of which bundle, on which
+machine, by which command and when.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "benchmarks"
+
+_VERDICT_COLUMNS = {
+    "image AUROC": "image_auroc",
+    "words AUROC": "language_auroc",
+    "pixel AUROC": "pixel_auroc",
+    "PRO": "pro",
+    "accuracy": "accuracy",
+    "balanced": "balanced_accuracy",
+    "accuracy, calibrated": "accuracy_calibration",
+    "balanced, calibrated": "balanced_accuracy_calibration",
+    "place": "location_accuracy",
+}
+_STAGES = {
+    "decode": "decode (JPEG)",
+    "language": "language (the verdict)",
+    "record": "record (image, overlay, row; on the writer's thread)",
+    "publish": "publish (outbox, acknowledged by the disk; likewise)",
+}
+
+
+@cache
+def measured(name: str) -> Mapping[str, Any]:
+    """A file of ``benchmarks``."""
+    content: Mapping[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def source(name: str) -> str:
+    """What stands above a table: the command, and what was measured where."""
+    about = measured(name)["about"]
+    machine = about["machine"]
+    told = {"avx2": "AVX2", "avx512_vnni": "VNNI", "avx512_bf16": "bf16", "amx_tile": "AMX", "i8mm": "i8mm"}
+    flags = ", ".join(told[flag] for flag in machine["instructions"] if flag in told)
+    return (
+        f"```console\n$ {about['command']}\n```\n\n"
+        f"*{about['bundle']}, {about['date']}: {machine['cpus']} cores of {machine['cpu']} ({flags}), Python "
+        f"{machine['python']}, OpenVINO {machine['openvino'].split('-')[0]}.*\n"
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def per_cent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{100 * fraction:.1f}"
+
+
+def _run(shots: int) -> Mapping[str, Any]:
+    return next(run for run in measured("evaluate")["runs"] if run["shots"] == shots)
+
+
+def verdicts(shots: int) -> str:
+    """A row for each product and their mean."""
+    run = _run(shots)
+    rows = [
+        [name, str(one["images"]), *(per_cent(one[key]) for key in _VERDICT_COLUMNS.values())]
+        for name, one in run["categories"].items()
+    ]
+    images = sum(one["images"] for one in run["categories"].values())
+    means = [f"**{per_cent(run['mean'][key])}**" for key in _VERDICT_COLUMNS.values()]
+    return table(["product", "images", *_VERDICT_COLUMNS], [*rows, ["**mean**", str(images), *means]])
+
+
+def results() -> str:
+    """README's: the means, by the number of references."""
+    columns = ("image AUROC", "pixel AUROC", "accuracy", "balanced", "place")
+    rows = [
+        [
+            "0 (words alone)" if run["shots"] == 0 else str(run["shots"]),
+            *(per_cent(run["mean"][_VERDICT_COLUMNS[column]]) for column in columns),
+        ]
+        for run in measured("evaluate")["runs"]
+    ]
+    return table(["references", *columns], rows)
+
+
+def by_product() -> str:
+    """README's: image AUROC and balanced accuracy of each product with one and with four references."""
+    one, four = _run(1)["categories"], _run(4)["categories"]
+    rows = [
+        [
+            name,
+            *(
+                per_cent(run[name][key])
+                for run in (one, four)
+                for key in ("image_auroc", "balanced_accuracy")
+            ),
+        ]
+        for name in one
+    ]
+    return table(["product", "AUROC, 1", "balanced, 1", "AUROC, 4", "balanced, 4"], rows)
+
+
+def dialogue() -> str:
+    """The share of right answers by the kind of question."""
+    found = measured("dialogue")
+    kinds = found["by_kind"]
+    return table(
+        [*kinds, "all"], [[*(per_cent(share) for share in kinds.values()), f"**{per_cent(found['right'])}**"]]
+    )
+
+
+def ablation() -> str:
+    """A row for each way to judge."""
+    keys = ("auroc", "accuracy", "balanced_accuracy")
+    rows = [[way["name"], *(per_cent(way[key]) for key in keys)] for way in measured("ablate")["ways"]]
+    return table(["judged by", "image AUROC", "accuracy", "balanced"], rows)
+
+
+def banks() -> str:
+    """Image AUROC of each product by the rows that its bank keeps, with the difference to all."""
+    products = measured("banks")["products"]
+    sizes = list(products[0]["thinned"])
+
+    def thinned(value: float | None, full: float | None) -> str:
+        if value is None or full is None:
+            return "–"
+        return f"{100 * value:.1f} ({100 * (value - full):+.2f})"
+
+    rows = [
+        [
+            each["name"],
+            f"{each['all_rows']:,}",
+            per_cent(each["full"]),
+            *(thinned(each["thinned"][size], each["full"]) for size in sizes),
+        ]
+        for each in products
+    ]
+    return table(["product", "patches", "all", *(f"{int(size):,}" for size in sizes)], rows)
+
+
+def stages() -> str:
+    """What each stage of a station's work takes."""
+    found = measured("bench")
+    rows = [[_STAGES.get(name, name), *_times(each)] for name, each in found["stages_ms"].items()]
+    vision = [f"**{each}**" for each in _times(found["vision_ms"])]
+    return table(["stage", "p50 ms", "p99 ms"], [*rows, ["**vision path**", *vision]])
+
+
+def _times(each: Mapping[str, float]) -> tuple[str, str]:
+    return tuple(f"{each[key]:.2f}" if each[key] < 1 else f"{each[key]:.1f}" for key in ("p50", "p99"))  # type: ignore[return-value]
+
+
+def precisions() -> str:
+    """The vision path and the bare encoder in each precision."""
+    rows = [
+        [
+            name,
+            f"{run['vision_ms']['p50']:.1f}",
+            f"{run['encoder_ms']['p50']:.1f}",
+            f"{run['ratio_to_encoder']:.3f}",
+            f"{run['vision_speedup']:.2f}",
+        ]
+        for name, run in measured("bench")["precisions"].items()
+    ]
+    header = ["precision", "vision path p50 ms", "bare encoder p50 ms", "ratio", "times as fast as fp32"]
+    return table(header, rows)
+
+
+def engines() -> str:
+    """Milliseconds an image, and the share of the machine's peak, by side and engine."""
+    found = measured("engines")["engines"]
+    single = [each for each in found if each["batch"] == 1]
+    names = list(dict.fromkeys(f"{each['runtime']} {each['precision']}" for each in single))
+    rows = []
+    for side in dict.fromkeys(each["size"][0] for each in single):
+        own = {f"{e['runtime']} {e['precision']}": e for e in single if e["size"][0] == side}
+        gflop = next(iter(own.values()))["gflop_per_image"]
+        cells = [
+            f"{own[n]['ms_per_image']:.1f} ({own[n]['of_peak']:.0%})" if n in own else "–" for n in names
+        ]
+        rows.append([str(side), f"{gflop:.1f}", *cells])
+    return table(["side", "GFLOP", *names], rows)
+
+
+def bank_times() -> str:
+    """What matching costs as a share of the encoder, by the rows of the bank."""
+    found = measured("engines")["banks"]
+    names = list(found[0]["share_of_encoder"])
+    rows = [
+        [
+            f"{each['rows']:,}",
+            f"{each['match_ms']:.1f}",
+            *(f"{each['share_of_encoder'][n]:.1%}" for n in names),
+        ]
+        for each in found
+    ]
+    return table(["rows", "p50 ms", *(f"of {name}" for name in names)], rows)
+
+
+def parity() -> str:
+    """What the gate measured of each precision when the bundle was built."""
+    rows = []
+    for name, each in measured("parity")["graphs"].items():
+        apart, same = each["map_difference_mean"], each["verdict_agreement"]
+        rows.append(
+            [
+                name,
+                f"{each['against']} ({each['images']} images)",
+                f"{each['patch_cosine_mean']:.5f}",
+                f"{each['patch_cosine_min']:.4f}",
+                f"{each['image_auroc']:.4f} ({each['image_auroc_reference']:.4f})",
+                "" if apart is None else f"{apart:.4f}",
+                "" if same is None else f"{round(same * each['verdicts'])} of {each['verdicts']}",
+            ]
+        )
+    header = ["precision", "against", "mean patch cosine", "worst patch", "image AUROC (reference)"]
+    return table([*header, "mean difference of the maps", "same verdict"], rows)
+
+
+def agreement() -> str:
+    """How far torch's verdicts are llama.cpp's, as a sentence."""
+    found = measured("agreement")
+    return (
+        f"{found['parts']} parts: {per_cent(found['same_verdict'])} with the same verdict; the differences "
+        f"of the logits correlate {found['correlation']:.4f} and are {found['mean_apart']:.2f} apart, "
+        f"{found['most_apart']:.2f} at most."
+    )
+
+
+def language() -> str:
+    """What the language model adds, as a sentence."""
+    found = measured("bench")
+    added = found["language"]["verdict_adds_ms"]
+    return (
+        f"The language model's verdict adds {added['p50']:.1f} ms to the vision path (p99 {added['p99']:.1f} "
+        f"ms); after the verdict it writes {found['language']['words_per_second']:.1f} words a second. "
+        f"{found['memory_mb']['peak']:.0f} MB of memory at most."
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    **{f"figures-verdicts-{shots}": partial(verdicts, shots) for shots in (0, 1, 4, 8)},
+    "figures-results": results,
+    "figures-by-product": by_product,
+    "figures-dialogue": dialogue,
+    "figures-ablation": ablation,
+    "figures-banks": banks,
+    "figures-stages": stages,
+    "figures-agreement": agreement,
+    "figures-language": language,
+    "figures-precisions": precisions,
+    "figures-engines": engines,
+    "figures-bank-times": bank_times,
+    "figures-parity": parity,
+    **{f"figures-source-{path.stem}": partial(source, path.stem) for path in sorted(FOLDER.glob("*.json"))},
+}
+"""By the names of their blocks in the pages."""
