@@ -1,4 +1,4 @@
-"""The matching decoder's text half as ONNX; the arithmetic of :mod:`models.heads.decoder`."""
+"""The matching decoder's text half in the graph: :mod:`models.heads.definition`, behind the taps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from build_engines.graph.learned import TrainedWeights
 from build_engines.graph.onnx_writer import GraphWriter
+from build_engines.graph.operators import GraphOperators
 from edge.image_types import Array
-from models.heads.constants import SHARPNESS
+from models.heads.definition import Definition, states_apart
 
 
 def write_text_decoder(writer: GraphWriter, taps: Sequence[str], learned: TrainedWeights) -> str:
@@ -33,20 +34,17 @@ def write_text_decoder(writer: GraphWriter, taps: Sequence[str], learned: Traine
 
 
 def difference(writer: GraphWriter, states: Array) -> str:
-    """(text width, 1): of a softmax over *normal* and *abnormal*, only their difference counts.
+    """(text width, 1): :func:`models.heads.definition.states_apart`.
 
     Args:
         states: (2, text width), of length 1.
     """
-    return writer.constant("text.difference", ((states[1] - states[0]) * SHARPNESS)[:, None])
+    return writer.constant("text.difference", states_apart(states))
 
 
 def share_of_abnormal(writer: GraphWriter, inside: str, states: str) -> str:
     """(batch, patches, 1), of patches (batch, patches, text width) in the text space."""
-    # The difference of two cosines: the division by the length comes after the product, which is cheaper.
-    along = writer.node("MatMul", inside, states)
-    length = writer.node("ReduceL2", inside, axes=[-1], keepdims=1)
-    return writer.node("Sigmoid", writer.node("Div", along, length))
+    return Definition(GraphOperators(writer)).share_of_abnormal(inside, states)
 
 
 def write_mean(writer: GraphWriter, shares: Sequence[str]) -> str:
@@ -57,5 +55,5 @@ def write_mean(writer: GraphWriter, shares: Sequence[str]) -> str:
 
 
 def unit(writer: GraphWriter, rows: str, name: str = "") -> str:
-    """Each row divided by its length; runtimes are faster at this than at LpNormalization."""
-    return writer.node("Div", rows, writer.node("ReduceL2", rows, axes=[-1], keepdims=1), name=name)
+    """Each row divided by its length."""
+    return Definition(GraphOperators(writer)).unit(rows, name)

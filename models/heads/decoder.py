@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from models.heads.constants import SHARPNESS
+from models.heads.definition import Definition, states_apart
+from models.heads.eager import EagerOperators
 
 _FOCUS = 2.0
+_DEFINITION = Definition(EagerOperators())
 
 
 class TextDecoder(nn.Module):
@@ -41,13 +42,15 @@ class TextDecoder(nn.Module):
         Returns:
             (B, patches), from 0 to 1.
         """
-        shares = []
-        for number, layer in enumerate(self.layers):
-            inside = functional.normalize(layer(functional.normalize(taps[:, number], dim=-1)), dim=-1)
-            # Of a softmax over two, only the difference of the two counts.
-            difference = inside @ (self.text[1] - self.text[0])
-            shares.append(torch.sigmoid(SHARPNESS * difference))
-        return torch.stack(shares).mean(0)
+        shares = [
+            _DEFINITION.share_of_abnormal(layer(_DEFINITION.unit(taps[:, number])), self._apart)
+            for number, layer in enumerate(self.layers)
+        ]
+        return torch.stack(shares).mean(0).squeeze(-1)
+
+    @property
+    def _apart(self) -> torch.Tensor:
+        return torch.from_numpy(states_apart(self.text.numpy()))
 
 
 def focal_loss(shares: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
