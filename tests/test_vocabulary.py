@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -25,12 +26,35 @@ def twice(found: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
     return {what: where for what, where in places.items() if len(where) > 1}
 
 
-def test_no_two_classes_have_the_same_name() -> None:
-    def classes() -> Iterator[tuple[str, str]]:
-        for place, tree in modules():
-            yield from ((node.name, place) for node in tree.body if isinstance(node, ast.ClassDef))
+def classes() -> Iterator[tuple[str, str]]:
+    for place, tree in modules():
+        yield from (
+            (node.name, f"{place}:{node.lineno}") for node in tree.body if isinstance(node, ast.ClassDef)
+        )
 
-    assert not twice(classes())
+
+def aliases() -> Iterator[tuple[str, str]]:
+    """Types that were given a name, such as ``Image``, with or without an annotation."""
+    for place, tree in modules():
+        for node in tree.body:
+            if isinstance(node, ast.Assign):
+                target = node.targets[0]
+            elif isinstance(node, ast.AnnAssign):
+                target = node.target
+            else:
+                continue
+            if (
+                isinstance(node.value, ast.Subscript | ast.BinOp)
+                and isinstance(target, ast.Name)
+                and target.id[:1].isupper()
+                and not target.id.isupper()
+            ):
+                yield target.id, f"{place}:{node.lineno}"
+
+
+def test_a_name_of_a_type_is_defined_once() -> None:
+    """A class or an alias: whoever reads it in two rooms reads the same."""
+    assert not twice(chain(classes(), aliases()))
 
 
 def test_a_choice_of_several_words_is_spelled_out_once() -> None:
@@ -39,30 +63,12 @@ def test_a_choice_of_several_words_is_spelled_out_once() -> None:
     def choices() -> Iterator[tuple[str, str]]:
         for place, tree in modules():
             for node in ast.walk(tree):
-                if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
+                if isinstance(node, ast.Subscript) and ast.unparse(node.value).split(".")[-1] == "Literal":
                     words = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
                     if len(words) > 1:
                         yield ", ".join(sorted(ast.unparse(word) for word in words)), f"{place}:{node.lineno}"
 
     assert not twice(choices())
-
-
-def test_an_alias_is_defined_once() -> None:
-    """Such as ``Image``: whoever reads it in two rooms reads the same."""
-
-    def aliases() -> Iterator[tuple[str, str]]:
-        for place, tree in modules():
-            for node in tree.body:
-                if (
-                    isinstance(node, ast.Assign)
-                    and isinstance(node.targets[0], ast.Name)
-                    and isinstance(node.value, ast.Subscript | ast.BinOp)
-                    and (name := node.targets[0].id)[:1].isupper()
-                    and not name.isupper()
-                ):
-                    yield name, f"{place}:{node.lineno}"
-
-    assert not twice(aliases())
 
 
 def test_every_section_of_a_station_file_has_the_same_base() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from build_engines.precision.part_costs import Batch
+from build_engines.precision.part_costs import ImageBatch
 from edge.cameras import read_image
 from edge.image_types import Image, check_image
 from edge.terminal.image_files import images_in
@@ -25,7 +25,7 @@ class CalibrationSet:
     about: str
     images: tuple[Image, ...]
 
-    def batches(self, size: tuple[int, int]) -> list[Batch]:
+    def batches(self, size: tuple[int, int]) -> list[ImageBatch]:
         """Each image as the graph takes it: uint8 (1, H, W, 3) at that size in pixels."""
         found = []
         for image in self.images:

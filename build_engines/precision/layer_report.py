@@ -13,7 +13,7 @@ import onnx
 
 from build_engines.graph.encoder_parts import encoder_parts
 from build_engines.precision.float16 import rounded_in_float32
-from build_engines.precision.part_costs import Batch, PartCost, part_costs
+from build_engines.precision.part_costs import ImageBatch, PartCost, part_costs
 from edge.bundle import Bundle
 from edge.choices import Precision
 from edge.image_types import Image
@@ -85,7 +85,7 @@ def _model(bundle: Bundle, precision: Precision) -> onnx.ModelProto:
     return onnx.load(str(bundle.file(bundle.graph(precision).file)))
 
 
-def _batch(image: Image, size: tuple[int, int]) -> Batch:
+def _batch(image: Image, size: tuple[int, int]) -> ImageBatch:
     buffer = np.zeros((1, *size, 3), np.uint8)
     fit_into(image, buffer[0])
     return buffer

@@ -10,7 +10,7 @@ import onnx
 
 from build_engines.graph.encoder_parts import encoder_nodes, encoder_parts
 from build_engines.precision.float16 import as_float16, rounded_in_float32
-from build_engines.precision.part_costs import Batch, largest_activations, part_costs
+from build_engines.precision.part_costs import ImageBatch, largest_activations, part_costs
 
 RANGE_LIMIT = float(np.finfo(np.float16).max) / 4
 """The largest activation that is left to float16: other images may bring four times as much."""
@@ -32,7 +32,7 @@ class Float32Nodes:
     why: tuple[str, ...]
 
 
-def kept_in_float32(model: onnx.ModelProto, images: Sequence[Batch]) -> Float32Nodes:
+def kept_in_float32(model: onnx.ModelProto, images: Sequence[ImageBatch]) -> Float32Nodes:
     """Measures an fp32 graph and decides.
 
     A node stays in float32 where what it reads or writes may leave float16's range, and a whole part

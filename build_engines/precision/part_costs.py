@@ -19,7 +19,7 @@ from build_engines.graph.encoder_parts import EncoderPart, cut, encoder_parts
 from edge.choices import Precision
 from edge.image_types import Array
 
-Batch = npt.NDArray[np.uint8]
+ImageBatch = npt.NDArray[np.uint8]
 """An image as the graph takes it: uint8 (1, H, W, 3)."""
 
 
@@ -45,7 +45,7 @@ class PartCost:
 
 
 def part_costs(
-    exact: onnx.ModelProto, others: Mapping[Precision, onnx.ModelProto], images: Sequence[Batch]
+    exact: onnx.ModelProto, others: Mapping[Precision, onnx.ModelProto], images: Sequence[ImageBatch]
 ) -> list[PartCost]:
     """The cost of every part, first to last.
 
@@ -83,7 +83,7 @@ def part_costs(
     return costs
 
 
-def largest_activations(model: onnx.ModelProto, images: Sequence[Batch]) -> dict[str, float]:
+def largest_activations(model: onnx.ModelProto, images: Sequence[ImageBatch]) -> dict[str, float]:
     """The largest magnitude of every float tensor of an fp32 encoder, over all images."""
     parts = encoder_parts(model.graph)
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph

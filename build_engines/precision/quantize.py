@@ -16,7 +16,7 @@ import onnx
 
 from build_engines.graph.encoder_parts import encoder_nodes
 from build_engines.graph.head import uncalibrated_memory
-from build_engines.precision.part_costs import Batch
+from build_engines.precision.part_costs import ImageBatch
 from edge.errors import EngineError
 
 # How far the scale of an outlying channel is moved from the activations into the weights (Xiao et
@@ -25,7 +25,7 @@ from edge.errors import EngineError
 _SMOOTHING = 0.7
 
 
-def quantized(model: onnx.ModelProto, images: Sequence[Batch]) -> onnx.ModelProto:
+def quantized(model: onnx.ModelProto, images: Sequence[ImageBatch]) -> onnx.ModelProto:
     """The vision graph with an int8 encoder, as ONNX QDQ.
 
     Args:

@@ -38,7 +38,7 @@ from edge.vision.tensorrt.ready import GpuTarget
 
 STEPS = ("halves", "reference", "tensorrt", "gpu", "plans", "engine", "parity", "latency")
 
-Outcome = Literal["done", "failed", "not possible here"]
+StepOutcome = Literal["done", "failed", "not possible here"]
 
 HALVES_LIMIT = 1e-4
 """The most that the two halves, one after the other, may differ from the whole graph in ONNX Runtime."""
@@ -52,7 +52,7 @@ class AcceptanceStep:
     """One step: what came of it, and its figures or the reason in a sentence."""
 
     name: str
-    outcome: Outcome
+    outcome: StepOutcome
     detail: str
 
 

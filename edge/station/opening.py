@@ -25,7 +25,7 @@ from edge.station.product import Product, check_learned_by
 from edge.station.product_switch import ProductSwitch
 from edge.station.products import Products
 from edge.station.triggers import Triggers
-from edge.station.writer import Hearer, Listener
+from edge.station.writer import InspectionListener, JudgedListener
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
@@ -39,7 +39,9 @@ _LOADING_PATIENCE_S = 20.0
 
 @contextmanager
 def opened_station(
-    config: StationConfig, listeners: Sequence[Listener] = (), hearers: Sequence[Hearer] = ()
+    config: StationConfig,
+    listeners: Sequence[JudgedListener] = (),
+    hearers: Sequence[InspectionListener] = (),
 ) -> Iterator[Station]:
     """The station that a file describes, ready to run; closed at the end, its outbox sent or kept.
 

@@ -34,7 +34,7 @@ from edge.station.part_queue import PartQueue, QueuedPart
 from edge.station.progress import ThreadProgress
 from edge.station.run_counters import RunCounters
 from edge.station.status_publisher import StatusPublisher
-from edge.station.writer import BACKLOG, Hearer, Listener, Writer
+from edge.station.writer import BACKLOG, InspectionListener, JudgedListener, Writer
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +105,8 @@ class Station:
         words: WhichParts = "ng",
         hang_s: float = 2.0,
         warm_up_s: float = 0.0,
-        listeners: Sequence[Listener] = (),
-        hearers: Sequence[Hearer] = (),
+        listeners: Sequence[JudgedListener] = (),
+        hearers: Sequence[InspectionListener] = (),
     ) -> None:
         self.health = Health()
         self._rooms = rooms

@@ -22,10 +22,10 @@ from edge.station.judging import Judged
 
 log = logging.getLogger(__name__)
 
-Listener = Callable[[Judged], None]
+JudgedListener = Callable[[Judged], None]
 """Told of every inspection once it is kept, in order, in the writer's thread; it must be quick."""
 
-Hearer = Callable[[Inspection], None]
+InspectionListener = Callable[[Inspection], None]
 """Told of every sentence: the inspection with its words, in the writer's thread; it must be quick."""
 
 _BATCH = 32
@@ -51,8 +51,8 @@ class Writer:
         records: Records,
         publisher: Publisher,
         health: Health,
-        listeners: Sequence[Listener] = (),
-        hearers: Sequence[Hearer] = (),
+        listeners: Sequence[JudgedListener] = (),
+        hearers: Sequence[InspectionListener] = (),
     ) -> None:
         self._records = records
         self._publisher = publisher

@@ -30,7 +30,7 @@ _STYLES = (
 )
 
 
-Show = Callable[[Sequence["Message"]], None]
+ShowMessages = Callable[[Sequence["Message"]], None]
 """Shows what arrived; to be called several times a second."""
 
 
@@ -42,7 +42,7 @@ class TopicsView:
         self._watcher = watcher
 
     @contextmanager
-    def live(self) -> Iterator[Show]:
+    def live(self) -> Iterator[ShowMessages]:
         """Keep the table on the screen while the block runs, and its last state after it."""
         from rich.live import Live
 
@@ -50,7 +50,7 @@ class TopicsView:
             yield lambda _: None  # the table asks the watcher by itself
 
     @contextmanager
-    def plain(self) -> Iterator[Show]:
+    def plain(self) -> Iterator[ShowMessages]:
         """For where there is no terminal: a line for each message, and one when the connection changes."""
         told = ""
 

@@ -12,13 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.facts import facts_of_mask
-from edge.image_types import Mask
+from edge.image_types import Array, Mask
 from edge.vision.scoring import MAP_RADIUS, MAP_SIGMA, SCORE_RADIUS, SCORE_SIGMA, smoothed
 from models.data.training_parts import log_uniform
 from models.heads.constants import MAP_SIDE
 from models.training.maps import Maps, facts_row, stacked
-
-Float = npt.NDArray[np.float32]
 
 _SIDE = 192  # Pixels of an outline.
 _GRID = 32  # Patches a side, as the default encoder has them.
@@ -98,7 +96,7 @@ def _blob(at: npt.NDArray[np.float64], area: float, rng: np.random.Generator) ->
     return drawn
 
 
-def _background(good: Float, rng: np.random.Generator) -> Float:
+def _background(good: Array, rng: np.random.Generator) -> Array:
     """(32, 32): a good part's map, turned, mirrored and louder or fainter."""
     shown = np.rot90(good[rng.integers(len(good))], int(rng.integers(4)))
     shown = shown[:, ::-1] if rng.random() < 0.5 else shown
@@ -106,7 +104,7 @@ def _background(good: Float, rng: np.random.Generator) -> Float:
     return np.asarray(patches * np.exp(rng.normal(0, 0.4)), np.float32)
 
 
-def _as_seen(mask: Mask, background: Float, rng: np.random.Generator) -> Float:
+def _as_seen(mask: Mask, background: Array, rng: np.random.Generator) -> Array:
     """(48, 48): the outlines as patches see them."""
     covered = cv2.resize(mask.astype(np.float32), (_GRID, _GRID), interpolation=cv2.INTER_AREA)
     if rng.random() < 0.7:
@@ -121,7 +119,7 @@ def _as_seen(mask: Mask, background: Float, rng: np.random.Generator) -> Float:
     return np.asarray(cv2.resize(blurred, (MAP_SIDE, MAP_SIDE)), np.float32)
 
 
-def _slow(rng: np.random.Generator) -> Float:
+def _slow(rng: np.random.Generator) -> Array:
     """(32, 32), what changes slowly over an image."""
     coarse = rng.standard_normal((4, 4)).astype(np.float32)
     return np.asarray(cv2.resize(coarse, (_GRID, _GRID), interpolation=cv2.INTER_CUBIC), np.float32)

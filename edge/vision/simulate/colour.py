@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.vision.simulate.scene import Floats, Scene
+from edge.image_types import Array
+from edge.vision.simulate.scene import Scene
 
 
-def plain_colour(rng: np.random.Generator, under: Floats) -> Floats:
+def plain_colour(rng: np.random.Generator, under: Array) -> Array:
     """A nearly white or nearly black that stands out from ``under``: float32 (3,) BGR both."""
     lighter = bool(rng.random() < np.clip(0.9 - float(under.mean()) / 255, 0.1, 0.9))
     level = rng.uniform(200, 255) if lighter else rng.uniform(0, 45)
     return np.full(3, level, np.float32)
 
 
-def defect_colour(scene: Scene, rng: np.random.Generator, under: Floats) -> Floats:
+def defect_colour(scene: Scene, rng: np.random.Generator, under: Array) -> Array:
     """The colour of something that does not belong on ``under``: float32 (3,) BGR both.
 
     It is strong on purpose: the simulator fades every defect to the contrast that it was asked for.
@@ -35,14 +36,14 @@ def defect_colour(scene: Scene, rng: np.random.Generator, under: Floats) -> Floa
     return own if float(np.abs(own - under).mean()) > 30 else plain
 
 
-def mean_under(pixels: Floats, alpha: Floats) -> Floats:
+def mean_under(pixels: Array, alpha: Array) -> Array:
     """The mean colour float32 (3,) of (h, w, 3) pixels under an alpha mask (h, w)."""
     weight = float(alpha.sum()) + 1e-6
-    mean: Floats = ((pixels * alpha[:, :, None]).sum(axis=(0, 1)) / weight).astype(np.float32)
+    mean: Array = ((pixels * alpha[:, :, None]).sum(axis=(0, 1)) / weight).astype(np.float32)
     return mean
 
 
-def blend(pixels: Floats, over: Floats, alpha: Floats) -> Floats:
+def blend(pixels: Array, over: Array, alpha: Array) -> Array:
     """``over`` laid on ``pixels``, both broadcastable to (h, w, 3), by alpha (h, w)."""
-    laid: Floats = (pixels + (over - pixels) * alpha[:, :, None]).astype(np.float32)
+    laid: Array = (pixels + (over - pixels) * alpha[:, :, None]).astype(np.float32)
     return laid

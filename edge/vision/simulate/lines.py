@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge.image_types import Array
 from edge.vision.simulate.colour import blend, defect_colour, mean_under, plain_colour
 from edge.vision.simulate.noise import fractal_noise, grain_of
-from edge.vision.simulate.scene import Floats, ProposedDefect, Scene
+from edge.vision.simulate.scene import ProposedDefect, Scene
 from edge.vision.simulate.shapes import Stroke, curve, stroke_region
 
 _THINNEST_PX = 0.7
@@ -63,7 +64,7 @@ def crack(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDef
     return ProposedDefect(region.window, blend(pixels, colour.astype(np.float32), region.alpha))
 
 
-def _branching(rng: np.random.Generator, points: Floats, length: float, width: float) -> list[Stroke]:
+def _branching(rng: np.random.Generator, points: Array, length: float, width: float) -> list[Stroke]:
     """A crack along the points, with up to three thinner ones that leave it."""
     taper = np.linspace(1.2, 0.4, len(points)) * _pressure(rng, len(points))
     strokes = [Stroke(points, (width * taper).astype(np.float32))]
@@ -120,8 +121,8 @@ def _strokes(
     return max(count, round(area_px / (length * width))), length, width
 
 
-def _pressure(rng: np.random.Generator, count: int) -> Floats:
+def _pressure(rng: np.random.Generator, count: int) -> Array:
     """How the width varies along a stroke: float32 (count,) around 1."""
     wave = fractal_noise(rng, 1, max(count, 2), cells=4)[0, :count]
-    pressure: Floats = np.clip(1 + 0.5 * wave, 0.4, 1.6).astype(np.float32)
+    pressure: Array = np.clip(1 + 0.5 * wave, 0.4, 1.6).astype(np.float32)
     return pressure

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge.image_types import Array
 from edge.vision.simulate.colour import blend, mean_under
 from edge.vision.simulate.noise import blurred, fractal_noise, grain_of, lit_from_one_side
-from edge.vision.simulate.scene import Floats, ProposedDefect, Scene
+from edge.vision.simulate.scene import ProposedDefect, Scene
 from edge.vision.simulate.shapes import ShapeRegion, irregular_region
 
 _FILL_SIDE_PX = 40
@@ -77,7 +78,7 @@ def shards(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDe
     return ProposedDefect(region.window, blend(pixels, over, region.alpha))
 
 
-def _with_rim(pixels: Floats, region: ShapeRegion, rng: np.random.Generator) -> Floats:
+def _with_rim(pixels: Array, region: ShapeRegion, rng: np.random.Generator) -> Array:
     """A thin light or dark rim along a region's edge, where the break catches the light."""
     rim = 4 * region.alpha * (1 - region.alpha)
     return (pixels + float(rng.choice([-1, 1])) * float(rng.uniform(0, 60)) * rim[:, :, None]).astype(
@@ -106,7 +107,7 @@ def _edge_margin_px(scene: Scene) -> float:
     return 0.0 if scene.background is None else 2 + max(scene.width, scene.height) / 100
 
 
-def _surroundings(pixels: Floats, alpha: Floats) -> Floats:
+def _surroundings(pixels: Array, alpha: Array) -> Array:
     """The window with its region filled smoothly from around it (Telea's inpainting, drawn coarsely)."""
     import cv2
 
@@ -116,5 +117,5 @@ def _surroundings(pixels: Floats, alpha: Floats) -> Floats:
     small = np.clip(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), 0, 255).astype(np.uint8)
     gone = (cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > 0.02).astype(np.uint8)
     filled = cv2.inpaint(small, gone, 3, cv2.INPAINT_TELEA).astype(np.float32)
-    smooth: Floats = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
+    smooth: Array = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
     return smooth

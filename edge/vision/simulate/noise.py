@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.vision.simulate.scene import Floats
+from edge.image_types import Array
 
 _COARSE_SIGMA_PX = 4.0
 _PIXELS_PER_LUMP = 4
@@ -12,7 +12,7 @@ _PIXELS_PER_LUMP = 4
 
 def fractal_noise(
     rng: np.random.Generator, height: int, width: int, cells: float = 3.0, octaves: int = 4
-) -> Floats:
+) -> Array:
     """Smooth noise that repeats itself at ever smaller scales: float32 (height, width), about -1 to 1.
 
     Args:
@@ -36,24 +36,24 @@ def fractal_noise(
     return total if size == (width, height) else _enlarged(total, height, width)
 
 
-def _enlarged(field: Floats, height: int, width: int) -> Floats:
+def _enlarged(field: Array, height: int, width: int) -> Array:
     import cv2
 
-    large: Floats = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
+    large: Array = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
     return large
 
 
-def grain_of(pixels: Floats, sigma_px: float = 1.5) -> Floats:
+def grain_of(pixels: Array, sigma_px: float = 1.5) -> Array:
     """The fine texture of float32 (h, w, 3) pixels without their shapes, kept small: same shape."""
     import cv2
 
     fine = pixels - cv2.GaussianBlur(pixels, (0, 0), sigma_px)
     limit = 2.5 * float(np.median(np.abs(fine))) + 0.5
-    grain: Floats = np.clip(fine, -limit, limit)
+    grain: Array = np.clip(fine, -limit, limit)
     return grain
 
 
-def blurred(field: Floats, sigma_px: float) -> Floats:
+def blurred(field: Array, sigma_px: float) -> Array:
     """A Gaussian blur of float32 (h, w) that costs the same for a wide one: drawn coarsely and enlarged."""
     import cv2
 
@@ -61,7 +61,7 @@ def blurred(field: Floats, sigma_px: float) -> Floats:
         return field
     step = max(1.0, sigma_px / _COARSE_SIGMA_PX)
     if step == 1:
-        fine: Floats = cv2.GaussianBlur(field, (0, 0), sigma_px)
+        fine: Array = cv2.GaussianBlur(field, (0, 0), sigma_px)
         return fine
     height, width = field.shape
     size = (max(2, round(width / step)), max(2, round(height / step)))
@@ -70,10 +70,10 @@ def blurred(field: Floats, sigma_px: float) -> Floats:
     return _enlarged(coarse, height, width)
 
 
-def lit_from_one_side(rng: np.random.Generator, height_field: Floats) -> Floats:
+def lit_from_one_side(rng: np.random.Generator, height_field: Array) -> Array:
     """How light from a random side falls on a height field (h, w): float32 alike, -1 in the shade to 1."""
     down, across = np.gradient(height_field)
     light = float(rng.uniform(0, 2 * np.pi))
     shade = np.cos(light) * across + np.sin(light) * down
-    lit: Floats = (shade / (float(np.abs(shade).max()) + 1e-6)).astype(np.float32)
+    lit: Array = (shade / (float(np.abs(shade).max()) + 1e-6)).astype(np.float32)
     return lit

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.image_types import Image
+from edge.image_types import Array, Image
 from edge.vision.simulate.colour import blend
-from edge.vision.simulate.scene import Floats, ProposedDefect, Scene
+from edge.vision.simulate.scene import ProposedDefect, Scene
 from edge.vision.simulate.shapes import irregular_region
 
 _LEAST_BLEND_PX = 25.0
@@ -92,12 +92,12 @@ def _spread(patch: Image) -> float:
     return float(cv2.meanStdDev(patch)[1].mean())
 
 
-def own_texture(scene: Scene, rng: np.random.Generator, height: int, width: int) -> Floats:
+def own_texture(scene: Scene, rng: np.random.Generator, height: int, width: int) -> Array:
     """A patch of good pixels made strange: shuffled channels, inverted, or steeper: float32 (h, w, 3)."""
     patch = _cut(scene, rng, height, width).astype(np.float32)
     if not scene.grey and rng.random() < 0.5:
         patch = patch[:, :, rng.permutation(3)]
     if rng.random() < 0.5:
         patch = 255 - patch
-    strange: Floats = np.clip((patch - 127) * rng.uniform(0.8, 2.0) + 127, 0, 255).astype(np.float32)
+    strange: Array = np.clip((patch - 127) * rng.uniform(0.8, 2.0) + 127, 0, 255).astype(np.float32)
     return strange

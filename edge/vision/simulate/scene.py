@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.image_types import Image, Mask
+from edge.image_types import Array, Image, Mask
 from edge.vision.simulate.foreground import find_foreground
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class ProposedDefect:
     """What a kind of defect proposes: new pixels float32 (h, w, 3) for one window."""
 
     window: Window
-    pixels: Floats
+    pixels: Array
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Scene:
     image: Image
     grey: bool
     object_mask: Mask
-    background: Floats | None
+    background: Array | None
     sources: tuple[Image, ...]
     object_points: npt.NDArray[np.int32]
 
@@ -107,7 +105,7 @@ class Scene:
             min(self.height, int(np.ceil(y + half_height)) + 1),
         )
 
-    def crop(self, window: Window) -> Floats:
+    def crop(self, window: Window) -> Array:
         """The good pixels of a window: float32 (h, w, 3)."""
         return self.image[window.slices].astype(np.float32)
 

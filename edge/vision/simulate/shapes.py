@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.image_types import Mask
+from edge.image_types import Array, Mask
 from edge.vision.simulate.noise import blurred, fractal_noise
-from edge.vision.simulate.scene import Floats, Scene, Window
+from edge.vision.simulate.scene import Scene, Window
 
 _FIELD_SIDE_PX = 192
 _STROKE_STEPS = 32
@@ -20,7 +20,7 @@ class ShapeRegion:
     """A window with alpha float32 (h, w), 0 outside the shape and 1 inside."""
 
     window: Window
-    alpha: Floats
+    alpha: Array
 
 
 def irregular_region(
@@ -75,7 +75,7 @@ def irregular_region(
 
 def curve(
     rng: np.random.Generator, length_px: float, bend: float, jitter: float = 0.0, heading: float | None = None
-) -> Floats:
+) -> Array:
     """A random curve from the origin: float32 (N, 2) points.
 
     Args:
@@ -88,7 +88,7 @@ def curve(
     wander = np.convolve(wander, np.ones(5) / 5, mode="same") / np.sqrt(_STROKE_STEPS)
     headings = start + bend * wander + rng.normal(0, jitter, _STROKE_STEPS)
     steps = np.stack([np.cos(headings), np.sin(headings)], axis=1) * (length_px / _STROKE_STEPS)
-    points: Floats = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)]).astype(np.float32)
+    points: Array = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)]).astype(np.float32)
     return points
 
 
@@ -96,8 +96,8 @@ def curve(
 class Stroke:
     """A curve, points float32 (N, 2) in image pixels, with the width at each point float32 (N,)."""
 
-    points: Floats
-    widths_px: Floats
+    points: Array
+    widths_px: Array
 
 
 def stroke_region(scene: Scene, strokes: list[Stroke], edge_px: float = 0.5) -> ShapeRegion | None:
@@ -124,7 +124,7 @@ def stroke_region(scene: Scene, strokes: list[Stroke], edge_px: float = 0.5) -> 
     return ShapeRegion(window, (alpha * scene.on_object(window)).astype(np.float32))
 
 
-def _draw_ribbon(canvas: Mask, points: Floats, widths_px: Floats, smooth: bool) -> None:
+def _draw_ribbon(canvas: Mask, points: Array, widths_px: Array, smooth: bool) -> None:
     """Draw a curve of varying width as quadrangles that share their corners (lines have even widths only)."""
     import cv2
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge.image_types import Array
 from edge.vision.simulate.colour import blend
 from edge.vision.simulate.noise import blurred, fractal_noise, lit_from_one_side
 from edge.vision.simulate.patches import own_texture
-from edge.vision.simulate.scene import Floats, ProposedDefect, Scene
+from edge.vision.simulate.scene import ProposedDefect, Scene
 from edge.vision.simulate.shapes import irregular_region
 
 _DEEPEST_SHADE = 120.0
@@ -56,7 +57,7 @@ def relief(scene: Scene, rng: np.random.Generator, area_px: float) -> ProposedDe
     return ProposedDefect(region.window, (pixels + shade[:, :, None]).astype(np.float32))
 
 
-def _procedural(scene: Scene, rng: np.random.Generator, height: int, width: int) -> Floats:
+def _procedural(scene: Scene, rng: np.random.Generator, height: int, width: int) -> Array:
     """A texture of fractal noise or stripes between two colours: float32 (height, width, 3)."""
     wave = fractal_noise(rng, height, width, cells=float(rng.uniform(3, 20)))
     if rng.random() < 0.4:
