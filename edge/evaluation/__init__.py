@@ -5,6 +5,7 @@
 """
 
 __all__ = [
+    "about",
     "bench",
     "bench_report",
     "dataset",
