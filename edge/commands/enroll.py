@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from edge.station.product import Product
     from edge.vision.memory import Memory
 
+SHEET_NAME = "view.png"
+"""In the product's folder: its references as the graph sees them."""
+
 
 @click.command(name="enroll")
 @product_option
@@ -42,6 +45,23 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whether good parts come turned; auto measures which explains the references best.",
 )
+@click.option(
+    "--roi",
+    metavar="X,Y,W,H",
+    help="Look only at this box, in pixels of the images; none: at the whole image again. Without it, the "
+    "product keeps the one that it has.",
+)
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="AREA",
+    help="Never look at this box (X,Y,W,H) or polygon (X,Y X,Y X,Y …); repeat it. none: ignore nothing.",
+)
+@click.option(
+    "--mask",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="An image of the same size that is black where nothing counts, and white elsewhere.",
+)
 @runtime_option
 @precision_option
 @accept_failed_parity_option
@@ -53,6 +73,9 @@ def command(
     add: bool,
     description: str | None,
     rotations: str,
+    roi: str | None,
+    ignore: tuple[str, ...],
+    mask: Path | None,
     runtime: str,
     precision: str,
     accept_failed_parity: bool,
@@ -69,14 +92,18 @@ def command(
     Examples:
       anomalygpt-edge enroll --product bottle good1.png good2.png
       anomalygpt-edge enroll --product bottle --add more_good_parts/
+      anomalygpt-edge enroll --product label --roi 400,120,900,700 --ignore 1100,150,180,60 good/
     """
     from edge import paths
+    from edge.cameras import read_image
+    from edge.image_bytes import write_png
     from edge.station.product import check_description, check_name
     from edge.station.products import Products
     from edge.terminal.image_files import image_files, read_together
     from edge.terminal.opened_engine import opened_engine
     from edge.terminal.progress import progress_bar
     from edge.vision.enrollment import enroll
+    from edge.vision.view import MOST_SHOWN, AskedView, view_sheet
 
     if add and not images:
         raise click.UsageError("--add needs the images to add.")
@@ -85,6 +112,8 @@ def command(
     check_description(description or "")
     if add or not images:
         products.get(product)
+    asked = AskedView(roi, ignore, mask)
+    kept = products.view(product)
     read = read_together(image_files(images))
     started_s = time.monotonic()
     with (
@@ -96,8 +125,14 @@ def command(
     ):
         check_description(products.description(product) if description is None else description, opened)
 
+        input_size = engine.input_size
+
         def learn(references: Sequence[Image]) -> Memory:
-            return enroll(engine, references, bundle_id=opened.id, rotations=rotations, progress=progress)
+            height, width = references[0].shape[:2]
+            view = asked.over(kept, (height, width))
+            return enroll(
+                engine, references, bundle_id=opened.id, rotations=rotations, view=view, progress=progress
+            )
 
         if add:
             learned = products.add(product, read, learn, description)
@@ -105,7 +140,11 @@ def command(
             learned = products.enroll(product, read, learn, description)
         else:
             learned = products.relearn(product, learn, description)
-    click.echo(_summary(learned, learned.memory(), time.monotonic() - started_s))
+    memory = learned.memory()
+    if not memory.view.is_whole:
+        images_seen = [read_image(path) for path in learned.reference_files[:MOST_SHOWN]]
+        write_png(learned.folder / SHEET_NAME, view_sheet(images_seen, memory.view, input_size))
+    click.echo(_summary(learned, memory, time.monotonic() - started_s))
 
 
 def _summary(product: Product, memory: Memory, took_s: float) -> str:
@@ -120,6 +159,7 @@ def _summary(product: Product, memory: Memory, took_s: float) -> str:
         f"  description {product.description or '(none: --description tells the language model)'}",
         f"  references  {product.folder / 'references'}",
         f"  expected    {turned.get(memory.rotations, memory.rotations)}",
+        f"  looked at   {memory.view}" + ("" if memory.view.is_whole else f": {product.folder / SHEET_NAME}"),
         f"  verdict     ng above {memory.boundary:.2f} on its own scale (0 good parts, 1 simulated defects)",
         f"  promise     {count} {parts} cannot prove a false-alarm rate under {least:.1%}; add more: --add",
     ]

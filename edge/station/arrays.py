@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from edge.inspection import Inspection
     from edge.vision.engine import Engine
     from edge.vision.memory import Memory
+    from edge.vision.view import View
 
 
 class ArrayInspector:
@@ -130,7 +131,7 @@ def enroll(
     """Learn a product from images of good parts and keep it, as ``anomalygpt-edge enroll`` does.
 
     Args:
-        product: its name; one that exists gets a new version.
+        product: its name; one that exists gets a new version, and keeps its region.
         images: one to a few.
         description: what a good part looks like; None keeps the one that the product has.
         bundle: a bundle's name or folder; None: the default bundle.
@@ -141,8 +142,10 @@ def enroll(
     """
     with _opened_engine(bundle) as (opened, engine):
         check_description(description or "", opened)
-        return Products(data_dir(folder)).enroll(
-            product, images, lambda references: _learned(engine, opened, references), description
+        products = Products(data_dir(folder))
+        view = products.view(product)
+        return products.enroll(
+            product, images, lambda references: _learned(engine, opened, references, view), description
         )
 
 
@@ -158,10 +161,11 @@ def _opened_engine(name: str | None) -> Iterator[tuple[Bundle, Engine]]:
         engine.close()
 
 
-def _learned(engine: Engine, bundle: Bundle, images: Sequence[Image]) -> Memory:
+def _learned(engine: Engine, bundle: Bundle, images: Sequence[Image], view: View | None = None) -> Memory:
     from edge.vision.enrollment import enroll as learn
+    from edge.vision.view import WHOLE_FRAME
 
-    return learn(engine, images, bundle_id=bundle.id)
+    return learn(engine, images, bundle_id=bundle.id, view=WHOLE_FRAME if view is None else view)
 
 
 def _judge_of(memory: Memory, engine: Engine, bundle: Bundle, decider: Decider | None) -> Judge:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
@@ -42,6 +43,9 @@ from edge.whole_file import write_whole
 
 if TYPE_CHECKING:
     from edge.vision.memory import Memory
+    from edge.vision.view import View
+
+log = logging.getLogger(__name__)
 
 Learn = Callable[[Sequence[Image]], "Memory"]
 """Makes a memory of images of good parts: enrollment with an engine and its settings filled in."""
@@ -80,6 +84,25 @@ class Products:
         """
         content = read_file(self.folder / check_name(name))
         return "" if content is None else content.description
+
+    def view(self, name: str) -> View:
+        """What of an image is looked at for the product; the whole frame for one that is not enrolled.
+
+        Where what was learned cannot be read, it is the whole frame too, and the log says so: enrolling
+        anew is what mends that.
+
+        Raises:
+            ProductError: as :meth:`get`, for one that is enrolled.
+        """
+        from edge.vision.view import WHOLE_FRAME
+
+        if read_file(self.folder / check_name(name)) is None:
+            return WHOLE_FRAME
+        try:
+            return self.get(name).memory().view
+        except ProductError as error:
+            log.warning("The region of %s is lost, the whole image is looked at: %s", name, error)
+            return WHOLE_FRAME
 
     def enroll(
         self, name: str, images: Sequence[Image], learn: Learn, description: str | None = None

@@ -29,7 +29,7 @@ class Finding:
         p_value: the smallest false-alarm rate that the references can promise for this score.
         p_anomaly: 0 to 1; 0.5 on the verdict's boundary.
         location: nine-cell words of the place where the map is highest, whatever the verdict: others
-            may call the part ng.
+            may call the part ng; of the whole image, or of the product's region in it.
         regions: in pixels of the captured image, the highest peak first; likewise.
         map: float32 (H, W) at the graph's input size, on the same scale as the score.
         latency_ms: ``preprocess``, ``graph``, ``calibration``, ``regions``.
@@ -79,21 +79,33 @@ class Inspector:
             FrameError: the image cannot be inspected.
             EngineError: the graph failed.
         """
-        return self._judge(self._engine.infer(image, self.memory.arrays), (image.shape[0], image.shape[1]))
+        seen = self.memory.view.seen(image)
+        return self._judge(self._engine.infer(seen, self.memory.arrays), (image.shape[0], image.shape[1]))
 
     def inspect_encoded(self, encoded: Encoded, shape: tuple[int, int]) -> Finding:
-        """Judges an encoded image of ``shape`` (H, W); equal to :meth:`inspect`."""
+        """Judges what was encoded of an image of ``shape`` (H, W); equal to :meth:`inspect`.
+
+        Args:
+            encoded: of the image as the product's view shows it.
+        """
         return self._judge(self._engine.match(encoded, self.memory.arrays), shape)
 
     def _judge(self, output: EngineOutput, shape: tuple[int, int]) -> Finding:
         start = time.perf_counter()
+        view, anomaly_map = self.memory.view, output.map
         boundary = self.memory.boundary
         verdict = Verdict.NG if output.score >= boundary else Verdict.OK
         p_value = promised_rate(output.score, self.memory.good_scores, self.memory.references)
         p_anomaly = 1 / (1 + math.exp(-_LOG_ODDS_OF_GOOD * (output.score - boundary) / boundary))
         judged = time.perf_counter()
-        regions = find_regions(output.map, boundary, shape)
-        location = peak_location(output.map)
+        if not view.is_whole:
+            hidden = view.ignored((anomaly_map.shape[0], anomaly_map.shape[1]), shape)
+            anomaly_map = np.where(hidden > 0, np.float32(0), anomaly_map)
+        _, _, width, height = view.box(shape)
+        regions = view.regions(find_regions(anomaly_map, boundary, (height, width)), shape)
+        location = peak_location(anomaly_map)
+        if not view.is_whole:
+            anomaly_map = view.framed(anomaly_map, shape)
         done = time.perf_counter()
         return Finding(
             verdict=verdict,
@@ -102,7 +114,7 @@ class Inspector:
             p_anomaly=round(p_anomaly, 4),
             location=location,
             regions=regions,
-            map=output.map,
+            map=anomaly_map,
             latency_ms={
                 **output.latency_ms,
                 "calibration": (judged - start) * 1e3,

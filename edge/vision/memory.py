@@ -14,6 +14,7 @@ import numpy.typing as npt
 from edge.arrays import load_npz
 from edge.errors import ProductError
 from edge.image_types import Array
+from edge.vision.view import WHOLE_FRAME, View
 from edge.whole_file import written_whole
 
 _MOST_BYTES = 512_000_000
@@ -33,6 +34,7 @@ class Memory:
         defect_scores: float32 (n,), calibrated scores of defects simulated on the references.
         boundary: the verdict's boundary on the calibrated scale.
         shape: (H, W) in pixels of the reference images.
+        view: what of an image is looked at.
     """
 
     arrays: Mapping[str, Array]
@@ -43,14 +45,16 @@ class Memory:
     defect_scores: Array
     boundary: float
     shape: tuple[int, int]
+    view: View = WHOLE_FRAME
 
     def save(self, path: Path) -> None:
         """Writes one ``.npz`` file, atomically; no pickle inside."""
         plain = {
             f.name: getattr(self, f.name)
             for f in fields(self)
-            if f.name not in ("arrays", "good_scores", "defect_scores")
+            if f.name not in ("arrays", "good_scores", "defect_scores", "view")
         }
+        plain["view"] = self.view.to_json()
         arrays: dict[str, Any] = {f"graph.{name}": array for name, array in self.arrays.items()}
         with written_whole(path, durable=True) as part, part.open("wb") as file:
             np.savez(
@@ -76,8 +80,10 @@ class Memory:
                 for name, array in stored.items()
                 if name.startswith("graph.")
             }
+            view = View.from_json(plain.pop("view", None))
             return cls(
                 arrays=arrays,
+                view=view,
                 good_scores=stored["good_scores"],
                 defect_scores=stored["defect_scores"],
                 **{**plain, "shape": tuple(plain["shape"])},

@@ -2,7 +2,7 @@
 
 A pipe, each step a function of what came before::
 
-    images ─► References ─► Views ─► EncodedViews ─► Bank ─► Evidence ─► Calibration ─► Memory
+    images ─► References ─► Looks ─► EncodedLooks ─► Bank ─► Evidence ─► Calibration ─► Memory
 
 ``references`` is where images become what the graph sees, ``views`` what else is looked at (references
 turned, moved a little, with simulated defects), ``encodings`` the only step that encodes, and ``matching``

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge.image_types import Array
 from edge.vision.bank import coreset
-from edge.vision.enrollment.encodings import EncodedView
+from edge.vision.enrollment.encodings import EncodedLook
 
 BANK_ROWS = 1024
 """Rows of a bank: matching them costs a few percent of the encoder."""
@@ -47,7 +47,7 @@ class Bank:
         return self.rows(coreset(self.features, rows or len(self.features), seed))
 
 
-def bank_of(views: Sequence[EncodedView]) -> Bank:
+def bank_of(views: Sequence[EncodedLook]) -> Bank:
     """All patches of some views; where the graph has no text decoder, none scores as abnormal."""
     encoded = [each.encoded for each in views]
     texts = [np.zeros(len(e.features), np.float32) if e.text is None else e.text for e in encoded]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from edge.progress import Progress
 from edge.vision.engine import Encoded, Engine
-from edge.vision.enrollment.views import View
+from edge.vision.enrollment.views import Look
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class EncodedView:
+class EncodedLook:
     """A view and what the encoder says of it."""
 
-    view: View
+    view: Look
     encoded: Encoded
 
 
@@ -26,8 +26,8 @@ class ViewEncoder:
     progress: Progress
 
     def encode(
-        self, views: Iterable[View], what: str, count: int, known: Iterable[EncodedView] = ()
-    ) -> Iterator[EncodedView]:
+        self, views: Iterable[Look], what: str, count: int, known: Iterable[EncodedLook] = ()
+    ) -> Iterator[EncodedLook]:
         """Encodes views one after the other, as they are asked for.
 
         Args:
@@ -39,5 +39,5 @@ class ViewEncoder:
         self.progress(what, 0, count)
         for done, view in enumerate(views, 1):
             encoded = before.get((view.reference, view.angle_deg))
-            yield EncodedView(view, self.engine.encode(view.image) if encoded is None else encoded)
+            yield EncodedLook(view, self.engine.encode(view.image) if encoded is None else encoded)
             self.progress(what, done, count)

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from edge.vision.calibration import Evidence
 from edge.vision.enrollment.banks import Bank
-from edge.vision.enrollment.encodings import EncodedView
+from edge.vision.enrollment.encodings import EncodedLook
 from edge.vision.enrollment.matching import Matcher
 from edge.vision.memory import as_float32
 
 
 def evidence_of(
-    own: Sequence[EncodedView],
-    everyday: Iterable[EncodedView],
-    defects: Iterable[EncodedView],
+    own: Sequence[EncodedLook],
+    everyday: Iterable[EncodedLook],
+    defects: Iterable[EncodedLook],
     bank: Bank,
     matcher: Matcher,
     self_similarity: Sequence[float],
@@ -31,7 +31,7 @@ def evidence_of(
     """
     banks = [bank] if len(own) == 1 else [bank.without(number) for number in range(len(own))]
 
-    def scored(view: EncodedView) -> float:
+    def scored(view: EncodedLook) -> float:
         return matcher.raw_score(view.encoded, banks[view.view.reference])
 
     views = [scored(view) for view in everyday]

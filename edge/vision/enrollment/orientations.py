@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.errors import ProductError
 from edge.vision.enrollment.banks import bank_of
-from edge.vision.enrollment.encodings import EncodedView
+from edge.vision.enrollment.encodings import EncodedLook
 from edge.vision.enrollment.matching import Matcher
 from edge.vision.views import TURNS_DEG
 
@@ -32,7 +32,7 @@ def check_rotations(rotations: str) -> None:
         )
 
 
-def explaining_rotations(own: Sequence[EncodedView], tried: Sequence[EncodedView], matcher: Matcher) -> str:
+def explaining_rotations(own: Sequence[EncodedLook], tried: Sequence[EncodedLook], matcher: Matcher) -> str:
     """The simplest set of orientations that explains the references.
 
     Each tried reference is scored in every orientation against the others as they are: where parts

@@ -11,7 +11,7 @@ from edge.progress import Progress
 from edge.vision.calibration import calibrate
 from edge.vision.engine import Engine
 from edge.vision.enrollment.banks import BANK_ROWS, bank_of
-from edge.vision.enrollment.encodings import EncodedView, ViewEncoder
+from edge.vision.enrollment.encodings import EncodedLook, ViewEncoder
 from edge.vision.enrollment.evidence import evidence_of
 from edge.vision.enrollment.matching import Matcher, graph_memory
 from edge.vision.enrollment.orientations import (
@@ -21,18 +21,19 @@ from edge.vision.enrollment.orientations import (
     check_rotations,
     explaining_rotations,
 )
-from edge.vision.enrollment.references import See, seen_references, whole_frame
+from edge.vision.enrollment.references import seen_references
 from edge.vision.enrollment.text_worth import worth_of_text
 from edge.vision.enrollment.views import (
-    DEFECTS,
     EVERYDAY_VIEWS,
     defect_views,
     everyday_views,
     plain_views,
+    seen_defects,
     turned_views,
 )
 from edge.vision.memory import Memory, as_float32
 from edge.vision.self_similarity import self_similarity_score
+from edge.vision.view import WHOLE_FRAME, View
 from edge.vision.views import TURNS_DEG
 
 
@@ -44,7 +45,7 @@ def enroll(
     rotations: str = AUTO,
     seed: int = 0,
     bank_rows: int | None = BANK_ROWS,
-    see: See | None = None,
+    view: View = WHOLE_FRAME,
     progress: Progress | None = None,
 ) -> Memory:
     """Learns a product.
@@ -57,7 +58,7 @@ def enroll(
             ``auto``: whichever explains the references best. One reference cannot tell: ``none``.
         seed: of the simulated defects and views; the same seed gives the same memory.
         bank_rows: how many good patches to keep; None keeps all.
-        see: what of an image is looked at; None: the whole frame.
+        view: what of an image is looked at.
         progress: called as the work goes on.
 
     Raises:
@@ -65,7 +66,7 @@ def enroll(
         FrameError: an image that cannot be inspected.
     """
     check_rotations(rotations)
-    references = seen_references(images, see or whole_frame(engine.input_size))
+    references = seen_references(images, view, engine.input_size)
     count = len(references.images)
     rng = np.random.default_rng(seed)
     encode = ViewEncoder(engine, progress or (lambda *_: None)).encode
@@ -73,7 +74,7 @@ def enroll(
     own = list(encode(plain_views(references), "reading references", count))
     places = [self_similarity_score(each.encoded.features, engine.grid) for each in own]
 
-    tried: list[EncodedView] = []
+    tried: list[EncodedLook] = []
     if rotations == AUTO and references.are_several:
         numbers, angles = range(min(count, TRIED_REFERENCES)), TURNS_DEG[FINEST]
         turns = turned_views(references, numbers, angles)
@@ -90,7 +91,8 @@ def enroll(
     several = references.are_several
     text_worth = worth_of_text(places)
     everyday = encode(everyday_views(references, rng), "looking at everyday views", EVERYDAY_VIEWS)
-    defects = encode(defect_views(references, seed, rng), "simulating defects", DEFECTS)
+    simulated = seen_defects(references, seed)
+    defects = encode(defect_views(references, simulated, rng), "simulating defects", len(simulated))
     evidence = evidence_of(
         own, () if several else everyday, defects, bank, Matcher(engine, text_worth), places
     )
@@ -113,4 +115,5 @@ def enroll(
         defect_scores=calibration.apply(evidence.defects),
         boundary=calibration.boundary,
         shape=references.shape,
+        view=view,
     )

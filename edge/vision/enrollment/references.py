@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,9 +10,7 @@ import numpy as np
 
 from edge.errors import FrameError, ProductError
 from edge.image_types import Image, check_image
-
-See = Callable[[Image], Image]
-"""From a camera's image to what of it is looked at."""
+from edge.vision.view import View
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -22,10 +20,16 @@ class References:
     Attributes:
         images: as the graph sees them, uint8 (h, w) or (h, w, 3), at least one.
         shape: (H, W) in pixels of the first, as the camera gave it.
+        view: through which they are seen.
     """
 
     images: tuple[Image, ...]
     shape: tuple[int, int]
+    view: View
+
+    def covered(self, image: Image) -> Image:
+        """A changed copy of one of the images, with what is ignored covered again."""
+        return image if not self.view.ignore else self.view.covered(image, self.shape)
 
     @property
     def are_several(self) -> bool:
@@ -33,8 +37,8 @@ class References:
         return len(self.images) > 1
 
 
-def seen_references(images: Sequence[Image], see: See) -> References:
-    """The references, each looked at in the same way.
+def seen_references(images: Sequence[Image], view: View, size: tuple[int, int]) -> References:
+    """The references, each seen through the view, and shrunk to ``size`` (H, W): nothing finer is ever seen.
 
     Raises:
         ProductError: there is none.
@@ -46,19 +50,14 @@ def seen_references(images: Sequence[Image], see: See) -> References:
     for number, image in enumerate(images, 1):
         try:
             check_image(image)
-            seen.append(see(image))
+            seen.append(_at_most(view.seen(image), size))
         except FrameError as error:
             raise FrameError(f"Reference {number}: {error.message}", error.remedy) from error
-    return References(tuple(seen), (images[0].shape[0], images[0].shape[1]))
+    return References(tuple(seen), (images[0].shape[0], images[0].shape[1]), view)
 
 
-def whole_frame(size: tuple[int, int]) -> See:
-    """Looks at the whole image, shrunk to ``size`` (H, W) where it is larger: nothing finer is ever seen."""
-
-    def see(image: Image) -> Image:
-        height, width = min(image.shape[0], size[0]), min(image.shape[1], size[1])
-        if (height, width) == image.shape[:2]:
-            return image
-        return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-    return see
+def _at_most(image: Image, size: tuple[int, int]) -> Image:
+    height, width = min(image.shape[0], size[0]), min(image.shape[1], size[1])
+    if (height, width) == image.shape[:2]:
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

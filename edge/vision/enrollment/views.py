@@ -21,7 +21,7 @@ EVERYDAY_VIEWS = 8
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class View:
+class Look:
     """One look at a reference.
 
     Attributes:
@@ -37,35 +37,53 @@ class View:
     typical_defect: bool = False
 
 
-def plain_views(references: References) -> list[View]:
+def plain_views(references: References) -> list[Look]:
     """The references as they are."""
-    return [View(number, image, 0.0) for number, image in enumerate(references.images)]
+    return [Look(number, image, 0.0) for number, image in enumerate(references.images)]
 
 
 def turned_views(
     references: References, numbers: Iterable[int], angles_deg: Sequence[float]
-) -> Iterator[View]:
+) -> Iterator[Look]:
     """Some of the references, each turned to each of the angles; made when they are asked for."""
     for number in numbers:
         for angle_deg in angles_deg:
-            yield View(number, turned(references.images[number], angle_deg), angle_deg)
+            image = references.covered(turned(references.images[number], angle_deg))
+            yield Look(number, image, angle_deg)
 
 
-def everyday_views(references: References, rng: np.random.Generator) -> Iterator[View]:
+def everyday_views(references: References, rng: np.random.Generator) -> Iterator[Look]:
     """The first reference as it could look the next time."""
     for _ in range(EVERYDAY_VIEWS):
-        yield View(0, everyday_view(references.images[0], rng))
+        yield Look(0, references.covered(everyday_view(references.images[0], rng)))
 
 
-def defect_views(references: References, seed: int, rng: np.random.Generator) -> Iterator[View]:
-    """Simulated defects, spread evenly over the references.
+def seen_defects(references: References, seed: int) -> list[SimulatedDefect]:
+    """Simulated defects, spread evenly over the references, without those that lie where nothing is seen."""
+    defects = simulate_many(references.images, DEFECTS, seed)
+    if not references.view.ignore:
+        return defects
+    return [defect for defect in defects if _is_seen(references, defect)] or defects
+
+
+def _is_seen(references: References, defect: SimulatedDefect) -> bool:
+    size = defect.mask.shape[0], defect.mask.shape[1]
+    hidden = references.view.ignored(size, references.shape) > 0
+    marked = defect.mask > 0
+    return bool(np.count_nonzero(marked & hidden) * 2 < np.count_nonzero(marked))
+
+
+def defect_views(
+    references: References, defects: Iterable[SimulatedDefect], rng: np.random.Generator
+) -> Iterator[Look]:
+    """The references with defects on them.
 
     On the very image that a lone reference's bank is made of, all but the defect would match exactly:
     there each is shown as an everyday view.
     """
-    for defect in simulate_many(references.images, DEFECTS, seed):
+    for defect in defects:
         shown = defect.image if references.are_several else everyday_view(defect.image, rng)
-        yield View(defect.source, shown, typical_defect=_is_typical(defect))
+        yield Look(defect.source, references.covered(shown), typical_defect=_is_typical(defect))
 
 
 def _is_typical(defect: SimulatedDefect) -> bool:

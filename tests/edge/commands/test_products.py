@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import pytest
 
 from edge.bundle import Bundle
+from edge.station.products import Products
+from edge.vision.view import View
 from tests.edge.commands.conftest import Command
 from tests.edge.parts import write_parts
 
@@ -37,6 +40,32 @@ def test_from_the_first_image_to_the_last_word(command: Command, tmp_path: Path,
 
     assert command("products", *at, "delete", "plate", "--yes").code == 0
     assert command("products", *at, "show", "plate").code == 1
+
+
+def test_a_region_is_learned_shown_kept_and_given_up(
+    command: Command, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    parts = write_parts(tmp_path / "parts", good=3)
+    at = ["--product", "plate", "--bundle", tiny_bundle.path, "--data-dir", tmp_path / "data"]
+    seen = ["--roi", "30,10,70,80", "--ignore", "30,10,20,20", "--ignore", "90,80 99,80 99,89"]
+    done = command("enroll", *at, *seen, *parts[:2])
+    sheet = tmp_path / "data" / "products" / "plate" / "view.png"
+    assert f"looked at   the box 30,10,70,80, 2 areas ignored: {sheet}" in done.out
+    picture = cv2.imread(str(sheet))
+    assert picture is not None and picture.shape[0] == 256
+
+    def view() -> View:
+        return Products(tmp_path / "data").view("plate")
+
+    first = view()
+    assert "version 2, 3 good parts" in command("enroll", *at, "--add", parts[2]).out
+    assert view() == first, "kept without being asked for"
+    assert "looked at   the whole image\n" in command("enroll", *at, "--roi", "none", "--ignore", "none").out
+    assert view().is_whole
+
+    refused = command("enroll", *at, "--roi", "100,10,70,80", parts[0])
+    assert refused.code == 1 and "not within the references' 128x96 px" in refused.err
+    assert view().is_whole, "nothing was enrolled"
 
 
 def test_a_description_that_no_prompt_has_room_for_is_refused_before_the_work(

@@ -6,8 +6,8 @@ import numpy as np
 
 from edge.image_types import Array
 from edge.vision.engine import Encoded
-from edge.vision.enrollment.encodings import EncodedView
-from edge.vision.enrollment.views import View
+from edge.vision.enrollment.encodings import EncodedLook
+from edge.vision.enrollment.views import Look
 
 PATCHES, WIDTH = 4, 8
 NOTHING = np.zeros((2, 2), np.uint8)
@@ -21,6 +21,6 @@ def features(axis: int, patches: int = PATCHES) -> Array:
 
 def encoded_view(
     reference: int, *, axis: int | None = None, angle_deg: float | None = 0.0, typical: bool = False
-) -> EncodedView:
-    view = View(reference, NOTHING, angle_deg, typical)
-    return EncodedView(view, Encoded(features(reference if axis is None else axis)))
+) -> EncodedLook:
+    view = Look(reference, NOTHING, angle_deg, typical)
+    return EncodedLook(view, Encoded(features(reference if axis is None else axis)))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.vision.engine import Encoded
 from edge.vision.enrollment.banks import bank_of
-from edge.vision.enrollment.encodings import EncodedView
+from edge.vision.enrollment.encodings import EncodedLook
 from tests.edge.vision.enrollment.encoded import PATCHES, encoded_view
 
 OWNERS = st.lists(st.integers(0, 5), min_size=1, max_size=8)
@@ -36,6 +36,6 @@ def test_a_thinned_bank_has_at_most_so_many_rows_each_with_its_owner(
 def test_what_the_text_decoder_sees_stays_with_its_patch() -> None:
     first = encoded_view(0)
     share = np.linspace(0, 1, PATCHES, dtype=np.float32)
-    second = EncodedView(encoded_view(1).view, Encoded(encoded_view(1).encoded.features, share))
+    second = EncodedLook(encoded_view(1).view, Encoded(encoded_view(1).encoded.features, share))
     np.testing.assert_array_equal(bank_of([first, second]).without(0).text, share)
     assert not bank_of([first]).text.any(), "where there is no text decoder none is abnormal"

@@ -10,10 +10,10 @@ import pytest
 from edge.errors import ProductError
 from edge.vision.engine import Encoded
 from edge.vision.enrollment.banks import Bank
-from edge.vision.enrollment.encodings import EncodedView
+from edge.vision.enrollment.encodings import EncodedLook
 from edge.vision.enrollment.matching import Matcher
 from edge.vision.enrollment.orientations import check_rotations, explaining_rotations
-from edge.vision.enrollment.views import View
+from edge.vision.enrollment.views import Look
 from edge.vision.views import TURNS_DEG
 from tests.edge.vision.enrollment.encoded import NOTHING, encoded_view
 
@@ -30,7 +30,7 @@ def explained(scores: dict[float, float]) -> str:
     """With a second reference that scores so at these angles, and 1 at the others."""
     own = [encoded_view(0), encoded_view(1)]
     tried = [
-        EncodedView(View(1, NOTHING, angle), Encoded(np.full((1, 8), scores.get(angle, 1.0), np.float32)))
+        EncodedLook(Look(1, NOTHING, angle), Encoded(np.full((1, 8), scores.get(angle, 1.0), np.float32)))
         for angle in TURNS_DEG["fine"]
     ]
     return explaining_rotations(own, tried, cast("Matcher", Said()))

@@ -14,10 +14,10 @@ from edge.errors import FrameError, ProductError
 from edge.image_types import Image
 from edge.vision.engine import Encoded, Engine, EngineOutput, MemoryArrays
 from edge.vision.enrollment import BANK_ROWS, enroll
-from edge.vision.enrollment.references import whole_frame
 from edge.vision.enrollment.views import DEFECTS, EVERYDAY_VIEWS
 from edge.vision.inspector import Inspector
 from edge.vision.openvino import OpenVinoEngine
+from edge.vision.view import View
 from edge.vision.views import TURNS_DEG
 
 
@@ -138,14 +138,9 @@ def test_nothing_is_encoded_twice(engine: OpenVinoEngine, count: int, rotations:
 
 def test_what_is_looked_at_is_a_step_of_its_own(engine: OpenVinoEngine) -> None:
     """Whoever wants only a part of the frame says so in one place: all that follows sees that part alone."""
-
-    def left_half(image: Image) -> Image:
-        return np.ascontiguousarray(image[:, : image.shape[1] // 2])
-
     images = [part(0), part(1)]
-    halves = enroll(engine, [left_half(image) for image in images], bundle_id="tiny")
-    shrunk = whole_frame(engine.input_size)
-    seen = enroll(engine, images, bundle_id="tiny", see=lambda image: shrunk(left_half(image)))
+    halves = enroll(engine, [image[:, :56] for image in images], bundle_id="tiny")
+    seen = enroll(engine, images, bundle_id="tiny", view=View((112, 112), roi=(0, 0, 56, 112)))
     assert seen.shape == (112, 112) and halves.shape == (112, 56)
     for name, array in halves.arrays.items():
         np.testing.assert_array_equal(array, seen.arrays[name])

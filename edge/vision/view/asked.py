@@ -1,0 +1,71 @@
+"""A view as a person asks for it, over the one that a product has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.errors import ProductError
+from edge.vision.view.areas import Polygon, box_of, polygon_of, polygons_of_mask
+from edge.vision.view.view import View, check_view
+
+NOTHING = "none"
+
+
+@dataclass(frozen=True)
+class AskedView:
+    """What was asked for; what was not stays as it is.
+
+    Attributes:
+        roi: a box as text, or ``none``.
+        ignore: areas as text, or ``none`` alone.
+        mask: a painted image.
+    """
+
+    roi: str | None = None
+    ignore: Sequence[str] = ()
+    mask: Path | None = None
+
+    def over(self, kept: View, shape: tuple[int, int]) -> View:
+        """The view of a product whose references are of ``shape`` (H, W).
+
+        Raises:
+            ProductError: an area that is none, or leaves nothing to look at, or a mask of another size.
+        """
+        if self.roi is None and not self.ignore and self.mask is None:
+            return kept
+        if not kept.is_whole and kept.shape != shape and (self.roi is None or not self._asks_to_ignore):
+            raise ProductError(
+                f"The product's view is of images of {kept.shape[1]}x{kept.shape[0]} px.",
+                "Give both --roi and --ignore for the new ones (none: the whole image, nothing).",
+            )
+        roi = kept.roi if self.roi is None else None if self.roi == NOTHING else box_of(self.roi)
+        ignore = self._ignored(shape) if self._asks_to_ignore else kept.ignore
+        view = View(shape, roi, ignore)
+        check_view(view)
+        return view
+
+    @property
+    def _asks_to_ignore(self) -> bool:
+        return bool(self.ignore) or self.mask is not None
+
+    def _ignored(self, shape: tuple[int, int]) -> tuple[Polygon, ...]:
+        if list(self.ignore) == [NOTHING]:
+            return ()
+        polygons = tuple(map(polygon_of, self.ignore))
+        return polygons if self.mask is None else (*polygons, *self._painted(self.mask, shape))
+
+    def _painted(self, path: Path, shape: tuple[int, int]) -> tuple[Polygon, ...]:
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if mask is None:
+            raise ProductError(f"{path} is not an image.", "Save it as PNG.")
+        if mask.shape != shape:
+            raise ProductError(
+                f"{path} has {mask.shape[1]}x{mask.shape[0]} px, the references have {shape[1]}x{shape[0]}.",
+                "Paint on a copy of a reference.",
+            )
+        return polygons_of_mask(np.asarray(mask, np.uint8), path)
