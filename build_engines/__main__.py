@@ -16,13 +16,13 @@ from edge.tools import command_line
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f"Presets: {', '.join(preset_names())}, or the path of a YAML file like them.",
+    epilog=f"Presets: {', '.join(preset_names())}, or the path of a YAML file of the same form.",
 )
 def cli() -> None:
-    """Builds model bundles: fetches an encoder's weights, writes the vision graph, checks it, packs it.
+    """Build model bundles: fetch an encoder's weights, write the vision graph, check it, pack it.
 
-    `build` does all of it. The single steps leave their work in the cache, one folder per preset,
-    size and taps, so that each can be repeated.
+    `build` runs all of these steps. Each step leaves its result in the cache, in one folder per preset, size
+    and taps, so that it can be repeated.
     """
 
 

@@ -16,9 +16,9 @@ from build_engines.presets import load_preset
 @click.option(
     "--shots", default=4, show_default=True, type=click.IntRange(min=1), help="Number of references."
 )
-@click.option("--seed", default=0, show_default=True, help="Draws the references.")
-@click.option("--limit", type=click.IntRange(min=2), help="Judge at most so many images per category.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--seed", default=0, show_default=True, help="Seed for drawing the references.")
+@click.option("--limit", type=click.IntRange(min=2), help="Inspect at most this many images per category.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
 def command(
     preset: str,
     datasets: tuple[Path, ...],
@@ -27,7 +27,7 @@ def command(
     limit: int | None,
     json_file: Path | None,
 ) -> None:
-    """Judge DATASETS with pieces of the method left out: what each is worth.
+    """Inspect DATASETS with pieces of the method left out, to see what each is worth.
 
     The reference map alone, the text map alone and both; without calibration; the language model without the
     map's rows, and in every quantization. DATASETS are what `anomalygpt-edge evaluate` takes.
@@ -47,7 +47,7 @@ def command(
         check_target(json_file)
     language = load_preset(preset).language
     if language is None:
-        raise BundleError(f"Preset {preset} has no language half.", "Name one that has: dinov2-s.")
+        raise BundleError(f"Preset {preset} has no language half.", "Use one that has: dinov2-s.")
     categories = find_categories(datasets)
     if limit is not None:
         categories = [category.limited(limit) for category in categories]

@@ -20,21 +20,21 @@ _STYLES = {"done": "green", "failed": "red", "not possible here": "yellow"}
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16", "int8-symmetric"]),
-    help="Of the encoder.  [default: fp16 where the bundle has it, else fp32]",
+    help="Precision of the encoder.  [default: fp16 if the bundle has it, else fp32]",
 )
-@click.option("--batch", default=1, show_default=True, type=click.IntRange(1, 64), help="As for compile.")
+@click.option("--batch", default=1, show_default=True, type=click.IntRange(1, 64), help="As for `compile`.")
 @click.option(
     "--images",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Compare on real images: a category in the MVTec layout, or a folder of them.  "
-    "[default: parts that are rendered for it]",
+    help="Compare on real images: a category in MVTec's layout, or a folder of categories.  [default: "
+    "rendered parts]",
 )
 @click.option(
     "--rounds",
     default=200,
     show_default=True,
     type=click.IntRange(min=10),
-    help="Latency samples of each kind.",
+    help="Number of latency samples of each kind.",
 )
 @click.option("--device", default=0, show_default=True, type=click.IntRange(min=0), help="Number of the GPU.")
 @click.option(
@@ -42,7 +42,7 @@ _STYLES = {"done": "green", "failed": "red", "not possible here": "yellow"}
     default=Path("acceptance.md"),
     show_default=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The report.",
+    help="File for the report.",
 )
 def command(
     bundle_name: str,
@@ -53,13 +53,13 @@ def command(
     device: int,
     out: Path,
 ) -> None:
-    """Prove BUNDLE on this machine's GPU: build, run, compare with fp32, measure, report.
+    """Verify BUNDLE on this machine's GPU: build, run, compare with fp32, measure, report.
 
-    On a machine without a GPU it goes as far as it can and says what is missing.
+    On a machine without a GPU, it goes as far as it can and reports what is missing.
 
     \b
     Exit codes:
-      0  accepted: every step was done and is within its limits
+      0  accepted: every step was run and is within its limits
       1  not accepted: a step failed, or could not be run on this machine
     """
     from build_engines.parity import labelled

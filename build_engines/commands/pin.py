@@ -16,11 +16,11 @@ from edge.errors import SourceError
     "--revision", metavar="REV", help="Branch, tag, commit or refs/pr/N.  [default: the preset's, else main]"
 )
 def pin(preset: str, revision: str | None) -> None:
-    """Print PRESET with the commit, the hashes and the sizes that the Hugging Face hub gives its files today.
+    """Print PRESET with the commit, hashes and sizes that the Hugging Face hub currently gives for its files.
 
-    For presets that leave them open, and for an encoder of your own: write its repository and file names into
-    a copy of a preset, with null for revision, sha256 and bytes. Compare what is printed with the page of the
-    repository: from then on exactly these files are used.
+    For presets that leave them open, and for your own encoder: write its repository and file names into a
+    copy of a preset, with null for revision, sha256 and bytes. Compare the output with the repository's page;
+    from then on exactly these files are used.
 
     \b
       python -m build_engines pin clip-vit-b16 > my-clip.yaml
@@ -30,7 +30,7 @@ def pin(preset: str, revision: str | None) -> None:
 
     loaded = load_preset(preset)
     if not isinstance(loaded.source, HubSource):
-        raise SourceError(f"Preset {loaded.name} takes nothing from the hub: it is pinned as it is.")
+        raise SourceError(f"Preset {loaded.name} takes nothing from the hub, so there is nothing to pin.")
     made = loaded.model_copy(update={"source": pinned(loaded.source, revision)})
     content = made.model_dump(mode="json", exclude_defaults=True)
     click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110), nl=False)

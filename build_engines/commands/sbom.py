@@ -15,10 +15,11 @@ import click
     help="The file.  [default: sbom.cdx.json beside the bundle's manifest]",
 )
 def command(bundle_name: str, out: Path | None) -> None:
-    """Write the bill of materials of BUNDLE: CycloneDX 1.6, as `pack` does for every bundle that it makes.
+    """Write the bill of materials of BUNDLE in CycloneDX 1.6, as `pack` does for every bundle.
 
-    Its files, the weights that they were made of with source, version, licence and sha256, and the Python
-    packages that are installed here. Run it where the station runs, to name the packages that run there.
+    It lists the bundle's files, the weights that they were made from with source, version, licence and
+    sha256, and the Python packages installed on this machine. Run it on the station's machine to list the
+    packages there.
     """
     from build_engines.assembly.sbom import write_sbom
     from edge.bundle import Bundle

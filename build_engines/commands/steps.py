@@ -39,9 +39,9 @@ def export(
 ) -> None:
     """Write the vision graph of PRESET: encoder, matching, map and score in one ONNX file.
 
-    fp32, bf16 and int8 are for CPUs, and bf16 has no file of its own: it is the fp32 graph, computed in
-    bf16. fp32, fp16 and int8-symmetric are for TensorRT. What of the encoder needs fp32 in them is
-    found by measuring it.
+    fp32, bf16 and int8 are for CPUs; bf16 has no file of its own, because it is the fp32 graph computed in
+    bf16. fp32, fp16 and int8-symmetric are for TensorRT. Which pieces of the encoder must stay in fp32 is
+    measured.
     """
     adapted = load_preset(preset).adapted(size, taps)
     made = _export(adapted, _choices(adapted, precisions, all_precisions)[0], calibrate_on)
@@ -51,8 +51,10 @@ def export(
 @click.command()
 @preset_options
 @images_option
-@click.option("--layers", is_flag=True, help="Also say what each precision costs every layer.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here as well.")
+@click.option("--layers", is_flag=True, help="Also report the error of each precision in every layer.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Also write the figures to this file."
+)
 def verify(
     preset: str,
     size: tuple[int, int] | None,
@@ -64,8 +66,8 @@ def verify(
     """Measure what `export` wrote: is every precision still right?
 
     fp32 is compared with the weights' own graph in ONNX Runtime, the other precisions with fp32: patch by
-    patch, by image AUROC, and by the maps and verdicts of products that each precision learns by
-    itself. The figures go into the manifest; outside a limit it fails.
+    patch, by image AUROC, and by the maps and verdicts of products that are enrolled in each precision. The
+    figures go into the manifest; a figure outside its limit is an error.
     """
     adapted = load_preset(preset).adapted(size, taps)
     if layers:
@@ -84,7 +86,7 @@ def pack(
     out: Path | None,
     without_language: bool,
 ) -> None:
-    """Make the bundle of what `export` wrote and `verify` passed, with the language half."""
+    """Make the bundle from what `export` wrote and `verify` passed, with the language half."""
     _pack(load_preset(preset).adapted(size, taps), out, without_language)
 
 
@@ -96,7 +98,7 @@ def pack(
 @images_option
 @out_option
 @no_language_option
-@click.option("--force", is_flag=True, help="Build it again even where the bundle is up to date.")
+@click.option("--force", is_flag=True, help="Build again even if the bundle is up to date.")
 @click.option("--no-pack", is_flag=True, help="Stop before `pack`, the first step that needs llama.cpp.")
 def build(
     preset: str,
@@ -111,10 +113,10 @@ def build(
     force: bool,
     no_pack: bool,
 ) -> None:
-    """Fetch, export, verify and pack PRESET; seconds where the bundle is up to date.
+    """Fetch, export, verify and pack PRESET; takes seconds if the bundle is up to date.
 
-    Without --precision it is fp32 and the fastest that this CPU computes; where that one is outside a limit,
-    the next.
+    Without --precision, builds fp32 and the fastest precision that this CPU computes; if that one is outside
+    a limit, the next fastest.
     """
     from build_engines.assembly.pack import is_up_to_date
 
@@ -226,7 +228,7 @@ def _pack(preset: Preset, out: Path | None, without_language: bool) -> None:
 
     language = None if without_language else preset.language
     bundle = packed(_made(preset), out or bundles_dir() / preset.name, language)
-    click.echo(f"{bundle.path} holds bundle {bundle.id}")
+    click.echo(f"{bundle.path} contains bundle {bundle.id}")
 
 
 def _made(preset: Preset) -> Bundle:

@@ -34,9 +34,11 @@ _FAREWELLS = ("", "quit", "exit")
     "questions",
     multiple=True,
     metavar="TEXT",
-    help="Ask this and end; repeat it to ask more, one after the other.",
+    help="Ask this question and exit; may be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON: the inspection and the answers.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one line of JSON with the inspection and the answers."
+)
 @runtime_option
 @precision_option
 @accept_failed_parity_option
@@ -55,11 +57,11 @@ def command(
 ) -> None:
     """Inspect an image and ask the language model about it: where, how large, how sure.
 
-    The verdict and the model's sentence come first. Then it answers questions, each in the light of
-    those before it: where the defect is, how large, how many, how sure it is, what to do. An empty
+    The verdict and the model's sentence come first. Then it answers questions, each in the context of the
+    previous ones: where the defect is, how large, how many, how sure it is, what to do. An empty
     line, `quit` or Ctrl-D ends the dialogue.
 
-    Nothing that is said changes the verdict, a setting or what is said of the next part.
+    Nothing said here changes the verdict, a setting, or what is said about the next part.
 
     \b
     Examples:

@@ -31,14 +31,14 @@ _OF_A_STATION = ("references", "parts", "decided_by", "precision")
     "--engines",
     is_flag=True,
     help="Time the encoder instead: OpenVINO and ONNX Runtime in every precision, at several sizes and "
-    "batches, against this machine's peak; and matching, by the bank's size. Needs the extra `build`.",
+    "batches, as a share of this machine's peak; and matching, by size of the bank. Needs the extra `build`.",
 )
 @json_option
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Images of parts, the first ones good; without it parts of 1280×1024 pixels are drawn.",
+    help="Images of parts, good ones first; without this option, parts of 1280×1024 pixels are rendered.",
 )
 @click.option(
     "--references",
@@ -46,7 +46,7 @@ _OF_A_STATION = ("references", "parts", "decided_by", "precision")
     show_default=True,
     metavar="K",
     type=click.IntRange(min=1),
-    help="Good parts to learn from; with --images the first K.",
+    help="Number of good parts to learn from; with --images, the first K.",
 )
 @click.option(
     "--parts",
@@ -54,13 +54,16 @@ _OF_A_STATION = ("references", "parts", "decided_by", "precision")
     show_default=True,
     metavar="N",
     type=click.IntRange(min=1),
-    help="Parts to inspect: the number of samples of each figure.",
+    help="Number of parts to inspect, and so of samples per figure.",
 )
 @measured_decided_by_option
 @precision_option
 @bundle_option
 @click.option(
-    "--threads", type=click.IntRange(min=1), metavar="T", help="Of the inference; default: OpenVINO's choice."
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="T",
+    help="Inference threads; default: OpenVINO's choice.",
 )
 @click.pass_context
 def command(
@@ -77,13 +80,13 @@ def command(
 ) -> None:
     """Time every stage on this machine, and each precision.
 
-    First a station's work on one part after the other: decode, preprocess, graph, calibration,
-    regions, language (the verdict), record (row, image and overlay on the disk), publish (the outbox on
-    the disk, towards an embedded broker). Then each image without and with the language model's verdict,
-    and with its sentence after it. Then the precisions of the bundle side by side, image by image, each
-    with the bare encoder of the same graph: what the rest of the vision path costs on top of it.
+    First, a station's work on one part after another: decode, preprocess, graph, calibration,
+    regions, language (the verdict), record (row, image and overlay on disk), publish (outbox on disk, to an
+    embedded broker). Then each image without and with the language model's verdict, and with its sentence.
+    Then the bundle's precisions side by side, image by image, each with the bare encoder of the same graph,
+    to show what the rest of the vision path adds.
 
-    Other programs that run meanwhile are part of what is measured.
+    Other programs running at the same time affect the figures.
     """
     from rich.console import Console
 
@@ -108,7 +111,9 @@ def _refuse_what_only_a_station_has(ctx: click.Context) -> None:
     for option in ctx.command.params:
         name = option.name or ""
         if name in _OF_A_STATION and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--engines times no station: leave {option.opts[0]} out.", ctx)
+            raise click.UsageError(
+                f"{option.opts[0]} cannot be combined with --engines, which does not run a station.", ctx
+            )
 
 
 def _engines(bundle: Bundle, images: Path | None, threads: int | None) -> tuple[dict[str, Any], Group]:

@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 
 _station = click.argument("station", metavar="STATION.yaml", type=click.Path(path_type=Path))
 _wait = click.option(
-    "--wait", "wait_s", default=10.0, show_default=True, metavar="SECONDS", help="How long an image may take."
+    "--wait",
+    "wait_s",
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for an image.",
 )
-_camera = click.option("--camera", "name", metavar="NAME", help="Which one, where the station has several.")
+_camera = click.option("--camera", "name", metavar="NAME", help="Which camera, if the station has several.")
 _BAR = " ▁▂▃▄▅▆▇█"
 
 
 @click.group(name="cameras", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """List the GigE Vision cameras; take a picture, focus, measure, choose a lens."""
+    """List the GigE Vision cameras; take an image, focus, measure, choose a lens."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_all)
 
@@ -55,10 +60,10 @@ def list_all() -> None:
 
 
 @command.command(name="host")
-@click.option("--interface", metavar="NAME", help="The network interface towards the cameras.")
+@click.option("--interface", metavar="NAME", help="The network interface that the cameras are connected to.")
 @click.pass_context
 def host(ctx: click.Context, interface: str | None) -> None:
-    """Check this machine for GigE Vision, each fault with its remedy. Exit code 1 where there is one."""
+    """Check this machine for GigE Vision, and give a remedy for each fault. Exit code 1 if there is one."""
     from edge.cameras.gige_host import check_host
 
     checks = check_host(interface)
@@ -76,7 +81,7 @@ def host(ctx: click.Context, interface: str | None) -> None:
 @click.argument("png", default="snap.png", type=click.Path(path_type=Path, dir_okay=False))
 @_wait
 def snap(station: Path, name: str | None, png: Path, wait_s: float) -> None:
-    """Take one picture with a station's camera and write it to PNG (default: snap.png)."""
+    """Take one image with a station's camera and write it to PNG (default: snap.png)."""
     with _opened(station, name) as camera:
         frame = _good_frame(camera, wait_s)
         detail = camera.status.detail
@@ -88,15 +93,19 @@ def snap(station: Path, name: str | None, png: Path, wait_s: float) -> None:
 @command.command(name="tune")
 @_station
 @_camera
-@click.option("--count", type=click.IntRange(min=1), help="End after so many pictures.  [default: at Ctrl-C]")
 @click.option(
-    "--png", type=click.Path(path_type=Path, dir_okay=False), help="Write the newest picture there each time."
+    "--count", type=click.IntRange(min=1), help="Stop after this many images.  [default: at Ctrl-C]"
+)
+@click.option(
+    "--png",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the newest image to this file each time.",
 )
 @_wait
 def tune(station: Path, name: str | None, count: int | None, png: Path | None, wait_s: float) -> None:
-    """Show focus, exposure and histogram of picture after picture, while you turn the lens.
+    """Show focus, exposure and histogram of each new image while you adjust the lens.
 
-    Turn until sharpness is highest; keep saturated near 0 % on a good part.
+    Adjust until sharpness is highest; keep saturated near 0 % on a good part.
     """
     from edge.cameras.figures import measure_picture
 
@@ -123,9 +132,11 @@ def tune(station: Path, name: str | None, count: int | None, png: Path | None, w
 @command.command(name="bench")
 @_station
 @_camera
-@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(min=0.1), help="How long.")
+@click.option(
+    "--seconds", default=10.0, show_default=True, type=click.FloatRange(min=0.1), help="How long to read."
+)
 def bench(station: Path, name: str | None, seconds: float) -> None:
-    """Read a station's camera as fast as it sends, and count."""
+    """Read a station's camera as fast as it sends, and count the frames."""
     from edge.cameras import EndOfStream
 
     with _opened(station, name) as camera:
@@ -151,11 +162,13 @@ def bench(station: Path, name: str | None, seconds: float) -> None:
 @click.option("--defect", "defect_mm", required=True, type=float, metavar="MM", help="The smallest defect.")
 @click.option("--part", "part_mm", required=True, type=float, metavar="MM", help="The part's longest side.")
 @click.option(
-    "--input", "input_px", default=448, show_default=True, metavar="PX", help="The encoder's input."
+    "--input", "input_px", default=448, show_default=True, metavar="PX", help="The encoder's input size."
 )
-@click.option("--patch", "patch_px", default=14, show_default=True, metavar="PX", help="The encoder's patch.")
-@click.option("--sensor", "sensor_mm", type=float, metavar="MM", help="The sensor's side along the part.")
-@click.option("--distance", "distance_mm", type=float, metavar="MM", help="From lens to part.")
+@click.option(
+    "--patch", "patch_px", default=14, show_default=True, metavar="PX", help="The encoder's patch size."
+)
+@click.option("--sensor", "sensor_mm", type=float, metavar="MM", help="Length of the sensor along the part.")
+@click.option("--distance", "distance_mm", type=float, metavar="MM", help="Distance from lens to part.")
 def field(
     defect_mm: float,
     part_mm: float,
@@ -164,12 +177,12 @@ def field(
     sensor_mm: float | None,
     distance_mm: float | None,
 ) -> None:
-    """Choose the lens' field so that the smallest defect spans at least two patches."""
+    """Choose the field of view so that the smallest defect spans at least two patches."""
     from edge.cameras.lens import widest_field
 
     found = widest_field(defect_mm, part_mm, input_px, patch_px, sensor_mm, distance_mm)
     click.echo(f"one image may cover    {found.field_mm:.3g} mm (a patch sees {found.patch_mm:.3g} mm)")
-    click.echo(f"the camera needs       {found.sensor_px} px across it; more gain nothing")
+    click.echo(f"the camera needs       {found.sensor_px} px across it; more brings no benefit")
     if found.images_per_part > 1:
         click.echo(f"images along the part  {found.images_per_part}")
     if found.focal_length_mm is not None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def command(station: Path) -> None:
     """Check a station file: every mistake with line, key, value and reason.
 
-    `doctor` also looks whether the camera, bundle and broker that it names are there. The product's
-    description is checked if the product is enrolled already.
+    `doctor` also checks whether the camera, bundle and broker that it names are available. The product's
+    description is checked if the product is already enrolled.
 
     \b
     Exit codes:

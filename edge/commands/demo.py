@@ -11,37 +11,37 @@ from edge.terminal.options import bundle_option
 
 @click.command(name="demo")
 @click.option(
-    "--parts", type=click.IntRange(min=1), default=60, show_default=True, help="How many parts to inspect."
+    "--parts", type=click.IntRange(min=1), default=60, show_default=True, help="Number of parts to inspect."
 )
 @click.option(
     "--images",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Your own images instead of the solar cells: MVTec's layout, or a plain folder whose first "
-    "files by name show good parts.",
+    help="Your own images instead of the solar cells: MVTec's layout, or a plain folder whose first files "
+    "in alphabetical order show good parts.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True, max=1000),
     metavar="HZ",
-    help="At most so many parts per second; one comes when the one before has its verdict, never "
-    "earlier.  [default: 4]",
+    help="Maximum number of parts per second; a part never comes before the previous one has its verdict.  "
+    "[default: 4]",
 )
 @click.option(
     "--camera",
     type=click.Choice(["folder", "gige"]),
     default="folder",
     show_default=True,
-    help="gige: the parts come through a simulated GigE Vision camera on this machine's loopback (127.0.0.1, "
-    "UDP port 3956), triggered part by part over MQTT. Needs libaravis and no rights.",
+    help="gige: the images come from a simulated GigE Vision camera on this machine's loopback (127.0.0.1, "
+    "UDP port 3956), triggered over MQTT for each part. Needs libaravis, but no special privileges.",
 )
-@click.option("--no-color", is_flag=True, help="Plain text.")
+@click.option("--no-color", is_flag=True, help="Plain text without colours.")
 @bundle_option
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Where the demo's station lives.  [default: demo in the cache]",
+    help="Folder for the demo's station.  [default: demo in the cache]",
 )
 @click.pass_context
 def command(
@@ -56,13 +56,13 @@ def command(
 ) -> None:
     """Run the whole station on real images, with one command.
 
-    Learns a product from a handful of good parts, runs a station on the others, publishes each verdict
-    over MQTT and hears it come back, and compares the verdicts with what is known of the parts. Where
-    the bundle has a language model it decides, says one sentence about each alarm, and answers three
-    questions about the worst part at the end; where it does not run here, the calibrated score decides.
+    Learns a product from a handful of good parts, runs a station on the others, publishes each verdict over
+    MQTT and receives it again, and compares the verdicts with the parts' labels. If the bundle has a language
+    model, it decides, writes a sentence about each alarm, and at the end answers three questions about the
+    worst part; if it does not run on this machine, the calibrated score decides.
 
-    Fetches the model and the images on the first run (180 MB). The solar cells of elpv-dataset are
-    licensed CC BY-NC-SA 4.0: not for commercial use. Ctrl-C ends it cleanly at any point.
+    Downloads the model and the images on the first run (180 MB). The solar cells of elpv-dataset are licensed
+    CC BY-NC-SA 4.0: not for commercial use. Ctrl-C stops the demo cleanly at any point.
     """
     from edge import paths
     from edge.demo.show import Show

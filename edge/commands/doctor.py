@@ -21,7 +21,7 @@ _STYLES = {"ok": ("ok", "green"), "warning": ("look", "yellow"), "wrong": ("WRON
 @data_dir_option
 @click.pass_context
 def command(ctx: click.Context, station: Path | None, bundle: str | None, data_dir: Path | None) -> None:
-    """Say what is missing or wrong on this machine, and what to do about it.
+    """Report what is missing or wrong on this machine, and what to do about it.
 
     With a station file, its product, camera and broker are checked too. A running station is not disturbed.
 

@@ -31,19 +31,20 @@ SHEET_NAME = "view.png"
 @click.command(name="enroll")
 @product_option
 @images_argument
-@click.option("--add", is_flag=True, help="Keep the references that the product has and add these.")
+@click.option("--add", is_flag=True, help="Keep the product's references and add these.")
 @click.option(
     "--description",
     metavar="TEXT",
     help='What a good part looks like, for the language model: "amber glass bottle seen from above, round". '
-    "At most 200 characters; without it, the product keeps the one that it has.",
+    "At most 200 characters; without it, the product keeps its description.",
 )
 @click.option(
     "--rotations",
     type=click.Choice(["auto", "none", "90", "fine"]),
     default="auto",
     show_default=True,
-    help="Whether good parts come turned; auto measures which explains the references best.",
+    help="Whether good parts come in different orientations; auto measures which set explains the "
+    "references best.",
 )
 @click.option(
     "--roi",
@@ -84,9 +85,9 @@ def command(
 ) -> None:
     """Learn a product from one to a few images of good parts.
 
-    An IMAGE is a file or a folder of files. Without any, the product is learned again from the
-    references that it has (after a change of bundle). Enrolling a product that exists makes a new
-    version of it; `products undo` goes back to the one before.
+    An IMAGE is a file or a folder of files. Without any, the product is learned again from its existing
+    references (after a change of bundle). Enrolling an existing product makes a new version of it; `products
+    undo` goes back to the previous one.
 
     \b
     Examples:

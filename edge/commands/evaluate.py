@@ -28,7 +28,7 @@ from edge.terminal.variadic import VariadicCommand
     default=(1,),
     metavar="K...",
     type=click.IntRange(min=0),
-    help="Number of references; several give one table each; 0: by the text map alone.  [default: 1]",
+    help="Number of references; one table for each number given; 0: by the text map alone.  [default: 1]",
 )
 @seeds_option
 @measured_decided_by_option
@@ -37,7 +37,7 @@ from edge.terminal.variadic import VariadicCommand
     "--limit",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Judge at most N images per category: a quick look.",
+    help="Inspect at most N images per category, for a quick look.",
 )
 @click.option("--whole-graph", is_flag=True, help="Encode each image again for each choice of references.")
 @runtime_option
@@ -57,26 +57,26 @@ def command(
     accept_failed_parity: bool,
     bundle: str | None,
 ) -> None:
-    """Judge parts whose truth is known: AUROC, accuracy, place.
+    """Inspect labelled parts and score the verdicts: AUROC, accuracy, location.
 
     A DATASET is a folder in the layout of MVTec AD (train/good, test/good, test/<defect>,
-    ground_truth/<defect>; masks may be missing), or a folder of such folders. A description.txt beside
-    them says what a good part looks like. For seed S the references are
-    random.Random(S).sample(sorted(train/good), K). They are enrolled, and every test image is
-    inspected, as the station does it.
+    ground_truth/<defect>; masks may be missing), or a folder of such folders. A description.txt next to them
+    says what a good part looks like. For seed S the references are
+    random.Random(S).sample(sorted(train/good), K). They are enrolled, and every test image is inspected,
+    exactly as on a station.
 
-    Two verdicts are held against the truth: the language model's, which decides, and that of the
-    calibrated score. The place is that of the deciding verdict's alarms.
+    Two verdicts are compared with the labels: the language model's, which decides, and that of the calibrated
+    score. The location is scored over the alarms of the deciding verdict.
 
-    Each test image is encoded once and matched with each choice of references, which gives the same
-    findings as running the whole graph each time (--whole-graph) in a fraction of the time.
+    Each test image is encoded once and matched with each choice of references. This gives the same findings
+    as running the whole graph each time (--whole-graph), in a fraction of the time.
 
     \b
     Example:
       anomalygpt-edge evaluate mvtec/bottle mvtec/pill --shots 1 4 --seeds 0 1 2 --json out.json
 
-    The JSON holds, per category and as means over the categories, fractions from 0 to 1, and null
-    for what the data cannot give. For several --shots it holds one such result each under "runs".
+    The JSON contains fractions from 0 to 1, per category and as means over the categories, and null for what
+    the data cannot give. For several --shots it contains one such result for each, under "runs".
     """
     from rich.console import Console
 

@@ -34,7 +34,7 @@ from edge.terminal.variadic import VariadicCommand
     show_default=True,
     metavar="N",
     type=click.IntRange(min=2),
-    help="Parts of each category to talk about: half of them good.",
+    help="Parts of each category to ask about; half of them are good.",
 )
 @json_option
 @precision_option
@@ -50,15 +50,15 @@ def command(
     accept_failed_parity: bool,
     bundle: str | None,
 ) -> None:
-    """Ask about parts whose truth is known, and score the answers.
+    """Ask questions about labelled parts and score the answers.
 
     A DATASET is what `evaluate` takes; parts without a mask are left out. Each part is inspected, and
     ten questions are asked about it: whether there is an anomaly, how many, where, how large, how sure,
     of what shape, whether the part is acceptable, what to do, whether a place has a defect, and in
-    which half. They are asked in a wording that training never used.
+    which half. The wording of the questions was never used in training.
 
-    An answer is right if it says what the mask says. How well the answers agree with the inspection
-    itself is counted apart.
+    An answer is correct if it agrees with the mask. Agreement with the inspection itself is counted
+    separately.
 
     \b
     Example:

@@ -36,15 +36,17 @@ _PATIENCE_S = 60.0  # No line waits here, and the machine may be busy.
 @click.option(
     "--zero-shot",
     is_flag=True,
-    help="Judge without a product, by the text map alone: a first look before anything is enrolled.",
+    help="Inspect without a product, by the text map alone: a first look before anything is enrolled.",
 )
 @images_argument
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON per image instead of a table's row.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one line of JSON per image instead of a table row."
+)
 @click.option(
     "--overlay",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Write each image with its anomaly map and verdict into this folder.",
+    help="Write each image with its anomaly map and verdict to this folder.",
 )
 @decided_by_option
 @runtime_option
@@ -69,10 +71,10 @@ def command(
 ) -> None:
     """Inspect image files as the station would.
 
-    Nothing is recorded or published. An IMAGE is a file or a folder of files. What cannot be
-    inspected is an inspection with the verdict `error`, and the others go on. Where the language model
-    decides, a part that is NG comes with its sentence; where it gives no verdict, the calibrated score
-    decides with `review` true, and a warning says why.
+    Nothing is recorded or published. An IMAGE is a file or a folder of files. A file that cannot be inspected
+    gets the verdict `error`, and the other files are still inspected. If the language model decides, an NG
+    part comes with a sentence; if it gives no verdict, the calibrated score decides with `review` true, and a
+    warning says why.
 
     \b
     Exit codes:
@@ -89,9 +91,9 @@ def command(
     from edge.terminal.waiting import opened_visibly
 
     if not images:
-        raise click.UsageError("Name at least one IMAGE.")
+        raise click.UsageError("Give at least one IMAGE.")
     if (product is None) != zero_shot:
-        raise click.UsageError("Name a --product, or say --zero-shot.")
+        raise click.UsageError("Give --product NAME or --zero-shot.")
     found = None if product is None else Products(paths.data_dir(data_dir)).get(product)
     files = image_files(images)
     errors = stood_in = 0
@@ -143,7 +145,7 @@ def _with_words(judged: Judged, decider: Decider) -> Inspection:
         try:
             inspection = replace(inspection, words=decider.sentence(judged.dialogue))
         except LanguageError as error:
-            click.echo(f"{inspection.part_id} has no words: {error}", err=True)
+            click.echo(f"{inspection.part_id} has no sentence: {error}", err=True)
     decider.release(judged.dialogue)
     return inspection
 

@@ -49,7 +49,7 @@ def list_products(data_dir: Path) -> None:
 @click.argument("name")
 @click.pass_obj
 def show_product(data_dir: Path, name: str) -> None:
-    """Show a product with its versions and where its references lie."""
+    """Show a product with its versions and the location of its references."""
     product = _products(data_dir).get(name)
     click.echo(f"{product.name}  {product.description}".rstrip())
     click.echo(f"  folder  {product.folder}")
@@ -67,7 +67,7 @@ def show_product(data_dir: Path, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def undo_product(data_dir: Path, name: str) -> None:
-    """Take back a product's last enrollment."""
+    """Undo a product's last enrollment."""
     product = _products(data_dir).undo(name)
     count = len(product.version.references)
     click.echo(f"{name}: version {product.version.number} is in use again ({count} references)")
@@ -75,10 +75,10 @@ def undo_product(data_dir: Path, name: str) -> None:
 
 @command.command(name="delete")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def delete_product(data_dir: Path, name: str, yes: bool) -> None:
-    """Forget a product with its references. It cannot be undone."""
+    """Delete a product with its references. This cannot be undone."""
     products = _products(data_dir)
     product = products.get(name)
     count = len(product.version.references)

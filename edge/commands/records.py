@@ -54,26 +54,30 @@ class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic in newer c
 @click.command(name="records")
 @click.option("--product", metavar="NAME", help="Only this product.")
 @click.option("--verdict", type=click.Choice(["ok", "ng", "error"]), help="Only this verdict.")
-@click.option("--review", is_flag=True, help="Only parts that a person should look at.")
+@click.option("--review", is_flag=True, help="Only parts marked for review.")
 @click.option(
     "--since",
     type=TimeType(),
-    help="Only from then on: 30m, 2h, 7d, 2026-05-04, 2026-05-04T13:30, 2026-05-04T13:30+02:00.",
+    help="Only from this time on: 30m, 2h, 7d, 2026-05-04, 2026-05-04T13:30, 2026-05-04T13:30+02:00.",
 )
-@click.option("--until", type=TimeType(), help="Only before then.")
+@click.option("--until", type=TimeType(), help="Only before this time.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    help="At most so many, the newest.  [default: 20; all of them with --json and --export]",
+    help="At most this many, newest first.  [default: 20; all with --json and --export]",
 )
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON per inspection, the newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per inspection, newest first.")
 @click.option(
-    "--export", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write them as CSV."
+    "--export",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the inspections to a CSV file.",
 )
 @click.option(
     "--confirm-date",
     is_flag=True,
-    help="After the date jumped: say that it is right now, so that old images and rows are deleted again.",
+    help="After a jump of the date: confirm that it is now correct, so that old images and rows are deleted "
+    "again.",
 )
 @data_dir_option
 def command(
@@ -88,9 +92,9 @@ def command(
     confirm_date: bool,
     data_dir: Path | None,
 ) -> None:
-    """Show the history of inspections, the newest first.
+    """Show the history of inspections, newest first.
 
-    Times are UTC, shown and read; a time that names its zone is read in that.
+    Times are UTC, in input and output, unless a given time names its zone.
     """
     from edge import paths
     from edge.inspection import Verdict
@@ -111,7 +115,7 @@ def command(
     if product is not None and not found:
         _check_product(history, product)
     if not found:
-        click.echo("No inspection fits.", err=True)
+        click.echo("No inspection matches.", err=True)
     if export is not None:
         _export(export, found)
         click.echo(f"{len(found)} inspections written to {export}")
@@ -152,7 +156,7 @@ def _confirm_date(data_dir: Path) -> None:
             "Run this as the station's user, with its data_dir.",
         ) from error
     today = datetime.now(timezone.utc).date()
-    click.echo(f"{today} is confirmed: with its next part the station deletes again what is too old by it.")
+    click.echo(f"{today} is confirmed: from its next part on, the station deletes old images and rows again.")
 
 
 def _print_table(found: Sequence[Record]) -> None:

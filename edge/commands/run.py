@@ -20,16 +20,16 @@ log = logging.getLogger(__name__)
 
 @click.command(name="run")
 @click.argument("station", metavar="STATION.yaml", type=click.Path(path_type=Path))
-@click.option("--plain", is_flag=True, help="Only the log, no live table, also on a terminal.")
-@click.option("--again", is_flag=True, help="Watched folders: inspect what was inspected before, too.")
+@click.option("--plain", is_flag=True, help="Print only the log, without the live table, even in a terminal.")
+@click.option("--again", is_flag=True, help="Watched folders: also inspect files that were inspected before.")
 @click.option("--verbose", is_flag=True, help="Log every inspection.")
 @click.pass_context
 def command(ctx: click.Context, station: Path, plain: bool, again: bool, verbose: bool) -> None:
     """Run a station until its camera ends, or until Ctrl-C or SIGTERM.
 
-    At the end, what is in the queue is inspected, recorded, and published or kept in the outbox. What
-    is not inspected after 20 seconds, whatever hangs, becomes an error. On a terminal a table follows
-    the parts; elsewhere the log tells what changes.
+    At the end, the parts in the queue are inspected, recorded, and published or kept in the outbox. Parts
+    that are not inspected after 20 seconds, whatever hangs, become errors. In a terminal a table shows the
+    parts; otherwise the log shows what changes.
 
     \b
     Exit codes:

@@ -18,11 +18,13 @@ _INDENT = "    "
 
 @click.command(name="schema")
 @click.argument("key", required=False, metavar="[KEY]")
-@click.option("--json", "as_json", is_flag=True, help="The whole JSON Schema, for editors and programs.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the whole JSON Schema, for editors and programs."
+)
 def command(key: str | None, as_json: bool) -> None:
     """Show the keys of a station file: types, ranges, defaults.
 
-    With KEY, such as `queue` or `messaging.outbox`, only this key and those below it. What stands in
+    With KEY, such as `queue` or `messaging.outbox`, shows only this key and those below it. The text in
     brackets is the default, or `required`.
 
     \b

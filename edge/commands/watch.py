@@ -16,22 +16,30 @@ _PROMPTED = "ANOMALYGPT_EDGE_WATCH_PASSWORD"
 
 @click.command(name="watch")
 @click.argument("station", metavar="[STATION.yaml]", required=False, type=click.Path(path_type=Path))
-@click.option("--host", help="Name or address of the broker, where there is no station file.")
+@click.option("--host", help="Name or address of the broker, if there is no station file.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Its port.  [default: 8883 with TLS, else 1883]")
-@click.option("--tls", is_flag=True, help="Encrypt, and trust the system's authorities.")
+@click.option("--tls", is_flag=True, help="Encrypt, and trust the system's certificate authorities.")
 @click.option(
-    "--ca", type=click.Path(path_type=Path), metavar="FILE", help="Encrypt, and trust this authority."
+    "--ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Encrypt, and trust this certificate authority.",
 )
 @click.option("--username", metavar="NAME", help="Account at the broker; its password is asked for.")
-@click.option("--password-file", type=click.Path(path_type=Path), metavar="FILE", help="Its first line.")
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File whose first line is the password.",
+)
 @click.option("--password-env", metavar="VARIABLE", help="Environment variable with the password.")
 @click.option("--protocol", type=click.Choice(["5", "3.1.1"]), help="MQTT version.  [default: 5]")
 @click.option(
-    "--topic", metavar="FILTER", help="What to watch.  [default: the station's topics, else +/+/+/#]"
+    "--topic", metavar="FILTER", help="Topics to watch.  [default: the station's topics, else +/+/+/#]"
 )
-@click.option("--plain", is_flag=True, help="One line per message, also on a terminal.")
+@click.option("--plain", is_flag=True, help="Print one line per message, even in a terminal.")
 @click.option(
-    "--for", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="End after this time."
+    "--for", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this time."
 )
 def command(
     station: Path | None,
@@ -49,8 +57,8 @@ def command(
 ) -> None:
     """Show the live topics of a station as a table, until Ctrl-C. Nothing is published.
 
-    With a station file, its broker and account are used; --username takes another account, such as
-    the viewer's. A number in the column seq that skips some says how many are missing.
+    With a station file, its broker and account are used; --username selects another account, such as the
+    viewer's. The column seq shows how many numbers are missing.
 
     \b
     Examples:

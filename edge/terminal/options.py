@@ -9,14 +9,14 @@ import click
 bundle_option = click.option(
     "--bundle",
     metavar="NAME|FOLDER",
-    help="The model bundle: its name in the cache or its folder.  [default: dinov2-s]",
+    help="The model bundle, by its name in the cache or by its folder.  [default: dinov2-s]",
 )
 
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="FOLDER",
-    help="Where products, records and the outbox live.  "
+    help="Folder for products, records and the outbox.  "
     "[default: $ANOMALYGPT_EDGE_DATA, else the user's data folder]",
 )
 
@@ -30,17 +30,21 @@ seeds_option = click.option(
     default=(0,),
     metavar="S...",
     type=int,
-    help="Each draws its own references; figures are means over the seeds.  [default: 0]",
+    help="Each seed draws its own references; figures are means over the seeds.  [default: 0]",
 )
 
 json_option = click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures here."
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the figures to this file.",
 )
 
 measured_decided_by_option = click.option(
     "--decided-by",
     type=click.Choice(["language", "calibration"]),
-    help="Who decides; calibration asks no language model.  [default: language, where the bundle has it]",
+    help="Who decides; with calibration no language model is used.  [default: language, if the bundle has "
+    "it]",
 )
 
 product_option = click.option("--product", required=True, metavar="NAME", help="The product's name.")
@@ -50,8 +54,8 @@ runtime_option = click.option(
     type=click.Choice(["auto", "openvino", "tensorrt"]),
     default="auto",
     show_default=True,
-    help="What computes the vision graph; auto: TensorRT where a GPU answers and the bundle was "
-    "compiled for it.",
+    help="The engine for the vision graph; auto: TensorRT if a GPU responds and the bundle was compiled for "
+    "it.",
 )
 
 precision_option = click.option(
@@ -59,13 +63,13 @@ precision_option = click.option(
     type=click.Choice(["auto", "int8", "int8-symmetric", "fp16", "bf16", "fp32"]),
     default="auto",
     show_default=True,
-    help="What the encoder computes in; auto: the fastest that passed its checks and that this machine has.",
+    help="Precision of the encoder; auto: the fastest on this machine that passed its checks.",
 )
 
 accept_failed_parity_option = click.option(
     "--accept-failed-parity",
     is_flag=True,
-    help="Also take a --precision that failed its parity check, or that nobody has measured.",
+    help="Also accept a --precision that failed its parity check, or was never measured.",
 )
 
 decided_by_option = click.option(
@@ -73,7 +77,8 @@ decided_by_option = click.option(
     type=click.Choice(["language", "calibration", "either"]),
     default="language",
     show_default=True,
-    help="Who says ok or ng: the language model, the calibrated score, or ng where one of them says so.",
+    help="Who decides between ok and ng: the language model, the calibrated score, or either (ng if one of "
+    "them says ng).",
 )
 
 images_argument = click.argument(

@@ -12,13 +12,15 @@ from edge.errors import EdgeError
 @click.command()
 @click.argument("preset")
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option("--shots", default=4, show_default=True, type=click.IntRange(min=1), help="References.")
-@click.option("--limit", type=click.IntRange(min=1), help="Judge at most so many images per category.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option(
+    "--shots", default=4, show_default=True, type=click.IntRange(min=1), help="Number of references."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Inspect at most this many images per category.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
 def command(
     preset: str, datasets: tuple[Path, ...], shots: int, limit: int | None, json_file: Path | None
 ) -> None:
-    """Hold torch's verdicts against llama.cpp's on the parts of DATASETS (MVTec layout).
+    """Compare torch's verdicts with llama.cpp's on the parts of DATASETS (MVTec's layout).
 
     \b
     Example:

@@ -12,9 +12,9 @@ from models.data.sheets import write_sheet
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), help="A PNG to write a contact sheet to.")
+@click.option("--out", type=click.Path(path_type=Path), help="PNG file for a contact sheet.")
 def command(out: Path | None) -> None:
-    """Fetch the free images that products are made from, and say what there is."""
+    """Download the free images that products are made from, and list them."""
     from models.data.free_images import contact_sheet, free_images, free_packages
 
     try:

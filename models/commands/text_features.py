@@ -11,7 +11,9 @@ from edge.errors import EdgeError
 
 @click.command()
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The file.  [default: the committed one]"
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to write.  [default: the committed one]",
 )
 def command(out: Path | None) -> None:
     """Compute the text features with MiniLM and write them with their provenance."""

@@ -1,9 +1,8 @@
 """``python -m models.train PRESET [DATA…]``: everything that is learned, from free images.
 
-Five stages, each of which leaves its result in the run's folder and is not repeated there: the text
-decoder's layers, the maps of enrolled products, the reader of such maps, the dialogue, for which the
-frozen language model is read from the very GGUF that ships, and some more of the rows that end a
-question.
+Five stages, each of which leaves its result in the run's folder and is not repeated there: the text decoder's
+layers, the maps of enrolled products, the reader of these maps, the dialogue, for which the frozen language
+model is read from the very GGUF that ships, and further training of the rows that end a question.
 """
 
 from __future__ import annotations
@@ -26,11 +25,16 @@ STAGES = ("decoder", "maps", "reader", "dialogue", "turns")
 @click.option(
     "--run",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The run's folder.  [default: runs/PRESET]",
+    help="Folder for the run.  [default: runs/PRESET]",
 )
-@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Only these stages.")
+@click.option("--stage", "stages", multiple=True, type=click.Choice(STAGES), help="Run only these stages.")
 @click.option("--seed", default=TrainingPlan.seed, show_default=True)
-@click.option("--products", default=TrainingPlan.products, show_default=True, help="Enrolled for the maps.")
+@click.option(
+    "--products",
+    default=TrainingPlan.products,
+    show_default=True,
+    help="Number of products enrolled for the maps.",
+)
 @click.option("--decoder-products", default=TrainingPlan.decoder_products, show_default=True)
 @click.option("--decoder-steps", default=TrainingPlan.decoder_steps, show_default=True)
 @click.option("--validation-products", default=TrainingPlan.validation_products, show_default=True)
@@ -39,16 +43,23 @@ STAGES = ("decoder", "maps", "reader", "dialogue", "turns")
 @click.option("--dialogue-steps", default=TrainingPlan.dialogue_steps, show_default=True)
 @click.option("--turn-steps", default=TrainingPlan.turn_steps, show_default=True)
 @click.option(
-    "--rate", default=TrainingPlan.rate, show_default=True, help="Highest learning rate of the dialogue."
+    "--rate",
+    default=TrainingPlan.rate,
+    show_default=True,
+    help="Highest learning rate of the dialogue stage.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Of torch and the encoder.  [default: all cores]")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads of torch and the encoder.  [default: all cores]"
+)
 @click.option(
     "--gguf",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The language model to train through.  [default: the bundle's]",
 )
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the weights here when all is done."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the weights to this file at the end.",
 )
 def command(
     preset: str,
@@ -61,12 +72,12 @@ def command(
 ) -> None:
     """Train the text decoder, the reader and the prompt learner for PRESET's encoder.
 
-    PRESET is a bundle that is built (python -m build_engines build PRESET). Images come from Debian's
-    free packages and from what the project renders; DATA adds folders of good parts of one product
-    each (only images whose licence lets you). Encoder and language model stay as they are.
+    PRESET is a bundle that has been built (python -m build_engines build PRESET). Images come from Debian's
+    free packages and from the project's own rendering; DATA adds folders, each with good parts of one product
+    (only images whose licence allows it). The encoder and the language model stay frozen.
 
-    A run that was stopped goes on where it was. On two cores all of it takes about two and a half
-    hours; figures and curves are in the run's folder.
+    A stopped run resumes where it was. On two cores the whole training takes about two and a half hours;
+    figures and curves are in the run's folder.
 
     \b
     Example:

@@ -67,7 +67,7 @@ def test_a_hub_preset_travels_on_a_stick(
     assert f"build {preset}" in done(preset, "--from", tmp_path / "stick")
     assert load_preset(str(preset)).source.fetch_all()["tokenizer"].is_relative_to(there)
     assert done(preset).count("here ") == 3
-    assert "was here" in done(preset, "--from", tmp_path / "stick")
+    assert "already here" in done(preset, "--from", tmp_path / "stick")
     assert len(hub.asked) == asked
 
 

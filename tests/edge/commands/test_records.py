@@ -154,7 +154,7 @@ def test_a_product_that_nobody_knows_is_an_error(command: Command, history: Path
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_nothing_that_fits_is_said(command: Command, history: Path, form: list[str]) -> None:
     done = command("records", "--data-dir", history, "--product", "ring", "--verdict", "error", *form)
-    assert (done.code, done.err) == (0, "No inspection fits.\n")
+    assert (done.code, done.err) == (0, "No inspection matches.\n")
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "3w", "9999999999999d", "0001-01-01T00:00+23:59"])
