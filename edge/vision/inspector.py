@@ -100,7 +100,7 @@ class Inspector:
         judged = time.perf_counter()
         if not view.is_whole:
             hidden = view.ignored((anomaly_map.shape[0], anomaly_map.shape[1]), shape)
-            anomaly_map = np.where(hidden > 0, np.float32(0), anomaly_map)
+            anomaly_map = np.where(hidden > 0, anomaly_map.min(), anomaly_map)
         _, _, width, height = view.box(shape)
         regions = view.regions(find_regions(anomaly_map, boundary, (height, width)), shape)
         location = peak_location(anomaly_map)

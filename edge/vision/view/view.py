@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.errors import FrameError, ProductError
 from edge.image_size import MIN_SIDE_PX
-from edge.image_types import Array, Image, Mask
+from edge.image_types import Array, Image, Mask, check_image
 from edge.inspection import Region
 from edge.vision.view.areas import MOST_CORNERS, Box, Polygon
 
@@ -59,9 +59,14 @@ class View:
         return left, top, end_x - left, end_y - top
 
     def seen(self, image: Image) -> Image:
-        """What the graph is shown of an image: the region, with what is ignored covered."""
+        """What the graph is shown of an image: the region, with what is ignored covered.
+
+        Raises:
+            FrameError: the image cannot be inspected, or the region does not fit it.
+        """
         if self.is_whole:
             return image
+        check_image(image)
         x, y, width, height = self.box(_shape(image))
         return self.covered(image[y : y + height, x : x + width], _shape(image))
 
