@@ -193,7 +193,7 @@ class Ablation:
             image = read_image(part.path)
             encoded = self._engine.encode(image)
             findings = {
-                way: inspector.inspect_encoded(encoded, (image.shape[0], image.shape[1]))
+                way: inspector.inspect_encoded(encoded, inspector.placed(image))
                 for way, inspector in inspectors.items()
             }
             for way, finding in findings.items():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from edge.choices import Locate
 from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
@@ -53,6 +54,12 @@ SHEET_NAME = "view.png"
     "product keeps the one that it has.",
 )
 @click.option(
+    "--locate",
+    type=click.Choice(get_args(Locate)),
+    help="crop: find the part in each image, on a plain background, and cut it out. Without it, the product "
+    "keeps what it has.  [default for a new product: none]",
+)
+@click.option(
     "--ignore",
     multiple=True,
     metavar="AREA",
@@ -75,6 +82,7 @@ def command(
     description: str | None,
     rotations: str,
     roi: str | None,
+    locate: Locate | None,
     ignore: tuple[str, ...],
     mask: Path | None,
     runtime: str,
@@ -113,7 +121,7 @@ def command(
     check_description(description or "")
     if add or not images:
         products.get(product)
-    asked = AskedView(roi, ignore, mask)
+    asked = AskedView(roi, ignore, mask, locate)
     kept = products.view(product)
     read = read_together(image_files(images))
     started_s = time.monotonic()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import get_args
 
 import click
 
+from edge.choices import Locate
 from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
@@ -40,6 +42,13 @@ from edge.terminal.variadic import VariadicCommand
     help="Inspect at most N images per category, for a quick look.",
 )
 @click.option("--whole-graph", is_flag=True, help="Encode each image again for each choice of references.")
+@click.option(
+    "--locate",
+    type=click.Choice(get_args(Locate)),
+    default="none",
+    show_default=True,
+    help="crop: find the part in each image, on a plain background, and cut it out; see `enroll`.",
+)
 @runtime_option
 @precision_option
 @accept_failed_parity_option
@@ -52,6 +61,7 @@ def command(
     json_file: Path | None,
     limit: int | None,
     whole_graph: bool,
+    locate: Locate,
     runtime: str,
     precision: str,
     accept_failed_parity: bool,
@@ -86,13 +96,16 @@ def command(
     from edge.evaluation.report import check_target, result_table, results_json, write_json
     from edge.terminal.opened_engine import opened_engine
     from edge.terminal.progress import progress_bar
+    from edge.vision.view import View
 
     if json_file is not None:
         check_target(json_file)
     categories = find_categories(datasets)
     if limit is not None:
         categories = [category.limited(limit) for category in categories]
-    plan = EvaluationPlan(tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph)
+    plan = EvaluationPlan(
+        tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph, View(locate=locate)
+    )
     with ExitStack() as stack:
         opened, engine = stack.enter_context(
             opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity)

@@ -21,11 +21,11 @@ from edge.evaluation.dataset import Category, TestPart, read_mask
 from edge.evaluation.learning import EnrolledInspector, learn
 from edge.evaluation.reading import read_finding
 from edge.evaluation.scorer import CategoryFigures, CategoryScorer, mean_figures
-from edge.image_types import Image
 from edge.language import Prompt, Reading, Runner, prompt_for
 from edge.progress import Progress
 from edge.vision.engine import Encoded, Engine
-from edge.vision.inspector import Finding, Inspector
+from edge.vision.inspector import Finding
+from edge.vision.view import WHOLE_FRAME, Box, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,13 @@ class EvaluationPlan:
         seeds: each draws its own references; figures are means over the seeds. Where there are no
             references to draw, the first seed stands for all.
         whole_graph: run the whole graph for each inspection instead of encoding each image once.
+        view: through which products are learned and inspected.
     """
 
     shots: tuple[int, ...] = (1,)
     seeds: tuple[int, ...] = (0,)
     whole_graph: bool = False
+    view: View = WHOLE_FRAME
 
     def seeds_for(self, shots: int) -> tuple[int, ...]:
         """The seeds that make a difference."""
@@ -136,7 +138,7 @@ def evaluate(
     for number, category in enumerate(categories, start=1):
         title = f"{category.name} ({number} of {len(categories)})"
         trials = [
-            _SeedTrial(learn(category, shots, seed, engine, bundle, _titled(progress, title)))
+            _SeedTrial(learn(category, shots, seed, engine, bundle, _titled(progress, title), plan.view))
             for shots in plan.shots
             for seed in plan.seeds_for(shots)
         ]
@@ -186,23 +188,27 @@ def _judge(
     image = read_image(part.path)
     mask = read_mask(part, (image.shape[0], image.shape[1]))
     try:
-        start = time.perf_counter()
-        encoded = None if whole_graph else engine.encode(image)
-        encode_ms = _since(start)
+        known: dict[
+            Box, tuple[Encoded, float]
+        ] = {}  # what is looked at, encoded once, and how long that took
         for trial in trials:
             start = time.perf_counter()
-            finding = _inspect(trial.learned.inspector, image, encoded)
+            inspector = trial.learned.inspector
+            if whole_graph:
+                finding, encode_ms = inspector.inspect(image), 0.0
+            else:
+                placement = inspector.placed(image)
+                if placement.box not in known:
+                    encoded = engine.encode(placement.seen(image))
+                    known[placement.box] = encoded, _since(start)
+                    start = time.perf_counter()
+                encoded, encode_ms = known[placement.box]
+                finding = inspector.inspect_encoded(encoded, placement)
             trial.vision_ms.append(encode_ms + _since(start))
             reading = None if runner is None else trial.read(finding, runner, prompt)
             trial.scorer.add(finding, part.defective, mask, reading)
     except FrameError as error:
         raise FrameError(f"{part.path}: {error.message}", error.remedy) from error
-
-
-def _inspect(inspector: Inspector, image: Image, encoded: Encoded | None) -> Finding:
-    if encoded is None:
-        return inspector.inspect(image)
-    return inspector.inspect_encoded(encoded, (image.shape[0], image.shape[1]))
 
 
 def _since(start: float) -> float:

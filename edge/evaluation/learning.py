@@ -12,6 +12,7 @@ from edge.progress import Progress
 from edge.vision.engine import Engine
 from edge.vision.enrollment import enroll
 from edge.vision.inspector import Inspector
+from edge.vision.view import WHOLE_FRAME, View
 from edge.vision.zero_shot import zero_shot_memory
 
 
@@ -32,7 +33,13 @@ class EnrolledInspector:
 
 
 def learn(
-    category: Category, shots: int, seed: int, engine: Engine, bundle: Bundle, progress: Progress | None
+    category: Category,
+    shots: int,
+    seed: int,
+    engine: Engine,
+    bundle: Bundle,
+    progress: Progress | None,
+    view: View = WHOLE_FRAME,
 ) -> EnrolledInspector:
     """Enrolls the references that a seed draws; without any, the text map judges alone.
 
@@ -52,7 +59,7 @@ def learn(
             progress(f"{shots} shots, seed {seed}: {stage}", done, total)
 
     try:
-        memory = enroll(engine, images, bundle_id=bundle.id, progress=told)
+        memory = enroll(engine, images, bundle_id=bundle.id, view=view, progress=told)
     except FrameError as error:
         raise FrameError(f"{category.name}: {error.message}", error.remedy) from error
     return EnrolledInspector(shots, seed, tuple(path.name for path in paths), Inspector(engine, memory))

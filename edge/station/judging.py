@@ -136,7 +136,7 @@ class Judge:
         Raises:
             EngineError: the engine cannot judge at all.
         """
-        finding = self._inspector.inspect(np.zeros(self._inspector.memory.shape, np.uint8))
+        finding = self._inspector.warm_up()
         if self.decider is not None:
             self.decider.warm_up(finding)
 

@@ -14,6 +14,7 @@ from edge.inspection import Region, Verdict
 from edge.vision.engine import Encoded, Engine, EngineOutput
 from edge.vision.memory import Memory
 from edge.vision.regions import find_regions, peak_location
+from edge.vision.view import Placement
 
 # A typical good part has score 0; the odds that it is anomalous are put at 1 to 19.
 _LOG_ODDS_OF_GOOD = math.log(19)
@@ -79,33 +80,45 @@ class Inspector:
             FrameError: the image cannot be inspected.
             EngineError: the graph failed.
         """
-        seen = self.memory.view.seen(image)
-        return self._judge(self._engine.infer(seen, self.memory.arrays), (image.shape[0], image.shape[1]))
+        placement = self.placed(image)
+        return self._judge(self._engine.infer(placement.seen(image), self.memory.arrays), placement)
 
-    def inspect_encoded(self, encoded: Encoded, shape: tuple[int, int]) -> Finding:
-        """Judges what was encoded of an image of ``shape`` (H, W); equal to :meth:`inspect`.
+    def placed(self, image: Image) -> Placement:
+        """Where in an image the product's view looks.
 
-        Args:
-            encoded: of the image as the product's view shows it.
+        Raises:
+            FrameError: the image cannot be inspected, or there is no part in view, or more than one.
         """
-        return self._judge(self._engine.match(encoded, self.memory.arrays), shape)
+        return self.memory.view.placed(image, self._engine.input_size)
 
-    def _judge(self, output: EngineOutput, shape: tuple[int, int]) -> Finding:
+    def inspect_encoded(self, encoded: Encoded, placement: Placement) -> Finding:
+        """Judges what was encoded of an image as its placement shows it; equal to :meth:`inspect`."""
+        return self._judge(self._engine.match(encoded, self.memory.arrays), placement)
+
+    def warm_up(self) -> Finding:
+        """Judges a black image of the references' size, wherever a part would lie in it.
+
+        Raises:
+            EngineError: the graph failed.
+        """
+        placement = self.memory.view.anchored(self.memory.shape)
+        black = np.zeros(self.memory.shape, np.uint8)
+        return self._judge(self._engine.infer(placement.seen(black), self.memory.arrays), placement)
+
+    def _judge(self, output: EngineOutput, placement: Placement) -> Finding:
         start = time.perf_counter()
-        view, anomaly_map = self.memory.view, output.map
+        anomaly_map = output.map
         boundary = self.memory.boundary
         verdict = Verdict.NG if output.score >= boundary else Verdict.OK
         p_value = promised_rate(output.score, self.memory.good_scores, self.memory.references)
         p_anomaly = 1 / (1 + math.exp(-_LOG_ODDS_OF_GOOD * (output.score - boundary) / boundary))
         judged = time.perf_counter()
-        if not view.is_whole:
-            hidden = view.ignored((anomaly_map.shape[0], anomaly_map.shape[1]), shape)
+        if placement.view.ignore:
+            hidden = placement.view.ignored((anomaly_map.shape[0], anomaly_map.shape[1]))
             anomaly_map = np.where(hidden > 0, anomaly_map.min(), anomaly_map)
-        _, _, width, height = view.box(shape)
-        regions = view.regions(find_regions(anomaly_map, boundary, (height, width)), shape)
+        _, _, width, height = placement.box
+        regions = placement.regions(find_regions(anomaly_map, boundary, (height, width)))
         location = peak_location(anomaly_map)
-        if not view.is_whole:
-            anomaly_map = view.framed(anomaly_map, shape)
         done = time.perf_counter()
         return Finding(
             verdict=verdict,
@@ -114,7 +127,7 @@ class Inspector:
             p_anomaly=round(p_anomaly, 4),
             location=location,
             regions=regions,
-            map=anomaly_map,
+            map=placement.framed(anomaly_map),
             latency_ms={
                 **output.latency_ms,
                 "calibration": (judged - start) * 1e3,

@@ -115,5 +115,5 @@ def enroll(
         defect_scores=calibration.apply(evidence.defects),
         boundary=calibration.boundary,
         shape=references.shape,
-        view=view,
+        view=references.view,
     )

@@ -29,7 +29,7 @@ class References:
 
     def covered(self, image: Image) -> Image:
         """A changed copy of one of the images, with what is ignored covered again."""
-        return image if not self.view.ignore else self.view.covered(image, self.shape)
+        return image if not self.view.ignore else self.view.anchored(self.shape).covered(image)
 
     @property
     def are_several(self) -> bool:
@@ -46,13 +46,13 @@ def seen_references(images: Sequence[Image], view: View, size: tuple[int, int]) 
     """
     if not images:
         raise ProductError("There is no reference to learn from.", "Give at least one image of a good part.")
-    seen = []
     for number, image in enumerate(images, 1):
         try:
             check_image(image)
-            seen.append(_at_most(view.seen(image), size))
         except FrameError as error:
             raise FrameError(f"Reference {number}: {error.message}", error.remedy) from error
+    view = view.learned_from(images, size)
+    seen = [_at_most(view.placed(image, size).seen(image), size) for image in images]
     return References(tuple(seen), (images[0].shape[0], images[0].shape[1]), view)
 
 

@@ -68,7 +68,7 @@ def seen_defects(references: References, seed: int) -> list[SimulatedDefect]:
 
 def _is_seen(references: References, defect: SimulatedDefect) -> bool:
     size = defect.mask.shape[0], defect.mask.shape[1]
-    hidden = references.view.ignored(size, references.shape) > 0
+    hidden = references.view.ignored(size) > 0
     marked = defect.mask > 0
     return bool(np.count_nonzero(marked & hidden) * 2 < np.count_nonzero(marked))
 

@@ -6,6 +6,7 @@ gives its results back through the same one, and it is part of what a product ha
 
 from edge.vision.view.areas import Box, Polygon, box_of, polygon_of, polygons_of_mask
 from edge.vision.view.asked import AskedView
+from edge.vision.view.placement import Placement
 from edge.vision.view.sheet import MOST_SHOWN, view_sheet
 from edge.vision.view.view import WHOLE_FRAME, View, check_view
 
@@ -14,6 +15,7 @@ __all__ = [
     "WHOLE_FRAME",
     "AskedView",
     "Box",
+    "Placement",
     "Polygon",
     "View",
     "box_of",

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge.choices import Locate
 from edge.errors import ProductError
 from edge.vision.view.areas import Polygon, box_of, polygon_of, polygons_of_mask
-from edge.vision.view.view import View, check_view
+from edge.vision.view.view import View
 
 NOTHING = "none"
 
@@ -24,19 +25,21 @@ class AskedView:
         roi: a box as text, or ``none``.
         ignore: areas as text, or ``none`` alone.
         mask: a painted image.
+        locate: whether and how the part is found.
     """
 
     roi: str | None = None
     ignore: Sequence[str] = ()
     mask: Path | None = None
+    locate: Locate | None = None
 
     def over(self, kept: View, shape: tuple[int, int]) -> View:
-        """The view of a product whose references are of ``shape`` (H, W).
+        """The view of a product whose references are of ``shape`` (H, W); enrollment learns the rest.
 
         Raises:
-            ProductError: an area that is none, or leaves nothing to look at, or a mask of another size.
+            ProductError: an area that is none, or a mask of another size.
         """
-        if self.roi is None and not self.ignore and self.mask is None:
+        if self.roi is None and not self._asks_to_ignore and self.locate in (None, kept.locate):
             return kept
         if not kept.is_whole and kept.shape != shape and (self.roi is None or not self._asks_to_ignore):
             raise ProductError(
@@ -45,9 +48,7 @@ class AskedView:
             )
         roi = kept.roi if self.roi is None else None if self.roi == NOTHING else box_of(self.roi)
         ignore = self._ignored(shape) if self._asks_to_ignore else kept.ignore
-        view = View(shape, roi, ignore)
-        check_view(view)
-        return view
+        return View(shape, roi, ignore, self.locate or kept.locate)
 
     @property
     def _asks_to_ignore(self) -> bool:

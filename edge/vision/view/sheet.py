@@ -29,7 +29,7 @@ def view_sheet(images: Sequence[Image], view: View, size: tuple[int, int]) -> Im
     width = max(1, round(_SIDE * size[1] / size[0]))
     tiles = []
     for image in images[:MOST_SHOWN]:
-        seen = view.seen(image)
+        seen = view.placed(image, size).seen(image)
         colour = cv2.cvtColor(seen, cv2.COLOR_GRAY2BGR) if seen.ndim == 2 else seen
         shrinks = colour.shape[0] > _SIDE
         tile = cv2.resize(

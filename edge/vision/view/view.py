@@ -1,23 +1,27 @@
-"""A region of the image, and places in it that never count."""
+"""What of a product's images is looked at: a region or the part itself, and places that never count."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
 
+from edge.choices import Locate
 from edge.errors import FrameError, ProductError
 from edge.image_size import MIN_SIDE_PX
-from edge.image_types import Array, Image, Mask, check_image
-from edge.inspection import Region
+from edge.image_types import Image, Mask, check_image
 from edge.vision.view.areas import MOST_CORNERS, Box, Polygon
+from edge.vision.view.locating import Located, locate
+from edge.vision.view.placement import Placement
 
-_COVER = 128
-"""What the graph sees where something is ignored: the same for references and parts."""
+# Of a side of the part, what is seen around it.
+_MARGIN = 0.08
+# A part in view covers at least and at most so many times what the references' parts did.
+_LEAST, _MOST = 0.3, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +31,88 @@ class View:
     Attributes:
         shape: (H, W) of the references, in whose pixels the rest is given; (0, 0) for any.
         roi: the region that is cut out; None: the whole image.
-        ignore: places whose pixels are never seen.
+        ignore: places whose pixels are never seen; they travel with a part that is located.
+        locate: ``crop``: the part is found in the region, and cut out.
+        anchor: where the first reference's part lay; None where none is located.
+        shares: the least and the largest share of the region that a reference's part covered.
     """
 
     shape: tuple[int, int] = (0, 0)
     roi: Box | None = None
     ignore: tuple[Polygon, ...] = ()
+    locate: Locate = "none"
+    anchor: Box | None = None
+    shares: tuple[float, float] = (0.0, 1.0)
 
     @property
     def is_whole(self) -> bool:
         """Whether it is the whole image, all of it."""
-        return self.roi is None and not self.ignore
+        return self.roi is None and not self.ignore and self.locate == "none"
 
-    def box(self, shape: tuple[int, int]) -> Box:
+    def learned_from(self, images: Sequence[Image], size: tuple[int, int]) -> View:
+        """The view with what the references' parts say of it.
+
+        Args:
+            images: the references, at least one.
+            size: (H, W) of the graph's input.
+
+        Raises:
+            ProductError: the parts cannot be told from their ground, or nothing is left to look at.
+        """
+        if self.locate == "none":
+            check_view(self)
+            return self
+        found = []
+        for number, image in enumerate(images, 1):
+            part = self._located(image)
+            if part is None or not part.is_clear or part.others:
+                why = (
+                    "more than one part is in view"
+                    if part and part.others
+                    else "no part stands out of a plain ground"
+                )
+                raise ProductError(
+                    f"Reference {number}: {why}.",
+                    "Leave --locate out, or photograph one part on a plain ground.",
+                )
+            found.append(part)
+        shares = [part.share for part in found]
+        first = _shape(images[0])
+        learned = replace(self, shape=first, shares=(min(shares), max(shares)))
+        return replace(learned, anchor=learned._around(found[0], first, size))
+
+    def placed(self, image: Image, size: tuple[int, int]) -> Placement:
+        """Where in an image this view looks.
+
+        Args:
+            image: uint8 (H, W) or (H, W, 3).
+            size: (H, W) of the graph's input, whose proportions a located part's box has.
+
+        Raises:
+            FrameError: the image cannot be inspected, the region does not fit it, or there is no part in
+                view, or more than one.
+        """
+        if self.is_whole:
+            return Placement((0, 0, image.shape[1], image.shape[0]), _shape(image), self)
+        check_image(image)
+        shape = _shape(image)
+        if self.locate == "none":
+            return Placement(self.region(shape), shape, self)
+        part = self._located(image)
+        least, most = self.shares[0] * _LEAST, min(self.shares[1] * _MOST, 1.0)
+        if part is None or not least <= part.share <= most or not part.is_clear:
+            raise FrameError(
+                "There is no part in view.", "Check the trigger, the light and the camera's field."
+            )
+        if part.others:
+            raise FrameError("There is more than one part in view.", "Show the parts one by one.")
+        return Placement(self._around(part, shape, size), shape, self)
+
+    def anchored(self, shape: tuple[int, int]) -> Placement:
+        """Where it looks while nothing is in view: where the first reference lay."""
+        return Placement(self.anchor or self.region(shape), shape, self)
+
+    def region(self, shape: tuple[int, int]) -> Box:
         """The region in an image of that shape, within the image.
 
         Raises:
@@ -47,7 +120,7 @@ class View:
         """
         if self.roi is None:
             return 0, 0, shape[1], shape[0]
-        down, right = self._scale(shape)
+        down, right = shape[0] / (self.shape[0] or shape[0]), shape[1] / (self.shape[1] or shape[1])
         x, y, width, height = self.roi
         left, top = round(x * right), round(y * down)
         end_x, end_y = min(round((x + width) * right), shape[1]), min(round((y + height) * down), shape[0])
@@ -58,55 +131,25 @@ class View:
             )
         return left, top, end_x - left, end_y - top
 
-    def seen(self, image: Image) -> Image:
-        """What the graph is shown of an image: the region, with what is ignored covered.
-
-        Raises:
-            FrameError: the image cannot be inspected, or the region does not fit it.
-        """
-        if self.is_whole:
-            return image
-        check_image(image)
-        x, y, width, height = self.box(_shape(image))
-        return self.covered(image[y : y + height, x : x + width], _shape(image))
-
-    def covered(self, cut: Image, shape: tuple[int, int]) -> Image:
-        """A cut of an image of ``shape``, or a copy of it in another size, with what is ignored covered."""
-        if not self.ignore:
-            return np.ascontiguousarray(cut)
-        cut = cut.copy()
-        cut[self.ignored(_shape(cut), shape) > 0] = _COVER
-        return cut
-
-    def ignored(self, size: tuple[int, int], shape: tuple[int, int]) -> Mask:
-        """uint8 ``size``: 1 where the region of an image of ``shape``, drawn in that size, is ignored."""
-        return _drawn(self, size, shape)
-
-    def regions(self, found: Sequence[Region], shape: tuple[int, int]) -> tuple[Region, ...]:
-        """Regions of the cut in the pixels of the image."""
-        x, y, _, _ = self.box(shape)
-        return tuple(replace(region, x=region.x + x, y=region.y + y) for region in found)
-
-    def framed(self, anomaly_map: Array, shape: tuple[int, int]) -> Array:
-        """The cut's map as one of the whole image, in the same size: 0 where nothing is looked at."""
-        x, y, width, height = self.box(shape)
-        rows, columns = anomaly_map.shape
-        left, top = round(x * columns / shape[1]), round(y * rows / shape[0])
-        right = max(left + 1, round((x + width) * columns / shape[1]))
-        bottom = max(top + 1, round((y + height) * rows / shape[0]))
-        whole = np.zeros_like(anomaly_map)
-        whole[top:bottom, left:right] = cv2.resize(
-            anomaly_map, (right - left, bottom - top), interpolation=cv2.INTER_AREA
-        )
-        return whole
+    def ignored(self, size: tuple[int, int]) -> Mask:
+        """uint8 ``size``: 1 where what is looked at, drawn in that size, is ignored."""
+        return _drawn(self, size)
 
     def __str__(self) -> str:
         where = "the whole image" if self.roi is None else f"the box {','.join(map(str, self.roi))}"
+        where = where if self.locate == "none" else f"the part, found in {where}"
         return f"{where}, {len(self.ignore)} areas ignored" if self.ignore else where
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return {"shape": self.shape, "roi": self.roi, "ignore": self.ignore}
+        return {
+            "shape": self.shape,
+            "roi": self.roi,
+            "ignore": self.ignore,
+            "locate": self.locate,
+            "anchor": self.anchor,
+            "shares": self.shares,
+        }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any] | None) -> View:
@@ -118,17 +161,33 @@ class View:
         if content is None:
             return WHOLE_FRAME
         height, width = (int(side) for side in content["shape"])
-        roi = content["roi"]
-        if roi is not None:
-            x, y, wide, high = (int(number) for number in roi)
-            roi = (x, y, wide, high)
         ignore = tuple(tuple((int(x), int(y)) for x, y in polygon) for polygon in content["ignore"])
         if sum(map(len, ignore)) > MOST_CORNERS:
             raise ValueError("too many corners")
-        return cls((height, width), roi, ignore)
+        if content["locate"] not in get_args(Locate):
+            raise ValueError(f"no way to locate: {content['locate']}")
+        least, most = (float(share) for share in content["shares"])
+        anchor, roi = _box(content["anchor"]), _box(content["roi"])
+        return cls((height, width), roi, ignore, content["locate"], anchor, (least, most))
 
-    def _scale(self, shape: tuple[int, int]) -> tuple[float, float]:
-        return shape[0] / (self.shape[0] or shape[0]), shape[1] / (self.shape[1] or shape[1])
+    def _located(self, image: Image) -> Located | None:
+        """The part, in pixels of the region."""
+        x, y, width, height = self.region(_shape(image))
+        return locate(image[y : y + height, x : x + width])
+
+    def _around(self, part: Located, shape: tuple[int, int], size: tuple[int, int]) -> Box:
+        """A box around the part in the proportions of ``size``; it may reach out of the image."""
+        left, top, _, _ = self.region(shape)
+        x, y, width, height = part.box
+        wide = max(width, height * size[1] / size[0]) * (1 + 2 * _MARGIN)
+        high = wide * size[0] / size[1]
+        middle_x, middle_y = left + x + width / 2, top + y + height / 2
+        return (
+            round(middle_x - wide / 2),
+            round(middle_y - high / 2),
+            max(1, round(wide)),
+            max(1, round(high)),
+        )
 
 
 WHOLE_FRAME = View()
@@ -154,26 +213,31 @@ def check_view(view: View) -> None:
                 f"Both sides need at least {MIN_SIDE_PX} px.",
             )
     if view.ignore:
-        _, _, wide, high = view.box(view.shape)
-        if view.ignored((high, wide), view.shape).all():
+        _, _, wide, high = view.anchor or view.region(view.shape)
+        if view.ignored((high, wide)).all():
             raise ProductError("Everything is ignored.", "Leave something to look at.")
 
 
 @lru_cache(maxsize=16)
-def _drawn(view: View, size: tuple[int, int], shape: tuple[int, int]) -> Mask:
-    x, y, width, height = view.box(shape)
-    down, right = view._scale(shape)
+def _drawn(view: View, size: tuple[int, int]) -> Mask:
+    x, y, width, height = view.anchor or view.region(view.shape)
     drawn = np.zeros((height, width), np.uint8)
     for polygon in view.ignore:
-        corners = [(round(a * right) - x, round(b * down) - y) for a, b in polygon]
+        corners = [(across - x, down - y) for across, down in polygon]
         cv2.fillPoly(drawn, [np.array(corners, np.int32)], 1)
     if size != (height, width):
         # Of a pixel that is ignored in part nothing is seen.
-        drawn = (cv2.resize(drawn.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) > 0).astype(
-            np.uint8
-        )
+        share = cv2.resize(drawn.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+        drawn = np.asarray(share > 0, np.uint8)
     drawn.setflags(write=False)
     return drawn
+
+
+def _box(numbers: Sequence[Any] | None) -> Box | None:
+    if numbers is None:
+        return None
+    x, y, width, height = (int(number) for number in numbers)
+    return x, y, width, height
 
 
 def _shape(image: Image) -> tuple[int, int]:

@@ -50,7 +50,8 @@ def test_every_part_has_a_place_since_others_may_call_it_ng(engine: OpenVinoEngi
 def test_features_give_the_very_finding_that_the_image_gives(engine: OpenVinoEngine, memory: Memory) -> None:
     inspector = Inspector(engine, memory)
     whole = inspector.inspect(part(61, stain=True))
-    halves = inspector.inspect_encoded(engine.encode(part(61, stain=True)), (112, 112))
+    stained = part(61, stain=True)
+    halves = inspector.inspect_encoded(engine.encode(stained), inspector.placed(stained))
     np.testing.assert_array_equal(whole.map, halves.map)
     assert (whole.score, whole.regions) == (halves.score, halves.regions)
 

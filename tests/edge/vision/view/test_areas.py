@@ -36,7 +36,7 @@ def test_anything_else_is_refused_with_how_to_write_one(text: str) -> None:
 def kept(mask: np.ndarray) -> np.ndarray:
     """What a view ignores after the mask went through its polygons."""
     size = mask.shape[0], mask.shape[1]
-    return View(size, ignore=polygons_of_mask(mask, Path("mask.png"))).ignored(size, size) > 0
+    return View(size, ignore=polygons_of_mask(mask, Path("mask.png"))).ignored(size) > 0
 
 
 @given(blots=BLOTS)

@@ -34,7 +34,7 @@ def test_a_mask_joins_what_is_written(tmp_path: Path) -> None:
     mask[40:60, 40:60] = 0
     cv2.imwrite(str(tmp_path / "mask.png"), mask)
     view = AskedView(ignore=["0,0,5,5"], mask=tmp_path / "mask.png").over(WHOLE_FRAME, SHAPE)
-    assert int(view.ignored(SHAPE, SHAPE).sum()) == 20 * 20 + 5 * 5
+    assert int(view.ignored(SHAPE).sum()) == 20 * 20 + 5 * 5
     with pytest.raises(ProductError, match="has 160x120 px, the references have 64x64"):
         AskedView(mask=tmp_path / "mask.png").over(WHOLE_FRAME, (64, 64))
     (tmp_path / "mask.png").write_text("no image")

@@ -55,9 +55,9 @@ def test_what_is_ignored_or_outside_can_never_change_a_verdict(
     inspector: Inspector, seed: int, data: st.DataObject
 ) -> None:
     image = part(seed, data.draw(st.none() | st.tuples(st.integers(70, 110), st.integers(55, 90))))
-    x, y, width, height = VIEW.box(SHAPE)
+    x, y, width, height = VIEW.region(SHAPE)
     unseen = np.ones(SHAPE, bool)
-    unseen[y : y + height, x : x + width] = VIEW.ignored((height, width), SHAPE) > 0
+    unseen[y : y + height, x : x + width] = VIEW.ignored((height, width)) > 0
     other = image.copy()
     other[unseen] = np.random.default_rng(seed).integers(0, 256, (int(unseen.sum()), 3), np.uint8)
     assert told(inspector.inspect(image)) == told(inspector.inspect(other))
@@ -102,12 +102,14 @@ def test_there_and_back_is_the_same_place(height: int, width: int, scale: float,
     x, y = data.draw(st.integers(0, width - wide)), data.draw(st.integers(0, height - high))
     view = View((height, width), roi=(x, y, wide, high))
     shape = round(height * scale), round(width * scale)
+    image = np.zeros(shape, np.uint8)
     try:
-        seen = view.seen(np.zeros(shape, np.uint8))
+        placement = view.placed(image, (448, 448))
     except FrameError:
         assert scale < 1
         return
-    (region,) = view.regions([Region(0, 0, seen.shape[1], seen.shape[0], 1, 1.0)], shape)
+    seen = placement.seen(image)
+    (region,) = placement.regions([Region(0, 0, seen.shape[1], seen.shape[0], 1, 1.0)])
     assert abs(region.x - x * shape[1] / width) <= 1 and abs(region.y - y * shape[0] / height) <= 1
     assert abs(region.width - wide * shape[1] / width) <= 1
     assert abs(region.height - high * shape[0] / height) <= 1
@@ -122,7 +124,7 @@ def test_a_view_is_kept_with_what_was_learned(inspector: Inspector, tmp_path: Pa
 
 def test_the_whole_frame_is_given_as_it_is() -> None:
     image = part(0)
-    assert WHOLE_FRAME.seen(image) is image
+    assert WHOLE_FRAME.placed(image, (448, 448)).seen(image) is image
 
 
 @pytest.mark.parametrize(
@@ -140,4 +142,4 @@ def test_a_view_that_leaves_nothing_is_refused(view: View, says: str) -> None:
 
 def test_an_image_that_the_region_does_not_fit_is_an_error_of_that_part() -> None:
     with pytest.raises(FrameError, match="does not fit an image of 40x40 px"):
-        View(SHAPE, roi=(100, 80, 60, 40)).seen(np.zeros((40, 40), np.uint8))
+        View(SHAPE, roi=(100, 80, 60, 40)).placed(np.zeros((40, 40), np.uint8), (448, 448))
