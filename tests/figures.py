@@ -1,7 +1,8 @@
 """Tables of measured figures for the documentation, each made from a file in ``benchmarks``.
 
 A file is what a measuring command wrote with ``--json``: its block ``about`` says of which bundle, on which
-machine, by which command and when.
+machine, by which command and when. Of ``dialogue.json`` every figure is kept, but not the 720 questions and
+answers that they are the shares of.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def source(name: str) -> str:
     return (
         f"```console\n$ {about['command']}\n```\n\n"
         f"*{about['bundle']}, {about['date']}: {machine['cpus']} cores of {machine['cpu']} ({flags}), Python "
-        f"{machine['python']}, OpenVINO {machine['openvino'].split('-')[0]}.*\n"
+        f"{machine['python']}, OpenVINO {machine['openvino'].split('-')[0]}, llama-cpp-python "
+        f"{machine['llama_cpp']}.*\n"
     )
 
 
@@ -156,8 +158,8 @@ def stages() -> str:
     return table(["stage", "p50 ms", "p99 ms"], [*rows, ["**vision path**", *vision]])
 
 
-def _times(each: Mapping[str, float]) -> tuple[str, str]:
-    return tuple(f"{each[key]:.2f}" if each[key] < 1 else f"{each[key]:.1f}" for key in ("p50", "p99"))  # type: ignore[return-value]
+def _times(each: Mapping[str, float]) -> list[str]:
+    return [f"{each[key]:.2f}" if each[key] < 1 else f"{each[key]:.1f}" for key in ("p50", "p99")]
 
 
 def precisions() -> str:
@@ -227,6 +229,21 @@ def parity() -> str:
     return table([*header, "mean difference of the maps", "same verdict"], rows)
 
 
+def parity_maps() -> str:
+    """How far the maps and verdicts of a product are those of fp32, as a sentence."""
+    graphs = measured("parity")["graphs"]
+    apart = {name: one for name, one in graphs.items() if one["map_difference_mean"] is not None}
+    maps = ", ".join(f"{name} {one['map_difference_mean']:.4f}" for name, one in apart.items())
+    same = ", ".join(
+        f"{name} {round(one['verdict_agreement'] * one['verdicts'])} of {one['verdicts']}"
+        for name, one in apart.items()
+    )
+    return (
+        "On a rendered product that each precision enrolled by itself, the maps differ from those of fp32 by "
+        f"(mean) {maps}; verdicts that are the same: {same}."
+    )
+
+
 def agreement() -> str:
     """How far torch's verdicts are llama.cpp's, as a sentence."""
     found = measured("agreement")
@@ -262,6 +279,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "figures-engines": engines,
     "figures-bank-times": bank_times,
     "figures-parity": parity,
+    "figures-parity-maps": parity_maps,
     **{f"figures-source-{path.stem}": partial(source, path.stem) for path in sorted(FOLDER.glob("*.json"))},
 }
 """By the names of their blocks in the pages."""

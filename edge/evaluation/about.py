@@ -7,6 +7,7 @@ import platform
 import shlex
 import sys
 from datetime import datetime, timezone
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +34,15 @@ _TELLING_FLAGS = (
 def about(bundle: Bundle) -> dict[str, Any]:
     """The block ``about`` of every JSON that holds figures, as plain JSON types.
 
-    The command is this process's own, as it was typed.
+    The command is this process's own, as it was typed, but for the folders of absolute paths: they say
+    whose machine it was, not what was measured.
     """
     name = Path(sys.argv[0]).name
     program = f"python -m {Path(sys.argv[0]).parent.name}" if name == "__main__.py" else name
+    arguments = [Path(each).name if Path(each).is_absolute() else each for each in sys.argv[1:]]
     return {
         "bundle": bundle.id,
-        "command": f"{program} {shlex.join(sys.argv[1:])}".rstrip(),
+        "command": f"{program} {shlex.join(arguments)}".rstrip(),
         "date": datetime.now(timezone.utc).date().isoformat(),
         "version": edge.__version__,
         "machine": machine(),
@@ -58,4 +61,12 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "openvino": ov.__version__,
+        "llama_cpp": _llama_cpp(),
     }
+
+
+def _llama_cpp() -> str | None:
+    try:
+        return metadata.version("llama-cpp-python")
+    except metadata.PackageNotFoundError:
+        return None  # the calibrated score decides

@@ -38,7 +38,8 @@ def results_json(results: Sequence[EvaluationResult]) -> dict[str, Any]:
     """One result as it is; several under ``runs``, with what they have in common beside them."""
     if len(results) == 1:
         return _result_json(results[0])
-    common = {"bundle": results[0].bundle, "seeds": list(results[0].seeds)}
+    seeds = max((result.seeds for result in results), key=len)  # without references only one is used
+    common = {"bundle": results[0].bundle, "seeds": list(seeds)}
     return {**common, "runs": [_result_json(result) for result in results]}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import platform
@@ -118,6 +119,12 @@ def test_several_numbers_of_references_give_one_such_json_each() -> None:
     assert (written["bundle"], written["seeds"]) == ("tiny-0123abcd", [0, 1])
 
 
+def test_a_run_without_references_hides_no_seed_of_the_others() -> None:
+    without = dataclasses.replace(result(0), seeds=(0,))
+    written = results_json([without, result(1)])
+    assert (written["seeds"], written["runs"][0]["seeds"]) == ([0, 1], [0])
+
+
 def test_the_table_shows_the_figures_that_there_are() -> None:
     table = shown(result_table(result(4)), 120)
     assert "4 references" in table
@@ -164,6 +171,16 @@ def test_figures_say_what_they_are_about(
     assert datetime.date.fromisoformat(about["date"])
     assert about["machine"]["cpu"] and about["machine"]["cpus"] and about["machine"]["openvino"]
     assert platform.node() not in json.dumps(about), "no name of this machine"
+
+
+def test_the_command_beside_figures_names_no_folder_of_this_machine(
+    tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out.json"
+    monkeypatch.setattr("sys.argv", ["anomalygpt-edge", "evaluate", "sets/plates", "--json", str(out)])
+    write_json(out, {}, tiny_bundle)
+    about = json.loads(out.read_text())["about"]
+    assert about["command"] == "anomalygpt-edge evaluate sets/plates --json out.json"
 
 
 def test_nothing_half_written_is_left(tmp_path: Path, tiny_bundle: Bundle) -> None:
