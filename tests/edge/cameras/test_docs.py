@@ -23,7 +23,7 @@ def test_every_example_is_valid(example: str) -> None:
 
 def test_every_kind_is_documented() -> None:
     schema = TypeAdapter(CameraSettings).json_schema()
-    table = PAGE.split("What all of them promise")[0]
+    table = PAGE.split("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \| \w", table, re.MULTILINE)) - {"kind"} == set(
         schema["discriminator"]["mapping"]
     )
