@@ -112,7 +112,7 @@ class Preset(BaseModel):
             allowed = ", ".join(str(tap) for tap in self.allowed_taps)
             raise ConfigError(
                 f"Preset {self.name} cannot tap layers {', '.join(str(tap) for tap in taps)}.",
-                f"Choose different ones among {allowed}.",
+                f"Choose different layers from {allowed}.",
             )
         if size != self.input_size:
             name += f"-{size[0]}" if size[0] == size[1] else f"-{size[0]}x{size[1]}"
@@ -143,7 +143,7 @@ def load_preset(name: str) -> Preset:
             content["input_size"] = [content["input_size"]] * 2
         preset = Preset.model_validate(content)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is no YAML: {error}.") from error
+        raise ConfigError(f"{file} is not valid YAML: {error}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -52,7 +52,7 @@ def read_weights(preset: Preset, files: Mapping[str, Path]) -> VitWeights:
     found = Architecture.of(weights)
     if preset.architecture not in (None, found):
         raise SourceError(
-            f"Preset {preset.name} tells {preset.architecture}; {files['weights'].name} holds {found}.",
+            f"Preset {preset.name} says {preset.architecture}; {files['weights'].name} holds {found}.",
             "Correct the preset's architecture, or its source.",
         )
     return weights
@@ -96,7 +96,7 @@ def vision_graph(
     if min(size) < vit.patch or any(side % vit.patch for side in size):
         nearest = [max(vit.patch, round(side / vit.patch) * vit.patch) for side in size]
         raise ConfigError(
-            f"The input size {size[0]}x{size[1]} is no multiple of the encoder's patch ({vit.patch}).",
+            f"The input size {size[0]}x{size[1]} is not a multiple of the encoder's patch ({vit.patch}).",
             f"Take {nearest[0]}x{nearest[1]}.",
         )
     if not taps or min(taps) < 0 or max(taps) >= len(vit.layers):

@@ -40,7 +40,7 @@ def pack(made: Bundle, target: Path, language: LanguagePreset | None = None) -> 
             f"Run first: python -m build_engines verify {made.name}",
         )
     if target.exists() and not (target / MANIFEST_NAME).is_file() and any(target.iterdir()):
-        raise BundleError(f"{target} is no bundle and not empty.", "Choose another folder with --out.")
+        raise BundleError(f"{target} is not a bundle and not empty.", "Choose another folder with --out.")
     if language is not None:
         made = with_language(made, language)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ def write_sbom(bundle: Bundle, target: Path | None = None) -> Path:
         write_whole(target, json.dumps(sbom(bundle), indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise BundleError(
-            f"Cannot write {target}: {error.strerror}.", "Choose another with --out."
+            f"Cannot write {target}: {error.strerror}.", "Choose another file with --out."
         ) from error
     return target
 

@@ -34,7 +34,7 @@ class Checkpoint:
         try:
             self._file = cast("Any", safe_open(path, framework="numpy"))
         except (OSError, SafetensorError) as error:
-            raise SourceError(f"{path} is no safetensors file: {error}.", "Fetch it again.") from error
+            raise SourceError(f"{path} is not a safetensors file: {error}.", "Fetch it again.") from error
         self._path = path
         self._names = frozenset(self._file.keys())
         self._unread = set(self._names)
@@ -102,7 +102,7 @@ def square(positions: Array) -> Array:
     """
     side = math.isqrt(len(positions))
     if side * side != len(positions):
-        raise SourceError(f"{len(positions)} positions of patches are no square grid.", _ANOTHER)
+        raise SourceError(f"{len(positions)} patch positions do not form a square grid.", _ANOTHER)
     return positions.reshape(side, side, -1)
 
 
@@ -115,7 +115,8 @@ def read_config(files: Mapping[str, Path], model: type[_Config]) -> _Config:
     path = files.get("config")
     if path is None:
         raise SourceError(
-            "The weights come without their configuration.", "Name config.json as the source's file `config`."
+            "The configuration of the weights is missing.",
+            "Add config.json to the source as the file `config`.",
         )
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))

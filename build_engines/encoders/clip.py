@@ -85,13 +85,13 @@ def own_text(files: Mapping[str, Path], taps: Sequence[int]) -> OwnText:
     last = checkpoint.count("vision_model.encoder.layers.") - 1
     if last - 1 not in taps:
         raise ConfigError(
-            f"CLIP's text map reads what leaves layer {last - 1}, which is not among the taps.",
-            "Tap it too, or leave own_text out of a copy of the preset.",
+            f"CLIP's text map reads the output of layer {last - 1}, which is not among the taps.",
+            "Add it to the taps, or copy the preset without own_text.",
         )
     if "tokenizer" not in files:
         raise SourceError(
             "CLIP's text map needs the checkpoint's tokenizer.",
-            "Name tokenizer.json as the source's file `tokenizer`.",
+            "Add tokenizer.json to the source as the file `tokenizer`.",
         )
     tower = read_text_tower(files)
     width = checkpoint.tensor("vision_model.embeddings.class_embedding").size

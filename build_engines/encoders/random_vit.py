@@ -24,7 +24,7 @@ def random_vit(preset: Preset, seed: int = 0) -> VitWeights:
     """
     shape = preset.architecture
     if shape is None:
-        raise ConfigError(f"Preset {preset.name} has no architecture.", "Write it into the preset's file.")
+        raise ConfigError(f"Preset {preset.name} has no architecture.", "Add it to the preset's file.")
     traits = family_of(preset.family).TRAITS
     rng = np.random.default_rng(seed)
     width, hidden = shape.width, shape.mlp_width

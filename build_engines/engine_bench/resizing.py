@@ -39,7 +39,7 @@ def encoder_at(model: onnx.ModelProto, encoder: Encoder, size: tuple[int, int]) 
     flat = next((node for node in graph.node if node.op_type == "Reshape" and node.input[0] == "patch"), None)
     if "positions" not in weights or not taps or flat is None:
         raise EngineError(
-            "The graph's patches, positions and taps cannot be found, so that it has no other input size.",
+            "The graph's patches, positions and taps cannot be found, so its input size cannot be changed.",
             "Build the bundle again with this version of anomalygpt-edge.",
         )
     positions = numpy_helper.to_array(weights["positions"])[0]  # The first row is the class token's.

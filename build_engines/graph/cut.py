@@ -40,7 +40,8 @@ def cut(model: onnx.ModelProto, patches: int) -> tuple[onnx.ModelProto, onnx.Mod
     cuts = [name for name in CUTS if name in outputs]
     if CUTS[0] not in cuts:
         raise EngineError(
-            f"The graph has no output {CUTS[0]!r} to be cut at.", "Build the bundle again with this version."
+            f"The graph has no output {CUTS[0]!r} where it could be cut.",
+            "Build the bundle again with this version.",
         )
     memory = [port.name for port in model.graph.input if port.name != "image"]
     results = [name for name in outputs if name not in cuts]
@@ -64,7 +65,10 @@ def free_length(half: onnx.ModelProto) -> str:
     """
     names = {d.dim_param for port in half.graph.input for d in port.type.tensor_type.shape.dim if d.dim_param}
     if len(names) > 1:
-        raise EngineError(f"{half.graph.name} leaves {', '.join(sorted(names))} open; one at most is known.")
+        raise EngineError(
+            f"{half.graph.name} leaves {', '.join(sorted(names))} open; at most one free "
+            f"dimension is supported."
+        )
     return next(iter(names), "")
 
 

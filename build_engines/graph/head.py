@@ -131,7 +131,7 @@ def _text(
 def _told_beyond_match(writer: GraphWriter, text: str, similarity: str) -> str:
     """How much more abnormal a patch is told to be than the good patch that it matches, as a distance.
 
-    A product's own scratches, prints and edges are told as abnormal too: on its good parts.
+    A product's own scratches, prints and edges score as abnormal too, on its good parts.
     """
     match = writer.node("ArgMax", similarity, axis=1, keepdims=0)
     usual = writer.node("Gather", "bank_text", match, axis=0)

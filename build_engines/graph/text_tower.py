@@ -73,7 +73,7 @@ class ClipTokenizer:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:
-            raise SourceError(f"{path} is no tokenizer.json: {error}.", "Fetch it again.") from error
+            raise SourceError(f"{path} is not a tokenizer.json: {error}.", "Fetch it again.") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(longest)
 

@@ -52,7 +52,7 @@ def fetch_smollm2(quantization: Quantization) -> Path:
     if quantization not in get_args(Quantization):
         raise SourceError(
             f"There is no quantization {quantization!r}.",
-            f"Name one of: {', '.join(get_args(Quantization))}.",
+            f"Choose one of: {', '.join(get_args(Quantization))}.",
         )
     expected, target = REQUANTIZED[quantization], _requantized(quantization)
     if is_requantized(quantization):
@@ -63,7 +63,7 @@ def fetch_smollm2(quantization: Quantization) -> Path:
         target.unlink()
         raise SourceError(
             f"Requantizing to {quantization} gave sha256 {found} on this machine, expected {expected}.",
-            f"Copy {target.name} from a machine that makes it to {target.parent}.",
+            f"Copy {target.name} to {target.parent} from a machine that makes the expected file.",
         )
     return target
 

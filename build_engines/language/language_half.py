@@ -40,7 +40,7 @@ def write_language(language: LanguagePreset, folder: Path) -> Language:
         raise SourceError(
             f"{language.weights} was trained on a GGUF with sha256 {learned.about.get('gguf_sha256')}, the "
             f"preset's {language.quantization} is {expected}.",
-            "Name the quantization that it was trained on, or train again: python -m models.train",
+            "Use the quantization that it was trained on, or train again: python -m models.train",
         )
     source = fetch_smollm2(language.quantization)
     folder.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,8 @@ def checked_url(wheel: Path) -> str:
         ) from error
     if found != sealed:
         raise SourceError(
-            f"The wheel {wheel} is not what was built: it has sha256 {found[:8]}…, {seal_of(wheel).name} "
+            f"The wheel {wheel} has changed since it was built: it has sha256 {found[:8]}…, "
+            f"{seal_of(wheel).name} "
             f"says {sealed[:8]}….",
             _remedy(wheel),
         )

@@ -185,7 +185,9 @@ def _parity(
     if tally is None:
         return None
     if not reference.aurocs:
-        raise EngineError("The images hold no product with good and defective parts.", "Choose others.")
+        raise EngineError(
+            "The images contain no product with both good and defective parts.", "Choose other images."
+        )
     own = precision == "fp32"
     mean, lowest = (taps.mean, taps.lowest) if own else (fmean(tally.cosines), tally.lowest)
     area, area_reference = fmean(tally.aurocs), fmean(reference.aurocs)

@@ -51,7 +51,7 @@ def check_content(path: Path) -> None:
         raise SourceError(_refusal(path.name))
     if fits is False:
         raise SourceError(
-            f"{path.name} does not begin as a {path.suffix} file does.",
+            f"{path.name} does not start like a {path.suffix} file.",
             "Check the file that the preset names: it may be an error page or a Git LFS pointer.",
         )
 

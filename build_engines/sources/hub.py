@@ -119,7 +119,7 @@ class HubSource(SourceBase):
         if self.revision is None or file.sha256 is None or file.bytes is None:
             raise SourceError(
                 f"{file.name} of {self.repo} is not pinned: the preset leaves its commit or its hash open.",
-                "Run `python -m build_engines pin PRESET`, look at what it writes, and build that preset.",
+                "Run `python -m build_engines pin PRESET`, check the output, and build that preset.",
             )
         origin = self._origin(f"hf:{self.repo}@{self.revision}/{file.name}", file.sha256, role)
         return _Pin(HubAddress(self.repo, self.revision, file.name), file.sha256, file.bytes, origin)

@@ -69,10 +69,10 @@ def explained(address: HubAddress, kept: Callable[[], str] = str) -> Iterator[No
     try:
         yield
     except errors.GatedRepoError as error:
-        raise SourceError(f"{repo} is gated: the hub wants to know who asks.", _TOKEN_REMEDY) from error
+        raise SourceError(f"{repo} is gated: the hub requires a login.", _TOKEN_REMEDY) from error
     except errors.RepositoryNotFoundError as error:
         raise SourceError(
-            f"The hub shows no repository {repo}: it is private or gated, or does not exist.",
+            f"The hub does not show a repository {repo}: it is private or gated, or does not exist.",
             f"Check its name. {_TOKEN_REMEDY}",
         ) from error
     except errors.RevisionNotFoundError as error:
@@ -86,7 +86,8 @@ def explained(address: HubAddress, kept: Callable[[], str] = str) -> Iterator[No
         status = error.response.status_code
         if status in (401, 403):
             raise SourceError(
-                f"The hub refuses {file} (HTTP {status}): it wants a token that may read it.", _TOKEN_REMEDY
+                f"The hub refuses {file} (HTTP {status}): it requires a token with read access.",
+                _TOKEN_REMEDY,
             ) from error
         raise SourceError(f"The hub answers HTTP {status} to {file}{kept()}.", "Try again later.") from error
     except (HTTPError, errors.FileMetadataError, errors.OfflineModeIsEnabled) as error:

@@ -31,7 +31,7 @@ def pinned(source: HubSource, revision: str | None = None) -> HubSource:
     """
     variable = offline_by(HUB_OFFLINE_VARIABLE)
     if variable is not None:
-        raise SourceError(f"{variable} forbids the network, and pinning asks the hub.", f"Unset {variable}.")
+        raise SourceError(f"{variable} forbids the network, and pinning needs the hub.", f"Unset {variable}.")
     require_library()
     from huggingface_hub import HfApi
 
@@ -46,8 +46,8 @@ def pinned(source: HubSource, revision: str | None = None) -> HubSource:
         if file.name not in held:
             raise SourceError(
                 f"{source.repo} has no {file.name} at {asked}, but {', '.join(sorted(held)) or 'no files'}.",
-                "A conversion to safetensors is often proposed beside the main branch: look at the "
-                "repository's discussions, and name it with --revision refs/pr/N.",
+                "A conversion to safetensors is often proposed as a pull request: look at the repository's "
+                "discussions, and select it with --revision refs/pr/N.",
             )
     files = {
         role: _as_the_hub_has_it(HubAddress(source.repo, info.sha, file.name), held[file.name])

@@ -69,7 +69,7 @@ def alone_on(part: Path) -> Iterator[None]:
     except OSError as error:
         raise SourceError(
             f"Cannot write to {part.parent}: {error.strerror or error}.",
-            "Free some space there, or set ANOMALYGPT_EDGE_CACHE to a folder that can be written.",
+            "Free some space there, or set ANOMALYGPT_EDGE_CACHE to a writable folder.",
         ) from error
 
 
@@ -112,7 +112,7 @@ def _read_on(url: str, headers: dict[str, str], part: Path, size: int, progress:
                 file.write(block)
                 progress(done)
     if done < size:
-        raise RemoteProtocolError(f"the hub ended after {done} of {size} bytes")
+        raise RemoteProtocolError(f"the connection ended after {done} of {size} bytes")
 
 
 def _refuse_another(
@@ -124,7 +124,7 @@ def _refuse_another(
         another |= etag != sha256
     if another:
         raise SourceError(
-            f"{address.name} of {address.repo} has {found_size} bytes and the mark {etag}, expected {size} "
+            f"{address.name} of {address.repo} has {found_size} bytes and the ETag {etag}, expected {size} "
             f"bytes and sha256 {sha256}.",
             "The hub serves a different file than the pinned one; do not use it.",
         )

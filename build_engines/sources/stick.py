@@ -88,7 +88,7 @@ def read_index(folder: Path) -> StickIndex:
     except FileNotFoundError as error:
         raise SourceError(
             f"{folder} has no {INDEX_NAME}.",
-            "Name the folder that `python -m build_engines fetch PRESET --export-to DIR` wrote.",
+            "Give the folder that `python -m build_engines fetch PRESET --export-to DIR` wrote.",
         ) from error
     except OSError as error:
         raise SourceError(f"Cannot read {file}: {error.strerror}.", "Check the stick.") from error

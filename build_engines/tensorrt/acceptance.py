@@ -296,8 +296,8 @@ def _halves_parity(bundle: Bundle, precision: Precision, image: Image) -> str:
     worst = max(differences, key=lambda name: differences[name])
     if not differences[worst] <= HALVES_LIMIT:
         raise EngineError(
-            f"The halves give another {worst} than the whole graph: by {differences[worst]:.1e}, "
-            f"limit {HALVES_LIMIT:.0e}."
+            f"The halves give a different {worst} from the whole graph: it differs by "
+            f"{differences[worst]:.1e}, limit {HALVES_LIMIT:.0e}."
         )
     return f"cut at features and text; together they differ from the whole by {differences[worst]:.1e}"
 

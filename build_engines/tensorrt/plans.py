@@ -70,7 +70,8 @@ def halves_of(bundle: Bundle, precision: Precision) -> tuple[onnx.ModelProto, on
     """
     if precision not in FASTEST_FIRST:
         raise EngineError(
-            f"{precision} is for CPUs: TensorRT computes the file's own types, and int8 without zero points.",
+            f"{precision} is for CPUs: TensorRT computes in the file's own types, and supports int8 only "
+            f"without zero points.",
             f"Choose {', '.join(FASTEST_FIRST)}.",
         )
     whole = onnx.load(str(bundle.file(bundle.graph(precision).file)))

@@ -99,7 +99,8 @@ def _check_port(address: str) -> None:
         except OSError as error:
             raise CameraError(
                 f"No simulated camera can start on {address}, UDP port {CONTROL_PORT}: {error.strerror}.",
-                f"End the program that uses it (ss -lunp sport = :{CONTROL_PORT}), or name another address.",
+                f"End the program that uses it (ss -lunp sport = :{CONTROL_PORT}), or choose another "
+                f"address.",
             ) from error
 
 

@@ -105,7 +105,7 @@ def _set_region(camera: ArvCamera, region: RegionSettings) -> None:
     camera.call("set_region", *wanted)
     if camera.region() != wanted:
         raise CameraError(
-            f"camera.region: the camera made {camera.region()} of {wanted}.",
+            f"camera.region: the camera changed {wanted} to {camera.region()}.",
             "Use the value that the camera chose.",
         )
 
@@ -130,7 +130,7 @@ def _set_number(camera: ArvCamera, name: str, value: float, key: str) -> None:
     made = float(camera.call(f"get_{name}"))
     if not math.isclose(made, value, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
         raise CameraError(
-            f"{key}: the camera made {made:g} of {value:g}.", "Use the value that the camera chose."
+            f"{key}: the camera changed {value:g} to {made:g}.", "Use the value that the camera chose."
         )
 
 
@@ -189,7 +189,7 @@ def _set_feature(camera: ArvCamera, name: str, value: bool | int | float | str) 
         raise
     if not _same(made, text):
         raise CameraError(
-            f"{name}: the camera made {made} of {text}.", "Use the value that the camera chose."
+            f"{name}: the camera changed {text} to {made}.", "Use the value that the camera chose."
         )
 
 
@@ -213,7 +213,7 @@ def _set_packets(camera: ArvCamera, settings: GigESettings) -> int:
     made = int(camera.call("gv_get_packet_size"))
     if settings.packet_size_bytes and made != settings.packet_size_bytes:
         raise CameraError(
-            f"camera.packet_size_bytes: the camera made {made} of {settings.packet_size_bytes}.",
+            f"camera.packet_size_bytes: the camera changed {settings.packet_size_bytes} to {made}.",
             "Use the value that the camera chose, or remove the key.",
         )
     return made

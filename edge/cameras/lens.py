@@ -68,7 +68,7 @@ def widest_field(
         )
     if patch_px < 1 or input_px < PATCHES_PER_DEFECT * patch_px:
         raise CameraError(
-            f"An input of {input_px} px holds no {PATCHES_PER_DEFECT} patches of {patch_px} px.",
+            f"An input of {input_px} px does not contain {PATCHES_PER_DEFECT} patches of {patch_px} px.",
             "Take both from the bundle's manifest.",
         )
     limit_mm = defect_mm * input_px / (PATCHES_PER_DEFECT * patch_px)

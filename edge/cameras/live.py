@@ -144,16 +144,17 @@ class LiveCamera:
         trigger = self._open_trigger
         if trigger is None:
             raise CameraError(
-                f"Camera {self._name} takes no software trigger.", "Set camera.trigger.source to software."
+                f"Camera {self._name} does not accept software triggers.",
+                "Set camera.trigger.source to software.",
             )
         with self._triggering:
             session = self._session
             if session is None:
-                raise CameraAwayError(f"Camera {self._name} is away: {self._status.detail}")
+                raise CameraAwayError(f"Camera {self._name} is not available: {self._status.detail}")
             if waiting := trigger.ask(part_id, acquisition):
                 raise CameraError(
-                    f"Camera {self._name} still waits for the image of part {waiting}.",
-                    "Trigger the next part when this one's result is there.",
+                    f"Camera {self._name} is still waiting for the image of part {waiting}.",
+                    "Trigger the next part after this one's result has arrived.",
                 )
             try:
                 session.trigger()
@@ -191,7 +192,7 @@ class LiveCamera:
                 raise EndOfStream
             if self._broken:
                 raise CameraError(
-                    f"Camera {self._name} has failed.", "The log holds the fault; please report it."
+                    f"Camera {self._name} has failed.", "The fault is in the log; please report it."
                 )
             return self._session
 

@@ -106,8 +106,8 @@ def _connect_uvc(settings: UvcSettings, report: Report) -> StreamSession:
             if abs(made - value) > 0.1 * value:
                 capture.release()
                 raise CameraError(
-                    f"camera.{key}: the camera made {made:g} of {value:g}.",
-                    "Set what it offers: v4l2-ctl --list-formats-ext shows it.",
+                    f"camera.{key}: the camera changed {value:g} to {made:g}.",
+                    "Use a value that it offers: v4l2-ctl --list-formats-ext shows it.",
                 )
     return StreamSession(capture, settings.device, settings.no_frame_s, settings.buffers)
 

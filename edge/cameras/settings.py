@@ -172,12 +172,13 @@ class GigESettings(_CameraSection):
         default=None,
         min_length=1,
         title="Strobe line",
-        description="The output line that is on while the camera exposes, such as Line2.",
+        description="The output line that is active during the exposure, such as Line2.",
     )
     ptp: bool | None = Field(
         default=None,
         title="PTP",
-        description="true: the camera's clock, which stamps every frame, follows the network's (IEEE 1588).",
+        description="true: the camera's clock, which stamps every frame, is synchronised over the network "
+        "(IEEE 1588).",
     )
     features: dict[str, bool | int | float | str] = Field(
         default_factory=dict,
@@ -295,7 +296,7 @@ class UvcSettings(_StreamSettings):
         default="/dev/video0",
         pattern=r"^/dev/.+",
         title="Device",
-        description="The camera's device; a name under /dev/v4l/by-id/ stays the same at every start.",
+        description="The camera's device; a name under /dev/v4l/by-id/ does not change between boots.",
     )
     width: int | None = Field(
         default=None, ge=MIN_SIDE_PX, title="Width (px)", description="Columns, in pixels."

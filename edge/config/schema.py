@@ -89,12 +89,12 @@ class VerdictSettings(Section):
         default="language",
         title="Decided by",
         description="language: the language model's Yes or No. calibration: the map's score on the product's "
-        "own scale. either: ng where one of the two says so.",
+        "own scale. either: ng if either of the two says so.",
     )
     on_language_error: Literal["calibration", "error"] = Field(
         default="calibration",
         title="When the language model gives no verdict",
-        description="calibration: the calibrated verdict, up for review. error: the part is an error.",
+        description="calibration: the calibrated verdict, marked for review. error: the part is an error.",
     )
     timeout_s: float = Field(
         default=5.0,
@@ -120,7 +120,7 @@ class LanguageSettings(Section):
     words: WhichParts = Field(
         default="ng",
         title="Words",
-        description="Which parts get a sentence, after their verdict is out.",
+        description="Which parts get a sentence, after their verdict has been sent.",
     )
     threads: int | None = Field(
         default=None,
@@ -143,12 +143,13 @@ class EngineSettings(Section):
     runtime: RequestedRuntime = Field(
         default="auto",
         title="Runtime",
-        description="auto: TensorRT where a GPU answers and the bundle was compiled for it, else OpenVINO.",
+        description="auto: TensorRT if a GPU responds and the bundle was compiled for it, otherwise "
+        "OpenVINO.",
     )
     precision: RequestedPrecision = Field(
         default="auto",
         title="Precision",
-        description="auto: the fastest that this machine computes among those that passed the parity check.",
+        description="auto: the fastest on this machine that passed its checks.",
     )
     threads: int | None = Field(
         default=None,
@@ -160,8 +161,8 @@ class EngineSettings(Section):
     accept_failed_parity: bool = Field(
         default=False,
         title="Accept a failed parity check",
-        description="true: also judge in a precision that failed its parity check, or that nobody has "
-        "measured, where precision names it. The state says so all the time.",
+        description="true: also use a precision, if precision names it, that failed its parity check or was "
+        "never measured. The state says so all the time.",
     )
 
 
@@ -192,7 +193,7 @@ class StationConfig(Section):
         default=(),
         max_length=64,
         title="Cameras",
-        description="Several cameras in place of camera: a list of sections with the keys of camera, each "
+        description="Several cameras instead of camera: a list of sections with the keys of camera, each "
         "with a name of its own. They share one engine and are served in turn.",
     )
     camera: CameraSettings | None = Field(

@@ -42,6 +42,6 @@ def _build() -> None:
     command = [sys.executable, "-m", "edge.tools", *_BUILDING, *([] if speaks else ["--without-language"])]
     if subprocess.run(command, check=False).returncode != 0:
         raise BundleError(
-            f"The bundle {DEFAULT_BUNDLE} could not be built; the reason stands above.",
-            f"Build it by itself: {tools.command_line(*_BUILDING)}",
+            f"The bundle {DEFAULT_BUNDLE} could not be built; see the reason above.",
+            f"Build it separately: {tools.command_line(*_BUILDING)}",
         )

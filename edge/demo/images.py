@@ -91,7 +91,7 @@ def folder_images(folder: Path, parts: int) -> DemoImages:
         FrameError: it has none.
     """
     if not folder.is_dir():
-        raise DatasetError(f"{folder} is not a folder.", "Name a folder of images with --images.")
+        raise DatasetError(f"{folder} is not a folder.", "Give a folder of images with --images.")
     name = "".join(c if c.isalnum() else "-" for c in folder.resolve().name).strip("-") or "part"
     if (folder / "train" / "good").is_dir() and (folder / "test").is_dir():
         references = images_in(folder / "train" / "good")[:_FOLDER_REFERENCES]
@@ -109,7 +109,7 @@ def folder_images(folder: Path, parts: int) -> DemoImages:
         told = f"{folder}: the first {len(references)} by name are taken as good parts, the others inspected"
     if not shown:
         raise DatasetError(
-            f"{folder} has {len(references)} images: none is left to inspect.",
+            f"{folder} has {len(references)} images, so none is left to inspect.",
             f"Put at least {_FOLDER_REFERENCES + 1} there.",
         )
     return DemoImages(name, "", references, shown, defective, [f"images      {told}"])
@@ -130,5 +130,5 @@ def lay_out(source: DemoImages, folder: Path) -> None:
     except OSError as error:
         raise DatasetError(
             f"The parts cannot be copied to {folder}: {error.strerror or error}.",
-            "Free some space there, or name another folder with --data-dir.",
+            "Free some space there, or choose another folder with --data-dir.",
         ) from error

@@ -58,7 +58,7 @@ class Subscriber:
         self._client = client
         if not self._subscribed.wait(_SUBSCRIBE_TIMEOUT_S):
             self._close()
-            raise MessagingError(f"The broker at {self._host}:{self._port} takes no subscription.")
+            raise MessagingError(f"The broker at {self._host}:{self._port} does not accept subscriptions.")
         return self
 
     def __exit__(

@@ -70,6 +70,6 @@ class BareEncoder:
 
 def _uncut(file: str, reason: str) -> EngineError:
     return EngineError(
-        f"The encoder cannot be cut out of {file}: {reason}",
+        f"The encoder cannot be extracted from {file}: {reason}",
         "Build the bundle again with this version of anomalygpt-edge.",
     )

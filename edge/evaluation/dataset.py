@@ -73,8 +73,8 @@ class Category:
         if shots > len(self.train):
             has = len(self.train)
             raise DatasetError(
-                f"{self.name}: {shots} references are asked for, and train/good has {has} images.",
-                "Ask for fewer shots.",
+                f"{self.name}: {shots} references are requested, but train/good has only {has} images.",
+                "Use fewer --shots.",
             )
         return random.Random(seed).sample(self.train, shots)
 
@@ -134,12 +134,12 @@ def read_mask(part: TestPart, shape: tuple[int, int]) -> npt.NDArray[np.bool_] |
         raise DatasetError(
             f"{part.mask}: the mask is {mask.shape[1]}×{mask.shape[0]}, its image {part.path.name} is "
             f"{shape[1]}×{shape[0]}.",
-            "Draw it at the image's size, or move it away: masks may be missing.",
+            "Make it the same size as the image, or remove it: masks may be missing.",
         )
     if not mask.any():
         raise DatasetError(
-            f"{part.mask}: the mask marks no pixel, and yet its image counts as {part.kind!r}.",
-            "Move the image to test/good, or the mask away: masks may be missing.",
+            f"{part.mask}: the mask marks no pixel, although its image is in {part.kind!r}.",
+            "Move the image to test/good, or remove the mask: masks may be missing.",
         )
     marked: npt.NDArray[np.bool_] = mask > mask.max() / 2
     return marked
@@ -163,7 +163,9 @@ def _is_category(folder: Path) -> bool:
 def _read_category(name: str, folder: Path) -> Category:
     train = tuple(_images(folder / "train" / GOOD))
     if not train:
-        raise DatasetError(f"{folder}: train/good has no images.", "References are drawn from there.")
+        raise DatasetError(
+            f"{folder}: train/good has no images.", "Add good images: the references are drawn from there."
+        )
     kinds = sorted(kind for kind in (folder / "test").iterdir() if kind.is_dir())
     test = tuple(
         TestPart(path, kind.name, _mask_of(path, folder / "ground_truth" / kind.name))

@@ -64,11 +64,11 @@ def given_parts(folder: Path, good: int) -> tuple[list[Path], list[Path]]:
         paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     except OSError as error:
         raise DatasetError(
-            f"{folder} cannot be read: {error.strerror or error}.", "Name a folder of images."
+            f"{folder} cannot be read: {error.strerror or error}.", "Give a folder of images."
         ) from error
     if len(paths) <= good:
         raise DatasetError(
             f"{folder} has {len(paths)} images, of which the first {good} are references.",
-            f"Measuring needs at least {good + 1} there, or fewer references.",
+            f"Add images until there are at least {good + 1}, or use fewer references.",
         )
     return paths[:good], paths[good:]

@@ -133,7 +133,7 @@ def write_json(path: Path, content: Mapping[str, Any], bundle: Bundle) -> None:
 
 def _unwritable(path: Path, reason: str) -> EdgeError:
     return EdgeError(
-        f"{path} cannot be written: {reason}.", "Name a file in a folder of yours with free space."
+        f"{path} cannot be written: {reason}.", "Choose a file in a writable folder with free space."
     )
 
 

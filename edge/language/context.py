@@ -133,7 +133,7 @@ class Context:
                 "The vision graph and the language model come from different bundles.",
             )
         if not np.isfinite(rows).all():
-            raise LanguageError("Embedding rows hold numbers that are not finite.")
+            raise LanguageError("Embedding rows contain numbers that are not finite.")
 
     def copy(self, source: int, target: int) -> None:
         """Makes ``target`` hold what ``source`` holds, and nothing else."""

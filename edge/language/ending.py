@@ -40,7 +40,7 @@ def not_started(error: Exception) -> LanguageError:
     file = getattr(error, "filename", None)
     return LanguageError(
         f"The language worker cannot be started: {f'{file}: ' if file else ''}{what}.",
-        "Look at the limits of this account (ulimit -a), at free memory, and at this Python.",
+        "Check the limits of this account (ulimit -a), the free memory, and this Python installation.",
     )
 
 

@@ -73,7 +73,7 @@ def read_record(path: Path) -> KernelRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        log.warning("%s cannot be used, so the language kernels are proved again: %s", path, error)
+        log.warning("%s cannot be used, so the language kernels are tested again: %s", path, error)
         return None
 
 
@@ -83,4 +83,4 @@ def write_record(path: Path, record: KernelRecord) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, record.model_dump_json(indent=2) + "\n")
     except OSError as error:
-        log.warning("Cannot write %s, so the next start proves the language kernels again: %s", path, error)
+        log.warning("Cannot write %s, so the next start tests the language kernels again: %s", path, error)

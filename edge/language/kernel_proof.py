@@ -141,4 +141,4 @@ def _ended(status: int) -> Exception:
     if -status in {*FATAL, signal.SIGABRT}:
         return KernelFaultError(f"died of {signal.Signals(-status).name}")
     # Such as SIGKILL, for want of memory: that says nothing about the kernels.
-    return LanguageError(f"The language kernels cannot be tried: the process ended with status {status}.")
+    return LanguageError(f"The language kernels cannot be tested: the process ended with status {status}.")

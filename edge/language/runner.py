@@ -118,7 +118,7 @@ class Runner:
         """
         state = self._state(dialogue)
         if state.first_token is None:
-            raise LanguageError("The first answer about this part was given before.")
+            raise LanguageError("The first answer about this part has already been given.")
         token, state.first_token = state.first_token, None
         return self._write(dialogue, token, most_tokens)
 
@@ -159,7 +159,7 @@ class Runner:
         state = self._state(dialogue)
         self._dialogues.move_to_end(dialogue)  # The room that a new one takes is not its own.
         if not self._free and len(self._dialogues) == 1:
-            raise LanguageError("There is room for one dialogue only.", "Raise dialogues to 2 or more.")
+            raise LanguageError("There is room for only one dialogue.", "Raise dialogues to 2 or more.")
         sequence = self._take_sequence()
         self._context.copy(state.sequence, sequence)
         number = _new_number()

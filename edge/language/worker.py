@@ -48,7 +48,7 @@ _ENDING_S = 2.0
 _POLL_S = 0.2
 _TRIES = 2  # A verdict that kills two workers would kill the third.
 
-_LATE = "The language model was not done in time with an earlier part, and is at it still."
+_LATE = "The language model did not finish an earlier part in time and is still working on it."
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class LanguageWorker:
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._child: Child | None = None  # Only while it takes requests.
-        self._trouble: EdgeError = LanguageError("The language worker is being started.")
+        self._trouble: EdgeError = LanguageError("The language worker is starting.")
         self._loading_s = 0.0  # what it took last time
         self._started = threading.Event()
         self._closing = threading.Event()
@@ -279,8 +279,8 @@ class LanguageWorker:
             while not self._closing.is_set():
                 if child.is_hung():
                     self._trouble = LanguageError(
-                        "The language worker hung, and was killed.",
-                        "If it hangs again, look at the machine's load, or set language.threads lower.",
+                        "The language worker hung and was killed.",
+                        "If it hangs again, check the machine's load, or lower language.threads.",
                     )
                     break
                 reply = child.receive(_POLL_S, self._closing)
@@ -294,8 +294,8 @@ class LanguageWorker:
             fault = self._kernels.died(self._kernel, status) if self._kernel is not None else ""
             self._trouble = ended(status, loading=not ready, fault=fault)
         except Exception as error:
-            log.exception("the language worker sent what cannot be read")
-            self._trouble = LanguageError(f"The language worker was given up: {error!r}.")
+            log.exception("the language worker sent a message that cannot be read")
+            self._trouble = LanguageError(f"The language worker was stopped: {error!r}.")
         return made_verdicts
 
     def _open(self, child: Child) -> None:
@@ -337,5 +337,5 @@ class LanguageWorker:
 
 def _lost() -> LanguageError:
     return LanguageError(
-        "The language worker was restarted, the dialogue is lost.", "Inspect the part again."
+        "The language worker was restarted; the dialogue is lost.", "Inspect the part again."
     )

@@ -92,7 +92,7 @@ class EmbeddedBroker:
                     continue
             self._broker = broker
             return self
-        raise MessagingError(f"The embedded broker does not start: {failure}.", "Use a broker of your own.")
+        raise MessagingError(f"The embedded broker cannot start: {failure}.", "Use a broker of your own.")
 
     def stop(self) -> None:
         """Stop it; calling twice is fine."""

@@ -105,7 +105,7 @@ def _keep(work: Path, folder: Path, name: str) -> None:
 def _openssl(*arguments: str) -> None:
     program = shutil.which("openssl")
     if program is None:
-        raise MessagingError("The program openssl is not installed.", "Install it, e.g. apt install openssl.")
+        raise MessagingError("The program openssl is not installed.", "Install it: sudo apt install openssl.")
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]

@@ -377,7 +377,7 @@ class Outbox:
                 (_ADOPTED_ROWS,),
             ).fetchall()
         except sqlite3.Error as error:
-            log.error("MQTT outbox: what waits in it cannot be read: %s", error)
+            log.error("MQTT outbox: its waiting messages cannot be read: %s", error)
             return []
         done = set(acked)
         return sorted(row for row in newest if row[0] not in done)

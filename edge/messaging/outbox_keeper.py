@@ -74,13 +74,13 @@ class OutboxKeeper:
             return False
         self.outbox = disk
         self.fault = ""
-        log.info("MQTT outbox: the disk takes messages again")
+        log.info("MQTT outbox: the disk accepts messages again")
         return True
 
     def close(self) -> None:
         """Close it. What waits in a file stays; what waits in memory is lost, and the log says so."""
         if waiting := 0 if self.outbox.durable else self.outbox.counts().total_rows:
-            log.error("MQTT outbox: %d messages are lost: the disk did not take them", waiting)
+            log.error("MQTT outbox: %d messages are lost: the disk did not accept them", waiting)
         with suppress(sqlite3.Error):
             self.outbox.close()
 

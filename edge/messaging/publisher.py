@@ -436,7 +436,9 @@ class Publisher:
         )
 
     def _on_reset(self) -> None:
-        log.error("MQTT outbox: %s was damaged or gone; a damaged one is kept beside the new one", self._path)
+        log.error(
+            "MQTT outbox: %s was damaged or missing; a damaged one is kept beside the new one", self._path
+        )
         self.event(EventCode.OUTBOX_RESET, _RESET)
         self.raise_alarm(AlarmCode.STORAGE, _RESET)
 

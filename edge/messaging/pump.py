@@ -151,7 +151,7 @@ class Pump:
         self._requests.put(None)
         self._thread.join(_END_S)
         if self._thread.is_alive():
-            log.error("MQTT outbox: the disk does not answer; what was not on it is lost")
+            log.error("MQTT outbox: the disk does not respond; messages that were not on it are lost")
 
     def submit(self, entries: Sequence[OutboxEntry]) -> Future[list[int]]:
         """Queue entries; the future holds their sequence numbers once they are on the disk."""
@@ -467,5 +467,5 @@ class Pump:
         if fault and not self._fault:
             log.error("MQTT outbox: %s", fault)
         elif self._fault and not fault:
-            log.info("MQTT outbox: the disk takes messages again")
+            log.info("MQTT outbox: the disk accepts messages again")
         self._fault = fault

@@ -113,7 +113,7 @@ class BrokerSettings(Section):
 
 
 class OutboxSettings(Section):
-    """Bounds of the queue on disk. Results go before events; alarms only when the disk is full."""
+    """Limits of the queue on disk. Results go before events; alarms only when the disk is full."""
 
     max_rows: int = Field(
         default=200_000,
@@ -131,13 +131,13 @@ class OutboxSettings(Section):
         default=7 * DAY_S,
         gt=0,
         title="Life of a result",
-        description="An older result is stale and not sent.",
+        description="Results older than this are dropped, not sent.",
     )
     event_ttl_s: float = Field(
         default=30 * DAY_S,
         gt=0,
         title="Life of an event",
-        description="An older event is stale and not sent.",
+        description="Events older than this are dropped, not sent.",
     )
     window: int = Field(
         default=32,
@@ -240,8 +240,8 @@ class MessagingSettings(Section):
         gt=0,
         le=600,
         title="Acknowledgment timeout",
-        description="A broker that acknowledges nothing for so long is dropped for the next one, "
-        "or reconnected.",
+        description="After this long without an acknowledgment, the station changes to the next broker, or "
+        "reconnects.",
     )
     retry_min_s: float = Field(
         default=0.5,
@@ -261,7 +261,7 @@ class MessagingSettings(Section):
         le=0xFFFFFFFE,
         title="Session expiry",
         description="How long the broker keeps commands for an absent station; 0: not at all. Commands need "
-        "'expires' where this is not 0.",
+        "'expires' if this is not 0.",
     )
     commands: tuple[CommandName, ...] = Field(
         default=("trigger", "product", "ack", "pause", "resume", "result_ack"),
@@ -271,7 +271,7 @@ class MessagingSettings(Section):
         "whoever may send it decides what a good part is.",
     )
     heartbeat_s: float = Field(
-        default=1.0, gt=0, title="Heartbeat", description="At most one heartbeat in this time."
+        default=1.0, gt=0, title="Heartbeat", description="Shortest time between two heartbeats."
     )
     alarms: AlarmSettings = Field(
         default=AlarmSettings(), title="Alarms", description="When verdicts raise an alarm."
@@ -283,7 +283,7 @@ class MessagingSettings(Section):
         default=SparkplugSettings(), title="Sparkplug B", description="For SCADA systems that speak it."
     )
     outbox: OutboxSettings = Field(
-        default=OutboxSettings(), title="Outbox", description="Bounds of the queue on disk."
+        default=OutboxSettings(), title="Outbox", description="Limits of the queue on disk."
     )
 
     @field_validator("site", "line", "station")

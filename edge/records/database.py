@@ -53,7 +53,7 @@ def explained(error: sqlite3.Error, path: Path) -> RecordsError:
     for sign, kind, meaning, remedy in _REMEDIES:
         if sign in said.lower():
             return kind(f"{meaning}: {path} ({said}).", remedy.format(path=path))
-    return RecordsError(f"The history cannot be used: {path} ({said}).", "Look at the file and its disk.")
+    return RecordsError(f"The history cannot be used: {path} ({said}).", "Check the file and its disk.")
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise RecordsError(
             f"There is no history of inspections at {path}.",
-            "Run a station with this data_dir first, or name the folder that holds one.",
+            "Run a station with this data_dir first, or give the folder that contains one.",
         )
     with explaining(path):
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)

@@ -155,7 +155,8 @@ class History:
         if found != "ok":
             raise RecordsError(
                 f"The history is damaged: {self.path} ({found}).",
-                f"Move {self.path} away (a new history is begun), or rescue it with sqlite3's .recover.",
+                f"Move {self.path} away (a new history will be started), or rescue it with sqlite3's "
+                f".recover.",
             )
 
     def _file(self, relative: str) -> Path | None:

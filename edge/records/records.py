@@ -132,7 +132,9 @@ class Records(History):
     def _begin_anew(self, error: DamagedError) -> None:
         """A station that keeps nothing is worse than one that lost its history: say so, and go on."""
         self._set_aside = set_aside(self.path)
-        log.error("records: %s It lies in %s now, and a new one is begun.", error.message, self._set_aside)
+        log.error(
+            "records: %s It is now in %s, and a new one has been started.", error.message, self._set_aside
+        )
         self._open()
 
     def __enter__(self) -> Records:

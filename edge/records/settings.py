@@ -20,7 +20,8 @@ class RecordsSettings(Section):
     keep_images: WhichParts = Field(
         default="ng",
         title="Images to keep",
-        description="all: of every part. ng: of those that are ng, in error or up for review. none.",
+        description="all: of every part. ng: of parts that are ng, an error or marked for review. none: of "
+        "no part.",
     )
     image_format: Literal["jpeg", "png"] = Field(
         default="jpeg",
@@ -36,7 +37,7 @@ class RecordsSettings(Section):
         default=20.0,
         gt=0,
         title="Largest size, GB",
-        description="Images and database together; the oldest images go first. null: no limit.",
+        description="Images and database together; the oldest images are deleted first. null: no limit.",
     )
     images_max_days: float | None = Field(
         default=90.0,
@@ -48,7 +49,7 @@ class RecordsSettings(Section):
         default=730.0,
         gt=0,
         title="Oldest row, days",
-        description="Inspections older than this are forgotten, with their images. null: no limit.",
+        description="Inspections older than this are deleted, with their images. null: no limit.",
     )
     min_free_gb: float = Field(
         default=1.0,

@@ -85,7 +85,7 @@ class Sources:
                 ).fetchone()
         except sqlite3.Error as error:
             if not self._complained:
-                log.warning("records: what was inspected before cannot be read (%s)", error)
+                log.warning("records: the list of inspected files cannot be read (%s)", error)
             self._complained = True
             return 0, 0
         return (0, 0) if row is None else (int(row[0]), int(row[1]))

@@ -63,7 +63,7 @@ class ArrayInspector:
         decider = self._judge.decider
         if decider is None:
             raise LanguageError(
-                "The calibrated score decides here: nobody answers questions.",
+                "The calibrated score decides here, so no questions can be answered.",
                 "Open the inspector with decided_by='language' and a bundle that has a language half.",
             )
         conversation = begun_conversation(self._judge, decider, self._frame(image, ""))

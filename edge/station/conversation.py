@@ -79,7 +79,7 @@ def begun_conversation(judge: Judge, decider: Decider, frame: Frame) -> Conversa
     judged = judge.judge(frame)
     if judged.dialogue is None:
         why = judged.language_error or judged.inspection.error
-        raise LanguageError(f"{frame.part_id} cannot be talked about: {why}")
+        raise LanguageError(f"No questions can be asked about {frame.part_id}: {why}")
     words = decider.worker.answer(judged.dialogue, timeout_s=PATIENCE_S).strip()
     inspection = dataclasses.replace(judged.inspection, words=words)
     return Conversation(inspection, decider.worker, judged.dialogue)

@@ -296,8 +296,8 @@ def _language_self_test(bundle: Bundle) -> str:
         took_ms = (time.monotonic() - started_s) * 1e3
     if len({(reading.yes_logit, reading.no_logit) for reading in readings}) > 1:
         raise LanguageError(
-            "The language model's verdict on the same rows differs from time to time.",
-            "Look at the machine's memory, then build the bundle again.",
+            "The language model's verdict on the same rows is not always the same.",
+            "Check the machine's memory, then build the bundle again.",
         )
     return (
         f"llama-cpp-python {VERSION}, {model.gguf.name} with the hash of the bundle; "

@@ -244,7 +244,7 @@ class Station:
         if published < recorded:
             # What waited in the writer's memory for the outbox, and the batch that it was at.
             missing = records.after(published, 2 * BACKLOG)
-            log.info("%d inspections of the last run are published now", len(missing))
+            log.info("%d inspections of the last run are being published now", len(missing))
             publisher.publish_inspections(missing)
         return max(recorded, published) + 1
 

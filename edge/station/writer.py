@@ -194,7 +194,9 @@ class _Backlog:
             raise
         except Exception as error:
             seqs = [entry.inspection.seq for entry in entries]
-            log.exception("%s: images of seq %d to %d fail", self._component, min(seqs), max(seqs))
+            log.exception(
+                "%s: images of seq %d to %d could not be written", self._component, min(seqs), max(seqs)
+            )
             trouble = self._write([Entry(entry.inspection) for entry in entries])
             reason = f"{type(error).__name__}: {error}. The log has the details."
             return trouble or f"Images are not kept: {reason}"

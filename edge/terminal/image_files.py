@@ -38,7 +38,7 @@ def images_in(folder: Path) -> list[Path]:
     if not files:
         raise FrameError(
             f"There is no image in the folder {folder}.",
-            f"Name a folder that holds some ({', '.join(sorted(IMAGE_SUFFIXES))}).",
+            f"Give a folder that contains some ({', '.join(sorted(IMAGE_SUFFIXES))}).",
         )
     return files
 
@@ -57,7 +57,7 @@ def read_together(files: Iterable[Path], most_bytes: int = MOST_TOGETHER_BYTES) 
         if room < 0:
             raise FrameError(
                 f"The images up to {file} take more than {most_bytes / 1e6:g} MB of memory together.",
-                "Name fewer: one to a few good parts are enough, and more can follow with --add.",
+                "Give fewer: one to a few good parts are enough, and more can be added with --add.",
             )
     return images
 

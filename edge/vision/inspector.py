@@ -68,7 +68,7 @@ class Inspector:
         """Changes the product; the next image is judged by it."""
         if set(memory.arrays) != set(self._engine.memory_shapes):
             raise ProductError(
-                f"The product was learned with bundle {memory.bundle_id}, whose graph takes other inputs.",
+                f"The product was learned with bundle {memory.bundle_id}, whose graph has different inputs.",
                 "Enroll it again with this bundle.",
             )
         self.memory = memory

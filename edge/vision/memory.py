@@ -90,7 +90,7 @@ class Memory:
             )
         except (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError) as error:
             raise ProductError(
-                f"What was learned cannot be read from {path}: {error}", "Enroll the product again."
+                f"The product's memory cannot be read from {path}: {error}", "Enroll the product again."
             ) from error
 
 

@@ -66,7 +66,7 @@ class OpenVinoEngine:
         graph, encoder = bundle.proved_graph(chosen, accept_failed_parity), bundle.manifest.encoder
         if chosen not in available:
             raise EngineError(
-                f"This CPU does not compute {chosen}; it has {', '.join(sorted(available))}.",
+                f"This CPU does not support {chosen}; it supports {', '.join(sorted(available))}.",
                 "Set the precision to auto.",
             )
         float_type = graph.float_type if "bf16" in available else "f32"
@@ -173,7 +173,7 @@ def passed_precisions(bundle: Bundle, available: set[Precision]) -> list[Precisi
     ]
     if not passed:
         raise EngineError(
-            f"Bundle {bundle.name} has no graph that passed its parity gate and that this CPU computes.",
+            f"Bundle {bundle.name} has no graph that passed its parity gate and can be computed by this CPU.",
             f"Build it again: {command_line('build_engines', 'build', bundle.name)}",
         )
     return passed

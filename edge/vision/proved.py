@@ -64,7 +64,7 @@ def take(bundle: Bundle, candidates: Sequence[Precision]) -> PrecisionChoice:
         left_out[precision] = outcome
     failed = "; ".join(f"{precision}: {outcome}" for precision, outcome in left_out.items())
     raise EngineError(
-        f"This processor computes no precision of bundle {bundle.name}: {failed}.",
+        f"This processor computes no precision of bundle {bundle.name} correctly: {failed}.",
         f"Build it again with fp32: {command_line('build_engines', 'build', bundle.name)}",
     )
 
@@ -86,12 +86,12 @@ def proof(bundle: Bundle, precision: Precision) -> Outcome:
     known = memory.get(name)
     if known is not None:
         return known
-    _log.info("Trying %s on this processor, once; this takes some seconds.", precision)
+    _log.info("Checking %s on this processor, once; this takes a few seconds.", precision)
     program = python_program("edge.vision.proving", str(bundle.path), precision, str(LONGEST_S))
     outcome = run_proof(program, LONGEST_S)
     memory.keep(name, outcome)
     if outcome.passed:
-        _log.info("%s is right on this processor: %s.", precision, outcome.detail)
+        _log.info("%s is computed correctly on this processor: %s.", precision, outcome.detail)
     else:
         _log.warning("%s is left out on this processor: %s.", precision, outcome)
     return outcome

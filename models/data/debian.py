@@ -104,7 +104,7 @@ class DebianPackage(BaseModel):
                 return target
         deb = _apt_download(self.name, scratch, self._remedy, progress)
         if deb is None:
-            raise SourceError(f"apt knows no package {self.name}.", self._remedy)
+            raise SourceError(f"apt does not know a package {self.name}.", self._remedy)
         version = _run(["dpkg-deb", "-f", str(deb), "Version"], scratch, self._remedy).stdout.strip()
         _unpack(deb, self.name, scratch / "images")
         _log.warning(

@@ -42,7 +42,7 @@ def _product(folder: Path) -> ProductSource:
     files = tuple(sorted(file for file in place.iterdir() if file.suffix.lower() in SUFFIXES))
     if len(files) < _FEWEST:
         raise DatasetError(
-            f"{place} holds {len(files)} images; a product to train on needs at least {_FEWEST}.",
+            f"{place} has {len(files)} images; a product for training needs at least {_FEWEST}.",
             "Give a folder of good parts of one product.",
         )
     return FolderProduct(folder.name, f"a {folder.name.replace('_', ' ')}", files)

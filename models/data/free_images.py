@@ -63,7 +63,7 @@ def free_packages(file: Path = _LIST) -> list[DebianPackage]:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         return [DebianPackage.model_validate(entry) for entry in content["packages"]]
     except (yaml.YAMLError, ValidationError, KeyError, TypeError) as error:
-        raise SourceError(f"{file} is no list of packages: {error}.", "Correct it there.") from error
+        raise SourceError(f"{file} is not a list of packages: {error}.", "Correct it there.") from error
 
 
 def free_images(packages: Sequence[DebianPackage] | None = None) -> list[FreeImage]:

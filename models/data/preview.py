@@ -45,7 +45,7 @@ def read_images(path: Path, limit: int) -> list[Image]:
             cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_ANYCOLOR) if file.stat().st_size else None
         )
         if image is None:
-            raise FrameError(f"{file} is not an image that can be read.", "Remove it or save it anew.")
+            raise FrameError(f"{file} is not an image that can be read.", "Remove it, or save it again.")
         images.append(image)
     return images
 

@@ -124,7 +124,7 @@ def _turns(images: Sequence[FreeImage], rng: np.random.Generator) -> Iterator[Fr
         by_package[image.package].append(image)
     packages = sorted(by_package)
     if not packages:
-        raise DatasetError("There is no picture of that kind to train on.", "Choose other kinds.")
+        raise DatasetError("There are no images of that kind to train on.", "Choose other kinds.")
     weights = np.sqrt([len(by_package[package]) for package in packages])
     waiting: dict[str, list[FreeImage]] = {package: [] for package in packages}
     while True:

@@ -66,7 +66,7 @@ def agreement(
     """
     language = bundle.manifest.language
     if language is None:
-        raise BundleError(f"Bundle {bundle.name} has no language half.", "Name one that has: dinov2-s.")
+        raise BundleError(f"Bundle {bundle.name} has no language half.", "Use one that has: dinov2-s.")
     model = bundled_model(bundle)
     reader = _Torch(model.gguf, np.load(bundle.file(language.base_rows), allow_pickle=False))
     found = VerdictAgreement()

@@ -126,8 +126,8 @@ def _dimensions(reader: GGUFReader, path: Path) -> Dimensions:
     architecture = value("general.architecture")
     if architecture != "llama":
         raise LanguageError(
-            f"{path.name} is {architecture}; prompts can be trained through llama only.",
-            "Take a GGUF whose general.architecture is llama.",
+            f"{path.name} is {architecture}; prompts can only be trained through llama.",
+            "Use a GGUF whose general.architecture is llama.",
         )
     width, heads = value("llama.embedding_length"), value("llama.attention.head_count")
     return Dimensions(
@@ -150,8 +150,8 @@ def _refuse_unknown(found: set[str], layers: int, path: Path) -> None:
     if found != expected:
         names = ", ".join(sorted(found ^ expected)[:5])
         raise LanguageError(
-            f"{path.name} is no plain llama with tied embeddings: it differs in {names}.",
-            "Take a GGUF like SmolLM2's.",
+            f"{path.name} is not a plain llama with tied embeddings: it differs in {names}.",
+            "Use a GGUF like SmolLM2's.",
         )
 
 

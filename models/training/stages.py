@@ -231,7 +231,7 @@ class Training:
         if language is None:
             raise ConfigError(
                 f"Bundle {self._bundle.name} has no language model yet.",
-                "Name the GGUF to train on: --gguf FILE (python -m build_engines fetch tells where it lies)",
+                "Give the GGUF to train on: --gguf FILE (python -m build_engines fetch prints its path)",
             )
         return self._bundle.file(language.gguf)
 

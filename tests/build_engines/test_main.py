@@ -155,7 +155,7 @@ def test_the_steps_one_by_one_make_the_same_bundle(tmp_path: Path, monkeypatch: 
     ("arguments", "words"),
     [
         (("--size", "85"), "Take 84x84"),
-        (("--taps", "0,1"), "Choose different ones among 1, 2, 3"),
+        (("--taps", "0,1"), "Choose different layers from 1, 2, 3"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line_with_what_would(
@@ -170,7 +170,11 @@ def test_what_does_not_fit_is_refused_in_one_line_with_what_would(
 
 @pytest.mark.parametrize(
     ("option", "value", "words"),
-    [("--size", "big", "no size"), ("--size", "1x2x3", "no size"), ("--taps", "six", "no list of layers")],
+    [
+        ("--size", "big", "not a size"),
+        ("--size", "1x2x3", "not a size"),
+        ("--taps", "six", "not a list of layers"),
+    ],
 )
 def test_an_option_that_cannot_be_read_says_how_it_is_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str, value: str, words: str
@@ -198,7 +202,7 @@ def test_a_bundle_is_replaced_whole(tmp_path: Path) -> None:
 def test_a_folder_that_holds_something_else_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "holiday.jpg").write_bytes(b"dear to someone")
-    with pytest.raises(BundleError, match="no bundle and not empty"):
+    with pytest.raises(BundleError, match="not a bundle and not empty"):
         pack(tiny_bundle(tmp_path / "a"), tmp_path / "photos")
     assert (tmp_path / "photos" / "holiday.jpg").is_file()
 

@@ -75,7 +75,7 @@ class TestStages:
     ) -> None:
         (tmp_path / "few").mkdir()
         cv2.imwrite(str(tmp_path / "few" / "0.png"), Plate().good(0))
-        assert "few holds 1 images" in said(tiny_bundle.path, tmp_path / "few", "--run", run)
+        assert "few has 1 images" in said(tiny_bundle.path, tmp_path / "few", "--run", run)
 
     @pytest.mark.parametrize(
         ("stage", "missing", "first"),

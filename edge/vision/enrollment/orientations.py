@@ -27,7 +27,7 @@ def check_rotations(rotations: str) -> None:
     """Raises ProductError unless these are rotations that a product may have."""
     if rotations not in (AUTO, *TURNS_DEG):
         raise ProductError(
-            f"Rotations are {AUTO}, {', '.join(TURNS_DEG)}; not {rotations!r}.",
+            f"Rotations can be {AUTO}, {', '.join(TURNS_DEG)}; not {rotations!r}.",
             f"Leave it at {AUTO} if unsure.",
         )
 

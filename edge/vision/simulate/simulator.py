@@ -209,6 +209,6 @@ def _check(image: Image) -> None:
     check_layout(image)
     if min(image.shape[:2]) < LEAST_SIDE_PX:
         raise FrameError(
-            f"{image.shape[1]}x{image.shape[0]} px is too small to simulate a defect on.",
+            f"{image.shape[1]}x{image.shape[0]} px is too small to simulate a defect.",
             f"Give images of at least {LEAST_SIDE_PX} pixels a side.",
         )

@@ -89,7 +89,7 @@ def build_plan(
     if plan is None:
         raise EngineError(
             f"TensorRT {tensorrt.__version__} cannot build the {name}: {last_words(log)}",
-            "Stop other programs that use the GPU's memory, or give less of it: --workspace MB, --batch N.",
+            "Stop other programs that use the GPU's memory, or use less of it: --workspace MB, --batch N.",
         )
     learned: trt.IHostMemory = cache.serialize()
     return BuiltPlan(bytes(plan), bytes(learned))
@@ -105,7 +105,7 @@ def _parsed(
     reasons = dict.fromkeys(_reason(parser.get_error(number)) for number in range(parser.num_errors))
     said = "; ".join(reasons) if reasons else last_words(log)
     raise EngineError(
-        f"TensorRT {tensorrt.__version__} does not take the {name}: {said}.",
+        f"TensorRT {tensorrt.__version__} does not accept the {name}: {said}.",
         "Choose another precision, or report this line.",
     )
 

@@ -105,7 +105,7 @@ def read_compilation(bundle: Bundle, precision: Precision) -> Compilation:
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise EngineError(f"{path}: {where}: {first['msg']}.", compile_it) from error
     if compilation.graph != graph:
-        raise EngineError(f"{path} is of another graph than the bundle's.", compile_it)
+        raise EngineError(f"{path} belongs to a different graph than the bundle's.", compile_it)
     return compilation
 
 

@@ -24,7 +24,7 @@ def open_cuda(device: int = 0) -> Cuda:
             refusals.append(f"{package.name}: {error.message}")
     raise EngineError(
         f"No NVIDIA GPU can be used: {' '.join(refusals)}",
-        "Install cuda-python in the version of the driver's CUDA, or set engine.runtime to openvino.",
+        "Install the cuda-python version that matches the driver's CUDA, or set engine.runtime to openvino.",
     )
 
 

@@ -116,7 +116,7 @@ class TensorRtEngine:
         """:meth:`encode` of up to ``most_images`` images in one run."""
         if not 1 <= len(images) <= self.most_images:
             raise EngineError(
-                f"{len(images)} images at once; the plan takes 1 to {self.most_images}.",
+                f"{len(images)} images at once; the plan accepts 1 to {self.most_images}.",
                 f"Compile it for more: {command_line('build_engines', 'compile')}, with --batch.",
             )
         self._take(images)

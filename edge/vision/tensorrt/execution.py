@@ -96,14 +96,14 @@ class PlanExecution:
     def shape(self, name: str, shape: Sequence[int]) -> None:
         if not self._context.set_input_shape(name, tuple(shape)):
             raise EngineError(
-                f"The {self._name}'s plan takes {name} up to {self.most(name)}, not {tuple(shape)}.",
+                f"The {self._name}'s plan accepts {name} up to {self.most(name)}, not {tuple(shape)}.",
                 f"Compile it for that: {command_line('build_engines', 'compile')}, "
                 "with --batch or --bank-rows.",
             )
 
     def bind(self, name: str, address: int) -> None:
         if not self._context.set_tensor_address(name, address):
-            raise EngineError(f"TensorRT does not take {name}'s address: {last_words(self._log)}")
+            raise EngineError(f"TensorRT does not accept {name}'s address: {last_words(self._log)}")
 
     def needed_bytes(self) -> int:
         return int(self._context.update_device_memory_size_for_shapes())
@@ -131,5 +131,5 @@ def load_execution(tensorrt: Any, plan: bytes, name: str) -> PlanExecution | Non
 def _numpy_type(tensorrt: Any, kind: trt.DataType) -> npt.DTypeLike:
     known = {tensorrt.DataType.FLOAT: np.float32, tensorrt.DataType.UINT8: np.uint8}
     if kind not in known:
-        raise EngineError(f"A plan has a tensor of {kind}; images are uint8 and all else is float32.")
+        raise EngineError(f"A plan has a tensor of {kind}; images are uint8 and everything else is float32.")
     return known[kind]

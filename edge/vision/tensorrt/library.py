@@ -31,7 +31,8 @@ def load_tensorrt() -> Any:
         raise EngineError(f"TensorRT cannot be imported: {error}.", _INSTALL) from error
     if version_of(found) < OLDEST:
         raise EngineError(
-            f"TensorRT {found.__version__} is too old; {OLDEST[0]}.{OLDEST[1]} is the oldest that is used.",
+            f"TensorRT {found.__version__} is too old; {OLDEST[0]}.{OLDEST[1]} is the oldest supported "
+            f"version.",
             "Update it: JetPack 6.1 and later have it.",
         )
     return found

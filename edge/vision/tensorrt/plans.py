@@ -120,7 +120,7 @@ def write_cached(path: Path, content: bytes) -> None:
     except OSError as error:
         raise EngineError(
             f"Cannot write {path}: {error.strerror or error}.",
-            "Free some space there, or set ANOMALYGPT_EDGE_CACHE to a folder that can be written.",
+            "Free some space there, or set ANOMALYGPT_EDGE_CACHE to a writable folder.",
         ) from error
 
 

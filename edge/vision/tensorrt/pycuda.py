@@ -57,7 +57,7 @@ class PyCuda:
             allocation = self._driver.mem_alloc(size_bytes)
         except self._driver.Error as error:
             raise EngineError(
-                f"The GPU has no {size_bytes / 1e6:.1f} MB of memory left: {error}.",
+                f"The GPU does not have {size_bytes / 1e6:.1f} MB of memory left: {error}.",
                 "Stop other programs that use it.",
             ) from error
         self._allocations[int(allocation)] = allocation

@@ -91,11 +91,11 @@ def ready_plan(
     except UnusablePlanError as error:
         reason = error.message
     graph = _graph(folder, half, reason, compilation)
-    _log.warning("%s It is built again, which takes minutes.", reason)
+    _log.warning("%s It is being rebuilt, which takes minutes.", reason)
     loaded = load(build_into(folder, compilation, name, graph, target, progress))
     if loaded is None:
         raise EngineError(
-            f"TensorRT {key.tensorrt} does not load the plan of the {name} that it has just built.",
+            f"TensorRT {key.tensorrt} cannot load the plan of the {name} that it has just built.",
             "Check the GPU's free memory and its driver: nvidia-smi, or on a Jetson tegrastats.",
         )
     return loaded
@@ -180,7 +180,7 @@ def compiled_precision(
         if read_compilation(bundle, precision).passed is False and not accept_failed_parity:
             raise EngineError(
                 f"Bundle {bundle.name}: TensorRT plans in {precision} failed when they were measured here.",
-                f"Choose another precision, or look at it: {accept_command(bundle, precision)}",
+                f"Choose another precision, or see why: {accept_command(bundle, precision)}",
             )
         return precision
     for compiled in compiled_precisions(bundle):

@@ -69,7 +69,7 @@ def test_what_nobody_read_is_named_unless_it_is_known(checkpoint: Checkpoint) ->
 @pytest.mark.parametrize("content", [b"", b"\x80\x04K\x01.", b"PK\x03\x04"])  # nothing, a pickle, a zip
 def test_a_file_that_is_no_safetensors_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(content)
-    with pytest.raises(SourceError, match="no safetensors file"):
+    with pytest.raises(SourceError, match="not a safetensors file"):
         Checkpoint(tmp_path / "pytorch_model.bin")
 
 
@@ -80,7 +80,11 @@ def test_a_configuration_is_read_as_far_as_it_is_needed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "without their configuration"), ("{}", "heads: Field required"), ("{", "Cannot read")],
+    [
+        (None, "configuration of the weights is missing"),
+        ("{}", "heads: Field required"),
+        ("{", "Cannot read"),
+    ],
 )
 def test_a_configuration_that_cannot_be_used_is_refused(
     tmp_path: Path, content: str | None, words: str
@@ -95,5 +99,5 @@ def test_a_configuration_that_cannot_be_used_is_refused(
 
 def test_positions_that_are_no_square_are_refused() -> None:
     assert square(np.zeros((9, 4), np.float32)).shape == (3, 3, 4)
-    with pytest.raises(SourceError, match="8 positions"):
+    with pytest.raises(SourceError, match="8 patch positions"):
         square(np.zeros((8, 4), np.float32))

@@ -106,7 +106,7 @@ def test_the_text_map_reads_the_values_of_the_last_layer(clip: tuple[Any, Any]) 
 
 
 def test_without_the_layer_that_it_reads_there_is_no_text_map(clip: tuple[Any, Any]) -> None:
-    with pytest.raises(ConfigError, match=f"leaves layer {LAYERS - 2}"):
+    with pytest.raises(ConfigError, match=f"output of layer {LAYERS - 2}"):
         own_text(clip[1], (0, LAYERS - 1))
 
 
@@ -117,5 +117,5 @@ def test_without_the_tokenizer_there_is_no_text_map(clip: tuple[Any, Any]) -> No
 
 
 def test_a_file_that_is_no_tokenizer_is_refused(clip: tuple[Any, Any]) -> None:
-    with pytest.raises(SourceError, match=r"no tokenizer\.json"):
+    with pytest.raises(SourceError, match=r"not a tokenizer\.json"):
         ClipTokenizer(clip[1]["config"], LONGEST)

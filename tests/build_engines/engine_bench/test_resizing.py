@@ -57,5 +57,5 @@ def test_a_graph_without_taps_is_refused(tiny_bundle: Bundle) -> None:
     for node in whole.graph.node:
         if node.name.startswith("tap."):
             node.name = "other"
-    with pytest.raises(EngineError, match="no other input size"):
+    with pytest.raises(EngineError, match="input size cannot be changed"):
         encoder_at(whole, tiny_bundle.manifest.encoder, (140, 140))

@@ -85,7 +85,7 @@ def test_a_pickle_under_any_name_is_refused_and_not_run(
 def test_what_is_no_weights_at_all_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(content)
-    with pytest.raises(SourceError, match="does not begin as"):
+    with pytest.raises(SourceError, match="does not start like"):
         check_content(path)
 
 

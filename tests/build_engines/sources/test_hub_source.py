@@ -202,8 +202,8 @@ def test_a_hub_that_sends_more_than_it_said_is_stopped(hub: FileServer, cache: P
         (401, "GatedRepo", "is gated"),  # nobody is logged in
         (403, "GatedRepo", "is gated"),  # logged in, terms not accepted
         (401, "RepoNotFound", "private or gated, or does not exist"),  # the hub says the same of all three
-        (401, "", "a token that may read it"),
-        (403, "", "a token that may read it"),
+        (401, "", "a token with read access"),
+        (403, "", "a token with read access"),
         (404, "RevisionNotFound", f"no commit {REVISION}"),
         (404, "EntryNotFound", "no file config.json"),
         (500, "", "HTTP 500"),

@@ -131,14 +131,14 @@ def test_an_operator_that_tensorrt_lacks_is_named(rtx: Path, tmp_path: Path) -> 
     model = writer.model("encoder", [("image", FLOAT, [2, 3, 3])], [("features", FLOAT, [2])])
     onnx.save(model, str(tmp_path / "odd.onnx"))
     (result,) = build(rtx, {"graph": str(tmp_path / "odd.onnx"), "name": "encoder", "span": (1, 1, 1)})
-    assert "does not take the encoder: operator Det (node 'odd.determinant')" in result["error"]
+    assert "does not accept the encoder: operator Det (node 'odd.determinant')" in result["error"]
     assert "\n" not in result["error"]
 
 
 def test_a_file_that_is_no_graph_is_refused(rtx: Path, tmp_path: Path) -> None:
     (tmp_path / "none.onnx").write_bytes(b"this is no graph")
     (result,) = build(rtx, {"graph": str(tmp_path / "none.onnx"), "name": "head", "span": (1, 1, 1)})
-    assert result["error"] == "TensorRT 1.7.1.116 does not take the head: it gives no reason."
+    assert result["error"] == "TensorRT 1.7.1.116 does not accept the head: it gives no reason."
 
 
 def graph_of(bundle: Bundle) -> onnx.ModelProto:

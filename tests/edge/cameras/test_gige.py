@@ -234,7 +234,7 @@ def test_a_software_trigger_takes_exactly_the_part_it_names(network: GigENetwork
             frame = take(camera, 1)[0]
             assert (frame.part_id, frame.error) == (part, "")
         camera.trigger("B1")
-        with pytest.raises(CameraError, match="still waits for the image of part B1"):
+        with pytest.raises(CameraError, match="still waiting for the image of part B1"):
             camera.trigger("B2")
         assert take(camera, 1)[0].part_id == "B1"
 
@@ -250,7 +250,7 @@ def test_an_image_that_comes_too_late_is_nobodys(network: GigENetwork) -> None:
 
 def test_a_camera_without_software_trigger_refuses_one(network: GigENetwork) -> None:
     network.camera()
-    with camera_with() as camera, pytest.raises(CameraError, match="no software trigger"):
+    with camera_with() as camera, pytest.raises(CameraError, match="does not accept software triggers"):
         camera.trigger("A1")
 
 

@@ -170,7 +170,7 @@ def test_one_name_for_two_categories_is_refused(nut: Path, tmp_path: Path) -> No
 
 def test_more_shots_than_good_images_are_refused(nut: Path) -> None:
     (category,) = find_categories([nut])
-    with pytest.raises(DatasetError, match="nut: 6 references are asked for, and train/good has 5"):
+    with pytest.raises(DatasetError, match="nut: 6 references are requested, but train/good has only 5"):
         category.references(6, seed=0)
 
 

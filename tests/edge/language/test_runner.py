@@ -102,7 +102,7 @@ class TestWords:
     def test_are_given_once(self, runner: Runner, rows: Rows) -> None:
         reading = runner.judge(CHATML, rows)
         list(runner.answer(reading.dialogue, 2))
-        with pytest.raises(LanguageError, match="given before"):
+        with pytest.raises(LanguageError, match="already been given"):
             list(runner.answer(reading.dialogue, 2))
 
     def test_a_question_follows_the_answer_even_if_nobody_asked_for_that(
@@ -247,7 +247,7 @@ class TestFork:
     def test_needs_room_for_two(self, model: LanguageModel, rows: Rows) -> None:
         with Runner(model, dataclasses.replace(LIMITS, dialogues=1)) as runner:
             reading = runner.judge(CHATML, rows)
-            with pytest.raises(LanguageError, match="room for one dialogue"):
+            with pytest.raises(LanguageError, match="room for only one dialogue"):
                 runner.fork(reading.dialogue)
             assert "".join(runner.answer(reading.dialogue, 2))
 

@@ -172,7 +172,7 @@ def test_a_worker_that_hangs_costs_one_part_its_time_and_is_replaced(
         worker.judge(CHATML, rows, timeout_s=0.1)
     for _ in range(3):  # Those that follow ask in vain, and learn it at once.
         asked_s = time.monotonic()
-        with pytest.raises(LanguageError, match="not done in time with an earlier part"):
+        with pytest.raises(LanguageError, match="did not finish an earlier part in time"):
             worker.judge(CHATML, rows, ENOUGH_S)
         assert time.monotonic() - asked_s < ENOUGH_S / 4
     assert "in time" in worker.trouble
@@ -292,8 +292,8 @@ def test_whoever_can_do_without_it_does_not_wait_for_one_that_loads_slowly(
     worker = LanguageWorker(model, LIMITS)
     worker.start(patience_s=0)
     try:
-        assert worker.trouble == "The language worker is being started."
-        with pytest.raises(LanguageError, match="is being started"):
+        assert worker.trouble == "The language worker is starting."
+        with pytest.raises(LanguageError, match="is starting"):
             worker.judge(CHATML, rows, ENOUGH_S)
         until(lambda: not worker.trouble)
         assert worker.judge(CHATML, rows, ENOUGH_S).p_anomaly > 0

@@ -143,8 +143,8 @@ def takes(bundle: Bundle) -> proved.PrecisionChoice:
 def test_one_that_computes_what_fp32_does_is_taken(right: Bundle, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "edge.vision.proved"):
         assert takes(right) == proved.PrecisionChoice("int8", {})
-    assert "Trying int8 on this processor, once" in caplog.text
-    assert "int8 is right on this processor: mean patch cosine 1.0" in caplog.text
+    assert "Checking int8 on this processor, once" in caplog.text
+    assert "int8 is computed correctly on this processor: mean patch cosine 1.0" in caplog.text
 
 
 def test_one_that_computes_wrong_is_left_out_and_said_once(
@@ -217,7 +217,7 @@ def test_a_bundle_that_was_off_at_its_gate_may_be_as_far_off_here(
 
 
 def test_where_nothing_computes_rightly_nothing_is_taken(altered: Bundle) -> None:
-    with pytest.raises(EngineError, match="no precision of bundle tiny: int8: it computes wrong"):
+    with pytest.raises(EngineError, match="no precision of bundle tiny correctly: int8: it computes wrong"):
         proved.take(altered, ["int8"])
 
 

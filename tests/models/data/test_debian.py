@@ -122,7 +122,7 @@ def test_what_apt_does_not_know_says_what_to_bring_and_where_to_put_it(
     tmp_path: Path, debs: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(tmp_path, debs, monkeypatch)
-    with pytest.raises(SourceError, match="no package edge-textures") as caught:
+    with pytest.raises(SourceError, match="not know a package edge-textures") as caught:
         PACKAGE.fetch()
     assert PACKAGE.filename in caught.value.remedy and str(cache / "training") in caught.value.remedy
 

@@ -38,7 +38,7 @@ def test_of_the_mvtec_layout_only_the_good_training_parts_are_taken(tmp_path: Pa
 @pytest.mark.parametrize("count", [0, 3])
 def test_a_folder_with_too_few_images_is_refused(tmp_path: Path, count: int) -> None:
     few = folder(tmp_path / "few", count)
-    with pytest.raises(DatasetError, match=f"few holds {count} images") as caught:
+    with pytest.raises(DatasetError, match=f"few has {count} images") as caught:
         folder_products([folder(tmp_path / "enough", 4), few])
     assert "one product" in caught.value.remedy
 

@@ -106,7 +106,7 @@ def test_rendered_products_need_no_pictures() -> None:
 
 
 def test_a_kind_without_pictures_is_named() -> None:
-    with pytest.raises(DatasetError, match="no picture"):
+    with pytest.raises(DatasetError, match="no images of that kind"):
         training_products(4, images=[])
 
 

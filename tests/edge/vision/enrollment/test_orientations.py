@@ -54,5 +54,5 @@ def test_the_simplest_that_explains_clearly_better_is_taken(
 
 
 def test_an_unknown_kind_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ProductError, match="Rotations are auto, none, 90, fine; not 'sideways'"):
+    with pytest.raises(ProductError, match="Rotations can be auto, none, 90, fine; not 'sideways'"):
         check_rotations("sideways")

@@ -190,6 +190,6 @@ def test_several_images_at_once_are_told_apart(learned_bundle: Bundle, reference
         for ours, image in zip(engine.encode_many(images), images, strict=True):
             assert_encoded_alike(ours, reference.encode(image))
         assert_alike(engine.infer(picture(8), memory), reference.infer(picture(8), memory))
-    with pytest.raises(EngineError, match="takes 1 to 3"):
+    with pytest.raises(EngineError, match="accepts 1 to 3"):
         engine.encode_many([picture()] * 4)
     engine.close()
