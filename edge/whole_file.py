@@ -26,7 +26,8 @@ def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
     Args:
         path: the file; its folder must be there.
-        durable: wait until the disk has it: for what must survive the next power cut.
+        durable: wait until the disk has the content, so that a power cut leaves the old file or the new
+            one, never an empty one. The new name is not waited for: that takes as long again.
 
     Raises:
         OSError: it cannot be written; nothing is left then, and what ``path`` was is untouched.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from edge.config import StationConfig, load_station
 from edge.station.products import Products
 from edge.vision.enrollment import enroll
 from edge.vision.openvino import OpenVinoEngine
-from tests.edge.parts import good_part
+from tests.edge.messaging.brokers import Mosquitto
+from tests.edge.parts import good_part, write_parts
 
 PRODUCT = "plate"
 
@@ -93,3 +94,30 @@ def station(make_station: MakeStation) -> Callable[..., StationConfig]:
 def speaking_station(make_speaking_station: MakeStation) -> Callable[..., StationConfig]:
     """As ``make_speaking_station``, read back."""
     return lambda parts, **sections: load_station(make_speaking_station(parts, **sections))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture
+def rate_hz() -> float:
+    """Of the parts of :func:`looping`; a module that needs another rate overrides it."""
+    return 25
+
+
+@pytest.fixture
+def looping(make_station: MakeStation, tmp_path: Path, broker: Mosquitto, rate_hz: float) -> Path:
+    """A station with a real broker that goes on until it is stopped."""
+    write_parts(tmp_path / "parts", good=2, stained=1)
+    return make_station(
+        tmp_path / "parts",
+        camera={"loop": True, "rate_hz": rate_hz},
+        messaging={
+            "brokers": [{"host": "127.0.0.1", "port": broker.port}],
+            "retry_min_s": 0.1,
+            "retry_max_s": 0.2,
+        },
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -21,28 +20,14 @@ from edge.records import Entry, History, Records, RecordsSettings
 from edge.station.writer import BACKLOG
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, inspection, wait_until
 from tests.edge.messaging.dead_disk import dead_disk
-from tests.edge.parts import write_parts
-from tests.edge.station.conftest import MakeStation
 from tests.edge.station.test_process import running, wait_for_results
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
-def looping(make_station: MakeStation, tmp_path: Path, broker: Mosquitto) -> Path:
-    """A station that goes on until it is stopped."""
-    write_parts(tmp_path / "parts", good=2, stained=1)
-    return make_station(
-        tmp_path / "parts",
-        camera={"loop": True, "rate_hz": 10},
-        messaging={"brokers": [{"host": "127.0.0.1", "port": broker.port}], "retry_max_s": 0.5},
-    )
+def rate_hz() -> float:
+    return 10
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

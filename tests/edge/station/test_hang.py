@@ -23,7 +23,6 @@ from edge.station.judging import Judged
 from edge.station.opening import opened_station
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, wait_until
 from tests.edge.parts import write_parts
-from tests.edge.station.conftest import MakeStation
 from tests.edge.station.slow_engine import Hold, held_engine
 from tests.edge.station.test_commands import Commander, commanded, plc
 from tests.edge.station.test_pipeline import recorded
@@ -147,22 +146,6 @@ def hanging(kind: str, station: Path, **environment: str) -> Iterator[subprocess
     finally:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
-def looping(make_station: MakeStation, tmp_path: Path, broker: Mosquitto) -> Path:
-    write_parts(tmp_path / "parts", good=3)
-    return make_station(
-        tmp_path / "parts",
-        camera={"loop": True, "rate_hz": 25},
-        messaging={"brokers": [{"host": "127.0.0.1", "port": broker.port}]},
-    )
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")

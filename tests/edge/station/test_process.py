@@ -18,8 +18,6 @@ from edge.errors import RecordsError
 from edge.inspection import Verdict
 from edge.records import History
 from tests.edge.messaging.brokers import MOSQUITTO, Mosquitto, Subscriber, wait_until
-from tests.edge.parts import write_parts
-from tests.edge.station.conftest import MakeStation
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
@@ -44,27 +42,6 @@ def wait_for_results(process: subprocess.Popen[str], plc: Subscriber, count: int
     wait_until(lambda: len(plc.seqs()) >= count or process.poll() is not None, 60)
     assert process.poll() is None, process.communicate()
     assert len(plc.seqs()) >= count
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker") as broker:
-        yield broker
-
-
-@pytest.fixture
-def looping(make_station: MakeStation, tmp_path: Path, broker: Mosquitto) -> Path:
-    """A station that goes on until it is stopped."""
-    write_parts(tmp_path / "parts", good=2, stained=1)
-    return make_station(
-        tmp_path / "parts",
-        camera={"loop": True, "rate_hz": 25},
-        messaging={
-            "brokers": [{"host": "127.0.0.1", "port": broker.port}],
-            "retry_min_s": 0.1,
-            "retry_max_s": 0.2,
-        },
-    )
 
 
 def recorded_seqs(station: Path) -> list[int]:
