@@ -30,12 +30,12 @@ def hang(kind: str) -> None:
 
 
 def install(kind: str, parts: int = 2) -> None:
-    """So many parts are judged, behind the warm-up; the next one hangs."""
+    """So many parts are judged; the next one hangs."""
     inspect, seen = Inspector.inspect, [0]
 
     def hanging(self: Inspector, image: npt.NDArray[np.uint8]) -> Finding:
         seen[0] += 1
-        if seen[0] > parts + 1:
+        if seen[0] > parts:
             hang(kind)
         return inspect(self, image)
 
