@@ -17,6 +17,7 @@ import click
 from build_engines.__main__ import cli as build_cli
 from edge.cli import cli
 from edge.config import SettingKey, station_keys
+from models.__main__ import cli as training_cli
 from tests.figures import TABLES
 from tests.picture import drawn
 
@@ -45,6 +46,11 @@ def command_help() -> str:
 def build_help() -> str:
     """``--help`` of every step of building."""
     return _pages_of(build_cli, "python -m build_engines")
+
+
+def training_help() -> str:
+    """``--help`` of everything about training."""
+    return _pages_of(training_cli, "python -m models")
 
 
 def station_sections() -> str:
@@ -76,6 +82,7 @@ MADE: dict[str, Callable[[], str]] = {
     "commands": commands,
     "command-help": command_help,
     "build-help": build_help,
+    "training-help": training_help,
     "station-sections": station_sections,
     "station-file": station_file,
     **TABLES,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 
 from tests.rooms import arrows, modules, room_of
 
 _BOX, _GAP, _ROW, _MARGIN = (132, 40), 18, 92, 24
+_NEAR, _STEPS = 6, 60
 _COLOURS = {"edge": "#dbe9f6", "build_engines": "#fbe7c6", "models": "#e3efd9"}
 _TITLES = {
     "models": "models: trained with torch",
@@ -18,7 +19,9 @@ _TITLES = {
 
 
 @dataclass(frozen=True)
-class _Box:
+class Box:
+    """A room, and where the corner of its box is."""
+
     room: str
     x: float
     y: float
@@ -26,6 +29,28 @@ class _Box:
     @property
     def middle(self) -> float:
         return self.x + _BOX[0] / 2
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A cubic Bézier curve by its four points."""
+
+    points: tuple[tuple[float, float], ...]
+
+    def meets(self, box: Box) -> bool:
+        """Whether it comes to a box, or as near as makes it hard to see."""
+        return any(
+            box.x - _NEAR < x < box.x + _BOX[0] + _NEAR and box.y - _NEAR < y < box.y + _BOX[1] + _NEAR
+            for x, y in map(self._at, range(1, _STEPS))
+        )
+
+    def _at(self, step: int) -> tuple[float, float]:
+        t = step / _STEPS
+        weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+        x, y = (
+            sum(w * point[axis] for w, point in zip(weights, self.points, strict=True)) for axis in (0, 1)
+        )
+        return x, y
 
 
 def levels(found: Mapping[str, set[str]]) -> list[list[str]]:
@@ -80,11 +105,11 @@ def _panel(package: str, left: float) -> tuple[str, float, float]:
     }
     rows = levels(own)
     width = max(len(row) for row in rows) * (_BOX[0] + _GAP) + 2 * _MARGIN
-    boxes: dict[str, _Box] = {}
+    boxes: dict[str, Box] = {}
     for number, row in enumerate(rows):
         start = left + (width - len(row) * (_BOX[0] + _GAP) + _GAP) / 2
         for place, room in enumerate(row):
-            boxes[room] = _Box(room, start + place * (_BOX[0] + _GAP), 2.5 * _MARGIN + number * _ROW)
+            boxes[room] = Box(room, start + place * (_BOX[0] + _GAP), 2.5 * _MARGIN + number * _ROW)
     bottom = 2.5 * _MARGIN + (len(rows) - 1) * _ROW + _BOX[1] + _MARGIN
     frame = (
         f'<rect x="{left:g}" y="{_MARGIN}" width="{width:g}" height="{bottom - _MARGIN:g}" rx="8" '
@@ -93,14 +118,14 @@ def _panel(package: str, left: float) -> tuple[str, float, float]:
         f"{escape(_TITLES[package])}</text>"
     )
     lines = [
-        _arrow(boxes[room], boxes[target])
+        _arrow(boxes[room], boxes[target], boxes.values())
         for room, targets in direct(own).items()
         for target in sorted(targets)
     ]
     return "\n".join([frame, *lines, *map(_box, boxes.values())]), width, bottom
 
 
-def _box(box: _Box) -> str:
+def _box(box: Box) -> str:
     package, _, name = box.room.partition(".")
     count = sum(room_of(module) == box.room for module in modules())
     return (
@@ -113,14 +138,30 @@ def _box(box: _Box) -> str:
     )
 
 
-def _arrow(source: _Box, target: _Box) -> str:
-    """A curve; one that passes rows in between goes around what stands there."""
-    start, end = source.y + _BOX[1], target.y
-    passed = round((target.y - source.y) / _ROW) - 1
-    side = 1 if target.middle >= source.middle else -1
-    bulge = side * min(passed, 2) * _BOX[0] * 0.6
+def _arrow(source: Box, target: Box, boxes: Collection[Box]) -> str:
+    """A curve that passes no box; of those the straightest."""
+    others = [box for box in boxes if box not in (source, target)]
+    curves = [one for one in _curves(source, target) if not any(map(one.meets, others))]
+    assert curves, f"no way from {source.room} to {target.room} that passes no other room"
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = curves[0].points
     return (
-        f'<path d="M{source.middle:g} {start:g}C{source.middle + bulge:g} {start + 40:g} '
-        f'{target.middle + bulge:g} {end - 40:g} {target.middle:g} {end:g}" fill="none" stroke="#5a6570" '
+        f'<path d="M{x0:g} {y0:g}C{x1:g} {y1:g} {x2:g} {y2:g} {x3:g} {y3:g}" fill="none" stroke="#5a6570" '
         'stroke-width="1.1" marker-end="url(#tip)"/>'
     )
+
+
+def _curves(source: Box, target: Box) -> Iterator[Curve]:
+    """From one box down to another, bent more and more to either side."""
+    start, end = source.y + _BOX[1], target.y
+    side = 1 if target.middle >= source.middle else -1
+    for bend in range(0, 4 * _BOX[0], 12):
+        for bulge in (side * bend, -side * bend):
+            for reach in (40, 90):  # how far a curve goes on before it turns
+                yield Curve(
+                    (
+                        (source.middle, start),
+                        (source.middle + bulge, start + reach),
+                        (target.middle + bulge, end - reach),
+                        (target.middle, end),
+                    )
+                )

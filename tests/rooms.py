@@ -48,11 +48,12 @@ def packages() -> frozenset[str]:
 @cache
 def imports() -> tuple[Import, ...]:
     """All imports, wherever in a module they stand, also those for the type checker alone."""
-    return tuple(found for name in modules() for found in _imports(name))
+    return tuple(found for name, path in modules().items() for found in imports_of(path, name))
 
 
-def _imports(module: str) -> Iterator[Import]:
-    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+def imports_of(path: Path, module: str) -> Iterator[Import]:
+    """The imports of a file, which is called so."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     top = {id(node) for node in tree.body}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

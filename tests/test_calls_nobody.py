@@ -21,6 +21,7 @@ from edge.errors import CameraError
 from edge.messaging import EmbeddedBroker
 from edge.paths import CACHE_VARIABLE, DATA_VARIABLE
 from edge.telemetry import SENDERS, VARIABLES
+from models.__main__ import cli as training_cli
 from tests.build_engines.tiny import tiny_preset
 from tests.edge.evaluation.conftest import write_plates
 from tests.edge.parts import write_parts
@@ -176,11 +177,21 @@ BUILDING: dict[str, tuple[Words, Collection[int]]] = {
 }
 """Of ``python -m build_engines``, one after the other, each with its exit codes."""
 
+TRAINING: dict[str, Words] = {
+    "preview": lambda at: [at.plates / "train/good", "--out", at.folder / "defects.png", "--columns", "1"],
+}
+"""Of ``python -m models``."""
+
 NOT_TRACED = {
     "cameras list": "it searches every network for cameras: nothing else does, and it is asked to",
     "build_engines pin": "it asks the hub for a commit's hashes, which is all that it does",
     "build_engines budget": "it reads the default bundle's files, and computes nothing",
     "build_engines ablate": "it takes minutes, and loads what `evaluate` and `ask` load",
+    "models free-images": "it downloads Debian's free packages: that is what it does",
+    "models products": "it draws products made of these images, and downloads those that are not here",
+    "models text-features": "it downloads the text encoder that it computes with",
+    "models train": "it takes hours, and downloads what it trains on",
+    "models agreement": "it needs torch and a trained bundle, and loads what `evaluate` loads",
 }
 """The commands that are not traced, and why."""
 
@@ -197,8 +208,13 @@ def commands_of(group: click.Group, before: str = "") -> Iterator[str]:
 
 
 def test_every_command_is_traced_or_says_why_not() -> None:
-    known = {*SEEING, *SPEAKING, *REFUSING, *(f"build_engines {name}" for name in BUILDING), *NOT_TRACED}
-    there = {*commands_of(cli), *commands_of(build_cli, "build_engines ")}
+    others = {*(f"build_engines {name}" for name in BUILDING), *(f"models {name}" for name in TRAINING)}
+    known = {*SEEING, *SPEAKING, *REFUSING, *others, *NOT_TRACED}
+    there = {
+        *commands_of(cli),
+        *commands_of(build_cli, "build_engines "),
+        *commands_of(training_cli, "models "),
+    }
     assert known == there
 
 
@@ -222,6 +238,11 @@ def test_a_command_that_speaks_calls_nobody_and_leaves_nothing_at_home(
 def test_a_command_that_has_to_say_no_calls_nobody_either(yard: Yard, command: str) -> None:
     words, codes = REFUSING[command]
     yard.quiet("-m", "edge", *command.split(), *words(yard), codes=codes)
+
+
+@pytest.mark.parametrize("command", TRAINING)
+def test_what_shows_training_calls_nobody(yard: Yard, command: str) -> None:
+    yard.quiet("-m", "models", command, *TRAINING[command](yard))
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["cameras", "--help"]])

@@ -9,14 +9,7 @@ from edge.cameras.creating import create_camera
 from edge.cameras.frame import Frame
 from edge.cameras.image_file import IMAGE_SUFFIXES, decode_image, read_image
 from edge.cameras.order import ArrivalOrder
-from edge.cameras.settings import (
-    CameraSettings,
-    FolderSettings,
-    GigESettings,
-    RtspSettings,
-    UvcSettings,
-    VideoSettings,
-)
+from edge.cameras.settings import CameraSettings, FolderSettings, GigESettings
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -29,9 +22,6 @@ __all__ = [
     "FolderSettings",
     "Frame",
     "GigESettings",
-    "RtspSettings",
-    "UvcSettings",
-    "VideoSettings",
     "aravis_fake",
     "create_camera",
     "decode_image",

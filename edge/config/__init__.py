@@ -3,24 +3,15 @@
 from edge.config.load import load_station
 from edge.config.problems import Problem, StationFileError
 from edge.config.reference import SettingKey, json_schema, keys_below, station_keys
-from edge.config.schema import (
-    EngineSettings,
-    LanguageSettings,
-    QueueSettings,
-    StationConfig,
-    StationIdentity,
-    VerdictSettings,
-)
+from edge.config.schema import EngineSettings, QueueSettings, StationConfig, VerdictSettings
 
 __all__ = [
     "EngineSettings",
-    "LanguageSettings",
     "Problem",
     "QueueSettings",
     "SettingKey",
     "StationConfig",
     "StationFileError",
-    "StationIdentity",
     "VerdictSettings",
     "json_schema",
     "keys_below",

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from edge.messaging.codes import AlarmCode, EventCode, ReplyCode, StationState
-from edge.messaging.status import LinkState, LinkStatus, MessagingStatus
+from edge.messaging.status import LinkState, LinkStatus
 from edge.messaging.topics import Topics, check_level, suggest_level
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ __all__ = [
     "LinkStatus",
     "Message",
     "MessagingSettings",
-    "MessagingStatus",
     "Publisher",
     "ReplyCode",
     "StationState",

@@ -8,7 +8,6 @@ model is read from the very GGUF that ships, and further training of the rows th
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -99,11 +98,13 @@ def command(
             for stage in stages or STAGES:
                 getattr(training, stage)()
             if out is not None:
-                training.export(out, _command())
+                training.export(out, typed())
         click.echo(training.summary())
     except EdgeError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _command(arguments: Sequence[str] | None = None) -> str:
-    return " ".join(["python -m models.train", *(sys.argv[1:] if arguments is None else arguments)])
+def typed() -> str:
+    """The run as a person repeats it, in one spelling; ``python -m models train`` is the same program."""
+    inside_group = click.get_current_context().parent is not None
+    return " ".join(["python -m models.train", *sys.argv[2 if inside_group else 1 :]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from functools import cache
 
 import pytest
 
-from tests.rooms import ROOT, arrows, circles, imports, modules, packages, room_of, rooms
+from tests.rooms import ROOT, Import, arrows, circles, imports, imports_of, modules, packages, room_of, rooms
 
 MAP = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 DOORS = {"edge.__main__", "edge.cli", "build_engines.__main__", "models.__main__", "models.train"}
 MEASURING = ("edge.evaluation", "edge.demo")
-STATION_COMMANDS = ("run", "check", "doctor", "enroll", "inspect", "ask", "products", "records", "watch")
+MEASURING_COMMANDS = {"demo", "evaluate", "evaluate_dialogue", "bench"}
+STATION_COMMANDS = tuple(
+    sorted({path.stem for path in (ROOT / "edge" / "commands").glob("[a-z]*.py")} - MEASURING_COMMANDS)
+)
 
 
 def mapped() -> dict[str, set[str]]:
@@ -92,16 +96,39 @@ def given(package: str) -> set[str]:
     return {name for name in face(package) if f"{package}.{name}" not in modules()}
 
 
+def is_inside(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def seen_from_outside() -> set[str]:
+    """All modules and names, with their packages before them, that other rooms and tests import.
+
+    A room's own tests look at its modules as the room itself does: these do not count.
+    """
+    seen = set()
+    for path in (ROOT / "tests").rglob("*.py"):
+        for each in imports_of(path, ".".join(path.relative_to(ROOT / "tests").with_suffix("").parts)):
+            names = _paths(each)
+            seen |= {name for name in names if name not in modules() or not _is_own(each, name)}
+    for each in imports():
+        seen |= {name for name in _paths(each) if not _is_own(each, name)}
+    return seen
+
+
+def _paths(each: Import) -> list[str]:
+    names = f"{each.source}.{each.name}".rstrip(".").split(".")
+    return [".".join(names[:length]) for length in range(2, len(names) + 1)]
+
+
+def _is_own(each: Import, path: str) -> bool:
+    return is_inside(each.module, path.rpartition(".")[0])
+
+
 def past_a_face() -> list[str]:
     found = []
     for each in imports():
         inner = each.source if each.source in packages() else each.source.rpartition(".")[0]
-        if (
-            inner not in packages()
-            or inner.count(".") == 0
-            or each.module == inner
-            or each.module.startswith(f"{inner}.")
-        ):
+        if inner not in packages() or inner.count(".") == 0 or is_inside(each.module, inner):
             continue  # beside the rooms, or inside of this one
         if each.source in packages():
             wrong = bool(each.name) and each.name not in face(inner)
@@ -117,12 +144,28 @@ def test_nobody_reaches_past_a_face() -> None:
     assert not past_a_face()
 
 
-def test_a_face_shows_no_module_that_nobody_looks_at() -> None:
-    used = {each.source for each in imports() for name in [each.source.rpartition(".")[0]] if name}
+def test_a_room_inside_a_room_is_in_its_face() -> None:
+    outer = {room: room.rpartition(".")[0] for room in packages() if room.count(".") > 1}
+    for each in imports():
+        for room, around in outer.items():
+            if is_inside(each.source, room) and not is_inside(each.module, around):
+                assert room.rpartition(".")[2] in face(around), f"{each.module}: {each.source}"
+
+
+def test_a_face_names_only_what_is_there() -> None:
     for package in packages():
-        idle = {name for name in face(package) if f"{package}.{name}" in modules()}
-        idle -= {name for name in idle if f"{package}.{name}" in used}
-        assert not idle, package
+        there = importlib.import_module(package)
+        for name in face(package):
+            assert f"{package}.{name}" in modules() or hasattr(there, name), f"{package}: {name}"
+
+
+def test_a_face_shows_nothing_that_nobody_looks_at() -> None:
+    """But what the package's own ``__init__`` defines, and what programs of other people use."""
+    seen = seen_from_outside()
+    for package in packages() - {"edge"}:
+        tree = ast.parse(modules()[package].read_text(encoding="utf-8"))
+        own = {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+        assert not {name for name in face(package) - own if f"{package}.{name}" not in seen}, package
 
 
 def test_nobody_imports_what_is_private_to_another_package() -> None:
@@ -158,7 +201,7 @@ def test_a_station_never_needs_what_measures_or_shows_it(command: str) -> None:
 
 
 def test_measuring_is_loaded_by_no_command_of_a_station() -> None:
-    """What the imports say, in a process: every command's help, and nothing of measuring is there."""
+    """What the imports say, in a process: with all these commands imported, nothing of measuring is there."""
     program = (
         "import importlib, sys\n"
         f"for name in {STATION_COMMANDS!r}: importlib.import_module(f'edge.commands.{{name}}')\n"

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import cv2
 import pytest
 from click.testing import CliRunner
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle
-from models.commands.train import STAGES, command
+from models.__main__ import cli
+from models.commands.train import STAGES, command, typed
 from tests.models.small import Plate
 
 
@@ -34,6 +36,17 @@ def test_help_says_what_is_trained_on_what_without_torch() -> None:
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     for word in ("PRESET", "DATA", "--run", "--gguf", "--out", *STAGES, DEFAULT_BUNDLE):
         assert word in output
+
+
+@pytest.mark.parametrize("in_a_group", [False, True])
+def test_weights_name_one_command_however_it_was_called(
+    in_a_group: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["models", *(["train"] if in_a_group else []), "dinov2-s", "--seed", "3"]
+    )
+    with click.Context(command, parent=click.Context(cli) if in_a_group else None):
+        assert typed() == "python -m models.train dinov2-s --seed 3"
 
 
 def test_without_torch_it_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,6 +11,5 @@ the only one that scores.
 
 from edge.vision.enrollment.banks import BANK_ROWS
 from edge.vision.enrollment.pipe import enroll
-from edge.vision.enrollment.text_worth import TEXT_WEIGHT
 
-__all__ = ["BANK_ROWS", "TEXT_WEIGHT", "enroll"]
+__all__ = ["BANK_ROWS", "enroll"]

@@ -5,7 +5,7 @@ Deterministic for a given seed; OpenCV and numpy only.
 """
 
 from edge.vision.simulate.defect import CHANGED_LEVELS, SimulatedDefect
-from edge.vision.simulate.foreground import Foreground, find_foreground
+from edge.vision.simulate.foreground import find_foreground
 from edge.vision.simulate.simulator import CONTRASTS, KINDS, SIZES, simulate, simulate_many
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "CONTRASTS",
     "KINDS",
     "SIZES",
-    "Foreground",
     "SimulatedDefect",
     "find_foreground",
     "simulate",

@@ -4,7 +4,7 @@ Nothing outside of this room knows how a part is cut out: enrollment sees throug
 gives its results back through the same one, and it is part of what a product has learned.
 """
 
-from edge.vision.view.areas import Box, Polygon, box_of, polygon_of, polygons_of_mask
+from edge.vision.view.areas import Box, box_of, polygon_of, polygons_of_mask
 from edge.vision.view.asked import AskedView
 from edge.vision.view.placement import Placement
 from edge.vision.view.sheet import MOST_SHOWN, view_sheet
@@ -16,7 +16,6 @@ __all__ = [
     "AskedView",
     "Box",
     "Placement",
-    "Polygon",
     "View",
     "box_of",
     "check_view",
