@@ -67,7 +67,7 @@ def test_what_the_docs_add_for_a_station_without_a_gige_camera_shuts_more(tmp_pa
     unit = UNIT.read_text()
     shut = exposure(unit.replace("[Install]", f"{added}\n[Install]"), tmp_path)
     assert shut < exposure(unit, tmp_path)
-    assert f"({shut} then)" in page
+    assert f"(which brings the rating to {shut})" in page
 
 
 def test_what_it_writes_is_for_its_group_at_most() -> None:
