@@ -95,5 +95,5 @@ def test_a_wrong_value_is_named(tmp_path: Path, changes: dict[str, object], word
 
 def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("a: [")
-    with pytest.raises(ConfigError, match="no YAML"):
+    with pytest.raises(ConfigError, match="not valid YAML"):
         load_preset(str(tmp_path / "bad.yaml"))

@@ -56,7 +56,7 @@ def test_the_defect_spans_two_patches_and_the_images_cover_the_part(
         ({"defect_mm": 2, "part_mm": 1}, "larger than the part"),
         ({"defect_mm": 1, "part_mm": math.inf}, "part is inf mm"),
         ({"defect_mm": 1, "part_mm": 2, "distance_mm": -5}, "distance is -5 mm"),
-        ({"defect_mm": 1, "part_mm": 2, "input_px": 14}, "holds no 2 patches"),
+        ({"defect_mm": 1, "part_mm": 2, "input_px": 14}, "does not contain 2 patches"),
     ],
 )
 def test_what_makes_no_sense_is_refused(lengths: dict[str, Any], message: str) -> None:
