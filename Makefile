@@ -50,12 +50,12 @@ lint: $(VENV)/.test$(WITHOUT) ## formatting, style and types
 
 test: lint ## every check but those of training: make test ARGS="-k station"
 	@$(BIN)/python -m build_engines build dinov2-s $(WITHOUT)
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m 'not netns' $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m 'not netns' $(ARGS)
 	$(BIN)/pytest -m netns $(ARGS) || [ $$? = 5 ] # one after the other: cameras do not wait for a busy machine
 
 # What needs torch, a large download, in an environment of its own.
 test-training: $(VENV)/.train$(WITHOUT) ## the tests of training: make test-training VENV=.venv-train
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/models tests/build_engines/encoders tests/test_licences.py $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/models tests/build_engines/encoders tests/test_licences.py $(ARGS)
 
 lock: ## pin every package anew, with hashes, for all Pythons: needs uv (pip install uv)
 	$(LOCK) $(LOCKED)/setup.in --output-file $(LOCKED)/setup.txt

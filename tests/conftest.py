@@ -19,7 +19,7 @@ from tests.build_engines.tiny import WIDTH, tiny_learned_bundle
 from tests.build_engines.tiny import speaking_bundle as make_speaking_bundle
 from tests.build_engines.tiny import tiny_bundle as make_tiny_bundle
 
-pytest_plugins = ["tests.skips", "tests.workers"]
+pytest_plugins = ["tests.skips"]
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("busy machine", deadline=None)
