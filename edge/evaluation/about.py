@@ -37,16 +37,26 @@ def about(bundle: Bundle) -> dict[str, Any]:
     The command is this process's own, as it was typed, but for the folders of absolute paths: they say
     whose machine it was, not what was measured.
     """
-    name = Path(sys.argv[0]).name
-    program = f"python -m {Path(sys.argv[0]).parent.name}" if name == "__main__.py" else name
     arguments = [Path(each).name if Path(each).is_absolute() else each for each in sys.argv[1:]]
     return {
         "bundle": bundle.id,
-        "command": f"{program} {shlex.join(arguments)}".rstrip(),
+        "command": f"{_program(Path(sys.argv[0]))} {shlex.join(arguments)}".rstrip(),
         "date": datetime.now(timezone.utc).date().isoformat(),
         "version": edge.__version__,
         "machine": machine(),
     }
+
+
+def _program(file: Path) -> str:
+    """What a person typed to run a file: a command's name, or ``python -m`` and a package's."""
+    if file.name != "__main__.py":
+        return file.name
+    names = [file.parent.name]
+    for folder in file.parents[1:]:
+        if not (folder / "__init__.py").is_file():
+            break
+        names.insert(0, folder.name)
+    return f"python -m {'.'.join(names)}"
 
 
 def machine() -> dict[str, Any]:

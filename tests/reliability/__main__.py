@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from edge.bundle import Bundle
+from edge.evaluation.report import check_target, write_json
 from tests.build_engines.tiny import tiny_bundle
 from tests.reliability.fuzz import fuzzed_commands
 from tests.reliability.hang import hung_inspector
@@ -54,6 +55,8 @@ NAMES = [*SCENARIOS, *MEASUREMENTS]
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
 def main(events: int, only: tuple[str, ...], json_path: Path | None) -> None:
     """Run the scenarios against a real mosquitto with TLS, password and ACL. Link and disk need root."""
+    if json_path is not None:
+        check_target(json_path)
     figures: dict[str, Any] = {}
     for name in only or NAMES:
         with tempfile.TemporaryDirectory(prefix=f"reliability-{name}-") as folder:
@@ -63,7 +66,7 @@ def main(events: int, only: tuple[str, ...], json_path: Path | None) -> None:
                 figures[name] = MEASUREMENTS[name](Path(folder), events)
         click.echo(f"{name}: {json.dumps(figures[name])}")
         if json_path is not None:
-            json_path.write_text(json.dumps(figures, indent=2) + "\n")
+            write_json(json_path, figures, Bundle.default())
     lost = sum(run.get("lost", 0) + run.get("events_lost", 0) for run in figures.values())
     if lost:
         raise click.ClickException(f"{lost} messages were lost.")
