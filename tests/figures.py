@@ -209,10 +209,10 @@ def bank_times() -> str:
     return table(["rows", "p50 ms", *(f"of {name}" for name in names)], rows)
 
 
-def parity() -> str:
-    """What the gate measured of each precision when the bundle was built."""
+def parity(file: str) -> str:
+    """What the gate measured of each precision."""
     rows = []
-    for name, each in measured("parity")["graphs"].items():
+    for name, each in measured(file)["graphs"].items():
         apart, same = each["map_difference_mean"], each["verdict_agreement"]
         rows.append(
             [
@@ -241,6 +241,155 @@ def parity_maps() -> str:
     return (
         "On a rendered product that each precision enrolled by itself, the maps differ from those of fp32 by "
         f"(mean) {maps}; verdicts that are the same: {same}."
+    )
+
+
+def layers() -> str:
+    """What each precision costs the embedding and both halves of some layers: one minus the cosine."""
+    wanted = ("embedding", "layer.0.mlp", "layer.2.mlp", "layer.3.attention", "layer.9.mlp")
+    rows = [
+        [
+            each["part"],
+            f"{each['largest']:.0f} at {each['largest_at']}",
+            *(f"{each[of][name]:.1e}" for name in ("fp16", "int8") for of in ("alone", "through")),
+        ]
+        for each in measured("precisions")["layers"]
+        if each["part"] in wanted
+    ]
+    header = ["part", "largest activation", "fp16 alone", "up to here", "int8 alone", "up to here"]
+    return table(header, rows)
+
+
+def symmetric() -> str:
+    """What symmetric ranges cost int8, as a sentence."""
+    graphs = measured("precisions")["graphs"]
+    ours, symmetric = (graphs[name] for name in ("int8", "int8-symmetric"))
+    more = (1 - symmetric["patch_cosine_mean"]) / (1 - ours["patch_cosine_mean"]) - 1
+    return (
+        f"On {ours['images']} real images the mean cosine of the patches to fp32's is "
+        f"{ours['patch_cosine_mean']:.5f} with zero points and {symmetric['patch_cosine_mean']:.5f} with "
+        f"symmetric ranges, an error that is {more:.0%} larger."
+    )
+
+
+def budget(kind: str) -> str:
+    """What a board's memory is needed for, in MB; with what was measured on the machine at hand."""
+    found = measured("budget")
+    parts = found[kind]
+    used = sum(part["bytes"] for part in parts)
+    rows = [
+        [
+            part["name"],
+            _megabytes(part["bytes"]),
+            "" if part["measured"] is None else _megabytes(part["measured"]),
+            part["how"],
+        ]
+        for part in parts
+    ]
+    left = f"**left of {_megabytes(found['board'])}: {_megabytes(found['board'] - used)}**"
+    return table(["part", "MB", "here", "from"], [*rows, ["**sum**", f"**{_megabytes(used)}**", "", left]])
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.0f}" if count >= 10e6 else f"{count / 1e6:.1f}"
+
+
+_FAULTS = {
+    "healthy": "nothing",
+    "broker_sigterm": "broker gets SIGTERM, 5 times",
+    "broker_sigkill": "broker gets SIGKILL, 5 times",
+    "broker_down": "broker away for 60 s",
+    "broker_flaps": "broker flaps: up 2 s, away 0.2 s",
+    "broker_freezes": "broker freezes 3 times for 8 s, connections open",
+    "consumer_away": "consumer away for half of the run",
+    "link_cut": "cable pulled 4 times for 8 s (network namespace)",
+    "station_sigkill": "station gets SIGKILL at 200 random points",
+    "disk_full": "disk full to the last block, broker available",
+    "disk_full_broker_away": "disk full to the last block, broker away",
+    "disk_dead": "disk fails every write for half of the run, broker available",
+}
+
+
+def faults() -> str:
+    """What arrived of the results of a station around which something breaks."""
+    found = measured("reliability")
+    keys = ("sent", "lost", "repeats", "out_of_order", "dropped")
+    rows = [[said, *(f"{found[name][key]:,}" for key in keys)] for name, said in _FAULTS.items()]
+    return table(["fault", "sent", "lost", "repeats", "out of order", "dropped by rule"], rows)
+
+
+def inspection_path() -> str:
+    """The time of a part without and with faults around the station."""
+    rows = []
+    for name, said in (
+        ("inspection_path", "the shipped bundle, the calibrated verdict"),
+        ("fast_inspection_path", "a tiny encoder, the calibrated verdict"),
+    ):
+        found = measured("reliability")[name]
+        calm, trouble = found["healthy"], found["any trouble"]
+        rows.append(
+            [
+                f"{said}, {found['rate, parts per second']:g} parts per second",
+                *(f"{calm[key]:,}, {trouble[key]:,}" for key in ("parts", "p50 ms", "p99 ms")),
+                f"{found['p99 any trouble / healthy']:.3f}",
+            ]
+        )
+    return table(["", "parts: no fault, fault", "p50 ms", "p99 ms", "p99 fault / no fault"], rows)
+
+
+def throughput() -> str:
+    """Results a second, as a table."""
+    found = measured("reliability")["throughput"]
+    rows = [["paho alone, QoS 1, nothing stored", "–", f"{found['paho alone, per second']:,}"]]
+    for name, said in (("50 events", "50 results per commit"), ("one event", "one result per commit")):
+        rates = [
+            f"{found[f'outbox, {name} per commit, {way} per second']:,}" for way in ("durable", "delivered")
+        ]
+        rows.append([f"outbox, {said}", *rates])
+    return table(["", "durable per second", "delivered per second"], rows)
+
+
+def day_without_broker() -> str:
+    """What an outbox keeps of a day on which nobody listens."""
+    rows = []
+    for name in ("day_without_broker", "fast_day_without_broker"):
+        found = measured("reliability")[name]
+        raised, kept = found["alarms raised, kept"]
+        rows.append(
+            [
+                f"{found['parts'] / found['simulated hours'] / 3600:g} per second, {found['parts']:,}",
+                f"{found['results kept']:,}",
+                f"{found['dropped']:,}",
+                f"{found['on the disk, MB']} MB",
+                f"{kept} of {raised}",
+                f"{found['catch-up, s']} s",
+            ]
+        )
+    return table(
+        ["parts", "results kept", "dropped, counted", "on disk", "alarms kept", "caught up in"], rows
+    )
+
+
+def right_part() -> str:
+    """How many parts got another one's verdict, as a sentence."""
+    lines = measured("reliability")["right_part"]
+    hung = measured("reliability")["hung_inspector"]
+    return (
+        f"{lines['lines']:,} random lines with {lines['announced']:,} announced parts, "
+        f"{lines['judged']:,} of them judged: {lines['mislabelled']} got another part's verdict. "
+        f"A hung inspection was reported after {hung['told, s']} s at most, and after SIGTERM its process "
+        f"had ended within {hung['gone, s']} s ({hung['runs']} runs)."
+    )
+
+
+def fuzzed_commands() -> str:
+    """What became of random payloads, as a sentence."""
+    found = measured("reliability")["fuzzed_commands"]
+    return (
+        f"{found['payloads']:,} random payloads on `cmd/#` of a station with a real broker (malformed and "
+        "expired commands, other JSON, noise; names with slashes, with spaces, of 60 kB): "
+        f"{found['done']} were executed, {found['answered']:,} were answered, {found['unanswerable']:,} had "
+        "no readable id and were counted, and the next valid command was executed at once."
     )
 
 
@@ -278,8 +427,19 @@ TABLES: dict[str, Callable[[], str]] = {
     "figures-precisions": precisions,
     "figures-engines": engines,
     "figures-bank-times": bank_times,
-    "figures-parity": parity,
+    "figures-parity": partial(parity, "parity"),
+    "figures-parity-real": partial(parity, "precisions"),
     "figures-parity-maps": parity_maps,
+    "figures-layers": layers,
+    "figures-symmetric": symmetric,
+    "figures-budget-running": partial(budget, "running"),
+    "figures-budget-compiling": partial(budget, "compiling"),
+    "figures-faults": faults,
+    "figures-inspection-path": inspection_path,
+    "figures-throughput": throughput,
+    "figures-day-without-broker": day_without_broker,
+    "figures-right-part": right_part,
+    "figures-fuzzed-commands": fuzzed_commands,
     **{f"figures-source-{path.stem}": partial(source, path.stem) for path in sorted(FOLDER.glob("*.json"))},
 }
 """By the names of their blocks in the pages."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     metavar="GIB",
     help="Memory of the board; on an Orin Nano of 8 GB, Linux sees 7.4.",
 )
-def command(bundle_name: str, precision: Precision | None, board_gib: float) -> None:
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
+def command(bundle_name: str, precision: Precision | None, board_gib: float, json_file: Path | None) -> None:
     """Show how much of a board's memory a station with BUNDLE needs, item by item.
 
     Computed from the files, the shapes in the graph and a formula for each item; what can be measured on this
@@ -41,7 +44,10 @@ def command(bundle_name: str, precision: Precision | None, board_gib: float) -> 
     from build_engines.memory.budget import GIB, budget
     from edge.bundle import Bundle
     from edge.errors import EngineError
+    from edge.evaluation.report import check_target, write_json
 
+    if json_file is not None:
+        check_target(json_file)
     bundle = Bundle.resolve(bundle_name)
     graphs = {str(each): each for each in bundle.manifest.graphs}
     chosen = precision or graphs.get("fp16", "fp32")
@@ -51,6 +57,8 @@ def command(bundle_name: str, precision: Precision | None, board_gib: float) -> 
         )
     console = Console()
     console.print(budget_table(found))
+    if json_file is not None:
+        write_json(json_file, dataclasses.asdict(found), bundle)
     if min(found.left, found.left_compiling) < 0:
         raise EngineError(
             f"The station does not fit on a board of {board_gib:g} GiB.",

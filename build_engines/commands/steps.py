@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
+from types import MappingProxyType
+from typing import Any, get_args
 
 import click
 
@@ -70,9 +71,7 @@ def verify(
     figures go into the manifest; a figure outside its limit is an error.
     """
     adapted = load_preset(preset).adapted(size, taps)
-    if layers:
-        _report_layers(adapted, images)
-    _verify(adapted, images, json_file)
+    _verify(adapted, images, json_file, _report_layers(adapted, images) if layers else {})
 
 
 @click.command()
@@ -178,7 +177,12 @@ def _export(preset: Preset, precisions: tuple[Precision, ...], calibrate_on: Pat
         return export_bundle(preset, work_folder(preset), precisions, say, calibrate_on)
 
 
-def _verify(preset: Preset, images: Path | None, json_file: Path | None = None) -> None:
+def _verify(
+    preset: Preset,
+    images: Path | None,
+    json_file: Path | None = None,
+    more_figures: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     from rich.console import Console
 
     from build_engines.assembly.draft import work_folder, write_manifest
@@ -194,24 +198,23 @@ def _verify(preset: Preset, images: Path | None, json_file: Path | None = None) 
     written = write_manifest(work_folder(preset), manifest)
     if json_file is not None:
         graphs = {name: graph.parity.model_dump() for name, graph in manifest.graphs.items() if graph.parity}
-        write_json(json_file, {"graphs": graphs}, written)
+        write_json(json_file, {"graphs": graphs, **more_figures}, written)
     Console().print(parity_table(manifest))
     failed = failures(manifest)
     if failed:
         raise EngineError(" ".join(failed), "Leave that precision out with --precision, or report it.")
 
 
-def _report_layers(preset: Preset, images: Path | None) -> None:
+def _report_layers(preset: Preset, images: Path | None) -> dict[str, Any]:
+    """Shows what each precision costs every part, and returns it as it stands in JSON."""
     from rich.console import Console
 
-    from build_engines.assembly.draft import work_folder
     from build_engines.parity.labelled import folder_set, rendered_set
     from build_engines.precision.layer_report import (
-        LAYERS_NAME,
         kept_shares,
         layer_costs,
+        layer_rows,
         layer_table,
-        write_layers,
     )
 
     made = _made(preset)
@@ -219,8 +222,8 @@ def _report_layers(preset: Preset, images: Path | None) -> None:
     with _spinner(f"{preset.name}: layers"):
         costs = layer_costs(made, [product.reference for product in products])
         kept = kept_shares(made)
-    write_layers(work_folder(preset) / LAYERS_NAME, costs, kept)
     Console().print(layer_table(costs, kept))
+    return {"layers": layer_rows(costs, kept)}
 
 
 def _pack(preset: Preset, out: Path | None, without_language: bool) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -21,9 +19,6 @@ from edge.vision.engine import fit_into
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-LAYERS_NAME = "layers.json"
-"""Written beside the manifest in the work folder; a packed bundle does not hold it."""
 
 _MEASURED: tuple[Precision, ...] = ("fp16", "int8", "int8-symmetric")
 
@@ -56,13 +51,12 @@ def kept_shares(bundle: Bundle) -> dict[str, float]:
     return shares
 
 
-def write_layers(path: Path, costs: Sequence[PartCost], kept: dict[str, float]) -> None:
-    """Writes the report as JSON: one object per part."""
-    rows = [{**asdict(cost), "kept_in_float32": kept.get(cost.part)} for cost in costs]
-    path.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+def layer_rows(costs: Sequence[PartCost], kept: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The report as plain JSON types: one object per part."""
+    return [{**asdict(cost), "kept_in_float32": kept.get(cost.part)} for cost in costs]
 
 
-def layer_table(costs: Sequence[PartCost], kept: dict[str, float]) -> Table:
+def layer_table(costs: Sequence[PartCost], kept: Mapping[str, float]) -> Table:
     """The report for a terminal; a cost is one minus the mean cosine of the tokens."""
     from rich.table import Table
 

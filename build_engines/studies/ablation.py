@@ -191,7 +191,7 @@ class Ablation:
         for done, part in enumerate(category.test):
             self._progress(f"{category.name}: judging in every way", done, len(category.test))
             image = read_image(part.path)
-            encoded = self._engine.encode(image)
+            encoded = [self._engine.encode(image)]
             findings = {
                 way: inspector.inspect_encoded(encoded, inspector.placed(image))
                 for way, inspector in inspectors.items()

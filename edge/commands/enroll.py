@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edge.station.product import Product
     from edge.vision.memory import Memory
 
+LOOK_CLOSER = "--detail PX takes a closer look; --roi and --locate crop leave out what does not matter"
 SHEET_NAME = "view.png"
 """In the product's folder: its references as the graph sees them."""
 
@@ -70,6 +71,12 @@ SHEET_NAME = "view.png"
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="An image of the same size that is black where nothing counts, and white elsewhere.",
 )
+@click.option(
+    "--detail",
+    metavar="PX",
+    help="Side of the smallest defect that must be seen, in pixels of the images. If one look is too coarse, "
+    "the part is looked at in tiles, each of which takes as long as the whole would. none: one look again.",
+)
 @runtime_option
 @precision_option
 @accept_failed_parity_option
@@ -85,6 +92,7 @@ def command(
     locate: Locate | None,
     ignore: tuple[str, ...],
     mask: Path | None,
+    detail: str | None,
     runtime: str,
     precision: str,
     accept_failed_parity: bool,
@@ -121,7 +129,7 @@ def command(
     check_description(description or "")
     if add or not images:
         products.get(product)
-    asked = AskedView(roi, ignore, mask, locate)
+    asked = AskedView(roi, ignore, mask, locate, detail)
     kept = products.view(product)
     read = read_together(image_files(images))
     started_s = time.monotonic()
@@ -153,10 +161,10 @@ def command(
     if not memory.view.is_whole:
         images_seen = [read_image(path) for path in learned.reference_files[:MOST_SHOWN]]
         write_png(learned.folder / SHEET_NAME, view_sheet(images_seen, memory.view, input_size))
-    click.echo(_summary(learned, memory, time.monotonic() - started_s))
+    click.echo(_summary(learned, memory, time.monotonic() - started_s, input_size))
 
 
-def _summary(product: Product, memory: Memory, took_s: float) -> str:
+def _summary(product: Product, memory: Memory, took_s: float, input_size: tuple[int, int]) -> str:
     """What was learned, and what a p-value from so few parts can promise."""
     count = memory.references
     parts = "good part" if count == 1 else "good parts"
@@ -169,7 +177,19 @@ def _summary(product: Product, memory: Memory, took_s: float) -> str:
         f"  references  {product.folder / 'references'}",
         f"  expected    {turned.get(memory.rotations, memory.rotations)}",
         f"  looked at   {memory.view}" + ("" if memory.view.is_whole else f": {product.folder / SHEET_NAME}"),
+        f"  detail      {_detail(memory, input_size)}",
         f"  verdict     ng above {memory.boundary:.2f} on its own scale (0 good parts, 1 simulated defects)",
         f"  promise     {count} {parts} cannot prove a false-alarm rate under {least:.1%}; add more: --add",
     ]
     return "\n".join(lines)
+
+
+def _detail(memory: Memory, input_size: tuple[int, int]) -> str:
+    """How small a defect can be that is seen, and what to do about smaller ones."""
+    smallest = memory.view.smallest_seen_px(memory.shape, input_size)
+    rows, columns = memory.view.tiles
+    looks = f"{rows * columns} looks at each part" if rows * columns > 1 else "one look at each part"
+    told = f"{looks}; defects smaller than about {smallest:.0f} px can be missed"
+    if memory.view.hides(memory.shape, input_size) is None:
+        return told
+    return f"{told}\n              {LOOK_CLOSER}"

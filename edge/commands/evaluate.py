@@ -49,6 +49,7 @@ from edge.terminal.variadic import VariadicCommand
     show_default=True,
     help="crop: find the part in each image, on a plain background, and cut it out; see `enroll`.",
 )
+@click.option("--detail", metavar="PX", help="Side of the smallest defect that must be seen; see `enroll`.")
 @runtime_option
 @precision_option
 @accept_failed_parity_option
@@ -62,6 +63,7 @@ def command(
     limit: int | None,
     whole_graph: bool,
     locate: Locate,
+    detail: str | None,
     runtime: str,
     precision: str,
     accept_failed_parity: bool,
@@ -96,16 +98,15 @@ def command(
     from edge.evaluation.report import check_target, result_table, results_json, write_json
     from edge.terminal.opened_engine import opened_engine
     from edge.terminal.progress import progress_bar
-    from edge.vision.view import View
+    from edge.vision.view import WHOLE_FRAME, AskedView
 
     if json_file is not None:
         check_target(json_file)
     categories = find_categories(datasets)
     if limit is not None:
         categories = [category.limited(limit) for category in categories]
-    plan = EvaluationPlan(
-        tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph, View(locate=locate)
-    )
+    view = AskedView(locate=locate, detail=detail).over(WHOLE_FRAME, WHOLE_FRAME.shape)
+    plan = EvaluationPlan(tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph, view)
     with ExitStack() as stack:
         opened, engine = stack.enter_context(
             opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity)

@@ -116,6 +116,9 @@ def command(
         ) as decider,
     ):
         judge = _judge(engine, opened, found, decider)
+        hidden = judge.blind_spot()
+        if hidden is not None:
+            click.echo(f"warning: {hidden}", err=True)
         for frame in frames(files):
             judged = judge.judge(frame)
             inspection = judged.inspection if decider is None else _with_words(judged, decider)

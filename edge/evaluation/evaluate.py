@@ -25,7 +25,7 @@ from edge.language import Prompt, Reading, Runner, prompt_for
 from edge.progress import Progress
 from edge.vision.engine import Encoded, Engine
 from edge.vision.inspector import Finding
-from edge.vision.view import WHOLE_FRAME, Box, View
+from edge.vision.view import WHOLE_FRAME, Box, Tiles, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +188,8 @@ def _judge(
     image = read_image(part.path)
     mask = read_mask(part, (image.shape[0], image.shape[1]))
     try:
-        known: dict[
-            Box, tuple[Encoded, float]
-        ] = {}  # what is looked at, encoded once, and how long that took
+        # What is looked at, encoded once, and how long that took.
+        known: dict[tuple[Box, Tiles], tuple[list[Encoded], float]] = {}
         for trial in trials:
             start = time.perf_counter()
             inspector = trial.learned.inspector
@@ -198,11 +197,12 @@ def _judge(
                 finding, encode_ms = inspector.inspect(image), 0.0
             else:
                 placement = inspector.placed(image)
-                if placement.box not in known:
-                    encoded = engine.encode(placement.seen(image))
-                    known[placement.box] = encoded, _since(start)
+                looked_at = placement.box, placement.view.tiles
+                if looked_at not in known:
+                    encoded = [engine.encode(piece) for piece in placement.pieces(image)]
+                    known[looked_at] = encoded, _since(start)
                     start = time.perf_counter()
-                encoded, encode_ms = known[placement.box]
+                encoded, encode_ms = known[looked_at]
                 finding = inspector.inspect_encoded(encoded, placement)
             trial.vision_ms.append(encode_ms + _since(start))
             reading = None if runner is None else trial.read(finding, runner, prompt)

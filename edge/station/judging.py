@@ -108,6 +108,7 @@ class Judge:
         self._station = station
         self._product = product
         self._bundle = bundle
+        self._warn()
 
     @property
     def product(self) -> str:
@@ -129,6 +130,16 @@ class Judge:
         if self.decider is not None:
             self.decider.use(description)
         self._product = product
+        self._warn()
+
+    def blind_spot(self) -> str | None:
+        """What the product's images hide from the graph, in words; None where they hide nothing."""
+        return self._inspector.blind_spot()
+
+    def _warn(self) -> None:
+        hidden = self.blind_spot()
+        if hidden is not None:
+            log.warning("product %s: %s", self._product, hidden)
 
     def warm_up(self) -> None:
         """Judge a black image of the references' size: the first part shall not wait for memory.

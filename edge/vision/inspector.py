@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from edge.inspection import Region, Verdict
 from edge.vision.engine import Encoded, Engine, EngineOutput
 from edge.vision.memory import Memory
 from edge.vision.regions import find_regions, peak_location
-from edge.vision.view import Placement
+from edge.vision.view import Placement, mosaic, reduced
 
 # A typical good part has score 0; the odds that it is anomalous are put at 1 to 19.
 _LOG_ODDS_OF_GOOD = math.log(19)
@@ -34,7 +35,8 @@ class Finding:
         regions: in pixels of the captured image, the highest peak first; likewise.
         map: float32 (H, W) at the graph's input size, on the same scale as the score.
         latency_ms: ``preprocess``, ``graph``, ``calibration``, ``regions``.
-        rows: float32 (rows, width), what the language model reads; None where the bundle has none.
+        rows: float32 (rows, width), what the language model reads, of the worst piece; None where the bundle
+            has none.
         evidence: the log-odds of an anomaly that stand in the rows; None likewise.
     """
 
@@ -73,6 +75,10 @@ class Inspector:
             )
         self.memory = memory
 
+    def blind_spot(self) -> str | None:
+        """What this product's images hide from the graph, in words; None where they hide nothing."""
+        return self.memory.view.hides(self.memory.shape, self._engine.input_size)
+
     def inspect(self, image: Image) -> Finding:
         """Judges one image, uint8 (H, W) grey or (H, W, 3) BGR.
 
@@ -81,7 +87,7 @@ class Inspector:
             EngineError: the graph failed.
         """
         placement = self.placed(image)
-        return self._judge(self._engine.infer(placement.seen(image), self.memory.arrays), placement)
+        return self._inferred(image, placement)
 
     def placed(self, image: Image) -> Placement:
         """Where in an image the product's view looks.
@@ -91,9 +97,12 @@ class Inspector:
         """
         return self.memory.view.placed(image, self._engine.input_size)
 
-    def inspect_encoded(self, encoded: Encoded, placement: Placement) -> Finding:
-        """Judges what was encoded of an image as its placement shows it; equal to :meth:`inspect`."""
-        return self._judge(self._engine.match(encoded, self.memory.arrays), placement)
+    def inspect_encoded(self, encoded: Sequence[Encoded], placement: Placement) -> Finding:
+        """Judges what was encoded of the pieces of an image, as its placement shows them.
+
+        Equal to :meth:`inspect`.
+        """
+        return self._judge([self._engine.match(each, self.memory.arrays) for each in encoded], placement)
 
     def warm_up(self) -> Finding:
         """Judges a black image of the references' size, wherever a part would lie in it.
@@ -103,11 +112,16 @@ class Inspector:
         """
         placement = self.memory.view.anchored(self.memory.shape)
         black = np.zeros(self.memory.shape, np.uint8)
-        return self._judge(self._engine.infer(placement.seen(black), self.memory.arrays), placement)
+        return self._inferred(black, placement)
 
-    def _judge(self, output: EngineOutput, placement: Placement) -> Finding:
+    def _inferred(self, image: Image, placement: Placement) -> Finding:
+        pieces = placement.pieces(image)
+        return self._judge([self._engine.infer(piece, self.memory.arrays) for piece in pieces], placement)
+
+    def _judge(self, outputs: Sequence[EngineOutput], placement: Placement) -> Finding:
         start = time.perf_counter()
-        anomaly_map = output.map
+        output = max(outputs, key=lambda each: each.score)  # a part is as good as its worst piece
+        anomaly_map = mosaic([each.map for each in outputs], placement.view.tiles)
         boundary = self.memory.boundary
         verdict = Verdict.NG if output.score >= boundary else Verdict.OK
         p_value = promised_rate(output.score, self.memory.good_scores, self.memory.references)
@@ -127,9 +141,9 @@ class Inspector:
             p_anomaly=round(p_anomaly, 4),
             location=location,
             regions=regions,
-            map=placement.framed(anomaly_map),
+            map=placement.framed(reduced(anomaly_map, self._engine.input_size)),
             latency_ms={
-                **output.latency_ms,
+                **{name: sum(each.latency_ms[name] for each in outputs) for name in output.latency_ms},
                 "calibration": (judged - start) * 1e3,
                 "regions": (done - judged) * 1e3,
             },

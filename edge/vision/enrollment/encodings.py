@@ -35,9 +35,13 @@ class ViewEncoder:
             what, count: what is being done and how many views there are, for the person who waits.
             known: references at angles that were encoded before; those are not encoded again.
         """
-        before = {(each.view.reference, each.view.angle_deg): each.encoded for each in known}
+        before = {_pose(each.view): each.encoded for each in known}
         self.progress(what, 0, count)
         for done, view in enumerate(views, 1):
-            encoded = before.get((view.reference, view.angle_deg))
+            encoded = before.get(_pose(view))
             yield EncodedLook(view, self.engine.encode(view.image) if encoded is None else encoded)
             self.progress(what, done, count)
+
+
+def _pose(view: Look) -> tuple[int, int, float | None]:
+    return view.reference, view.piece, view.angle_deg

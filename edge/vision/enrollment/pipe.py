@@ -36,6 +36,9 @@ from edge.vision.self_similarity import self_similarity_score
 from edge.vision.view import WHOLE_FRAME, View
 from edge.vision.views import TURNS_DEG
 
+# A part in pieces shows more that can be good; but every piece is matched against all of it.
+_MOST_BANKS = 4
+
 
 def enroll(
     engine: Engine,
@@ -55,9 +58,11 @@ def enroll(
         images: good parts, uint8 (H, W) or (H, W, 3) BGR; one is enough, more are better.
         bundle_id: recorded, so that another bundle refuses this memory.
         rotations: ``none``, ``90`` (parts come in quarter turns), ``fine`` (in any orientation), or
-            ``auto``: whichever explains the references best. One reference cannot tell: ``none``.
+            ``auto``: whichever explains the references best. One reference cannot tell: ``none``; so it
+            is for parts that are looked at in pieces.
         seed: of the simulated defects and views; the same seed gives the same memory.
-        bank_rows: how many good patches to keep; None keeps all.
+        bank_rows: how many good patches to keep, up to four times as many of a part in pieces; None
+            keeps all.
         view: what of an image is looked at.
         progress: called as the work goes on.
 
@@ -67,15 +72,16 @@ def enroll(
     """
     check_rotations(rotations)
     references = seen_references(images, view, engine.input_size)
-    count = len(references.images)
+    count, pieces = len(references.images), references.pieces_each
     rng = np.random.default_rng(seed)
     encode = ViewEncoder(engine, progress or (lambda *_: None)).encode
 
-    own = list(encode(plain_views(references), "reading references", count))
-    places = [self_similarity_score(each.encoded.features, engine.grid) for each in own]
+    own = list(encode(plain_views(references), "reading references", count * pieces))
+    alike = [self_similarity_score(each.encoded.features, engine.grid) for each in own]
+    places = [max(alike[first : first + pieces]) for first in range(0, len(alike), pieces)]
 
     tried: list[EncodedLook] = []
-    if rotations == AUTO and references.are_several:
+    if rotations == AUTO and references.are_several and pieces == 1:
         numbers, angles = range(min(count, TRIED_REFERENCES)), TURNS_DEG[FINEST]
         turns = turned_views(references, numbers, angles)
         tried = list(encode(turns, "trying orientations", len(numbers) * len(angles), known=own))
@@ -85,12 +91,12 @@ def enroll(
 
     angles = TURNS_DEG[rotations]
     turns = turned_views(references, range(count), angles)
-    seen = encode(turns, "building the bank", count * len(angles), known=[*own, *tried])
-    bank = bank_of(list(seen)).thinned(bank_rows, seed)
+    seen = encode(turns, "building the bank", count * len(angles) * pieces, known=[*own, *tried])
+    bank = bank_of(list(seen)).thinned(bank_rows and bank_rows * min(pieces, _MOST_BANKS), seed)
 
     several = references.are_several
     text_worth = worth_of_text(places)
-    everyday = encode(everyday_views(references, rng), "looking at everyday views", EVERYDAY_VIEWS)
+    everyday = encode(everyday_views(references, rng), "looking at everyday views", EVERYDAY_VIEWS * pieces)
     simulated = seen_defects(references, seed)
     defects = encode(defect_views(references, simulated, rng), "simulating defects", len(simulated))
     evidence = evidence_of(

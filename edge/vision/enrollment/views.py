@@ -22,24 +22,32 @@ EVERYDAY_VIEWS = 8
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Look:
-    """One look at a reference.
+    """One look at a reference, or at a piece of it.
 
     Attributes:
         reference: its index.
         image: uint8, what the encoder is shown.
         angle_deg: how far the reference is turned; None for a look that chance has a part in.
         typical_defect: whether a defect is simulated on it that a person would see at once.
+        piece: which piece of the part it shows.
+        part: pieces of one part, as it looked once, have the same number.
     """
 
     reference: int
     image: Image
     angle_deg: float | None = None
     typical_defect: bool = False
+    piece: int = 0
+    part: int = 0
 
 
 def plain_views(references: References) -> list[Look]:
     """The references as they are."""
-    return [Look(number, image, 0.0) for number, image in enumerate(references.images)]
+    return [
+        Look(number, seen, 0.0, piece=piece, part=number)
+        for number, image in enumerate(references.images)
+        for piece, seen in enumerate(references.pieces(image))
+    ]
 
 
 def turned_views(
@@ -49,26 +57,33 @@ def turned_views(
     for number in numbers:
         for angle_deg in angles_deg:
             image = references.covered(turned(references.images[number], angle_deg))
-            yield Look(number, image, angle_deg)
+            for piece, seen in enumerate(references.pieces(image)):
+                yield Look(number, seen, angle_deg, piece=piece)
 
 
 def everyday_views(references: References, rng: np.random.Generator) -> Iterator[Look]:
     """The first reference as it could look the next time."""
-    for _ in range(EVERYDAY_VIEWS):
-        yield Look(0, references.covered(everyday_view(references.images[0], rng)))
+    for part in range(EVERYDAY_VIEWS):
+        image = references.covered(everyday_view(references.images[0], rng))
+        for piece, seen in enumerate(references.pieces(image)):
+            yield Look(0, seen, piece=piece, part=part)
 
 
 def seen_defects(references: References, seed: int) -> list[SimulatedDefect]:
-    """Simulated defects, spread evenly over the references, without those that lie where nothing is seen."""
-    defects = simulate_many(references.images, DEFECTS, seed)
+    """Simulated defects, spread evenly over all pieces, without those that lie where nothing is seen.
+
+    The ``source`` of each is the number of its piece: all of the first reference, then all of the next.
+    """
+    pieces = [seen for image in references.images for seen in references.pieces(image)]
+    defects = simulate_many(pieces, DEFECTS, seed)
     if not references.view.ignore:
         return defects
     return [defect for defect in defects if _is_seen(references, defect)] or defects
 
 
 def _is_seen(references: References, defect: SimulatedDefect) -> bool:
-    size = defect.mask.shape[0], defect.mask.shape[1]
-    hidden = references.view.ignored(size) > 0
+    piece = defect.source % references.pieces_each
+    hidden = references.hidden(piece, (defect.mask.shape[0], defect.mask.shape[1]))
     marked = defect.mask > 0
     return bool(np.count_nonzero(marked & hidden) * 2 < np.count_nonzero(marked))
 
@@ -76,14 +91,16 @@ def _is_seen(references: References, defect: SimulatedDefect) -> bool:
 def defect_views(
     references: References, defects: Iterable[SimulatedDefect], rng: np.random.Generator
 ) -> Iterator[Look]:
-    """The references with defects on them.
+    """The references' pieces with defects on them.
 
     On the very image that a lone reference's bank is made of, all but the defect would match exactly:
     there each is shown as an everyday view.
     """
-    for defect in defects:
+    for part, defect in enumerate(defects):
         shown = defect.image if references.are_several else everyday_view(defect.image, rng)
-        yield Look(defect.source, references.covered(shown), typical_defect=_is_typical(defect))
+        reference, piece = divmod(defect.source, references.pieces_each)
+        seen = references.covered_piece(piece, shown)
+        yield Look(reference, seen, typical_defect=_is_typical(defect), piece=piece, part=part)
 
 
 def _is_typical(defect: SimulatedDefect) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -26,19 +26,22 @@ class AskedView:
         ignore: areas as text, or ``none`` alone.
         mask: a painted image.
         locate: whether and how the part is found.
+        detail: the side of the smallest defect that must be seen, in pixels of the references, or ``none``.
     """
 
     roi: str | None = None
     ignore: Sequence[str] = ()
     mask: Path | None = None
     locate: Locate | None = None
+    detail: str | None = None
 
     def over(self, kept: View, shape: tuple[int, int]) -> View:
         """The view of a product whose references are of ``shape`` (H, W); enrollment learns the rest.
 
         Raises:
-            ProductError: an area that is none, or a mask of another size.
+            ProductError: an area or a size that is none, or a mask of another size.
         """
+        kept = kept if self.detail is None else replace(kept, detail_px=_pixels(self.detail))
         if self.roi is None and not self._asks_to_ignore and self.locate in (None, kept.locate):
             return kept
         if not kept.is_whole and kept.shape != shape and (self.roi is None or not self._asks_to_ignore):
@@ -48,7 +51,7 @@ class AskedView:
             )
         roi = kept.roi if self.roi is None else None if self.roi == NOTHING else box_of(self.roi)
         ignore = self._ignored(shape) if self._asks_to_ignore else kept.ignore
-        return View(shape, roi, ignore, self.locate or kept.locate)
+        return View(shape, roi, ignore, self.locate or kept.locate, detail_px=kept.detail_px)
 
     @property
     def _asks_to_ignore(self) -> bool:
@@ -70,3 +73,22 @@ class AskedView:
                 "Paint on a copy of a reference.",
             )
         return polygons_of_mask(np.asarray(mask, np.uint8), path)
+
+
+def _pixels(text: str) -> float:
+    """A length as a person writes it; 0 for ``none``.
+
+    Raises:
+        ProductError: it is none.
+    """
+    if text == NOTHING:
+        return 0.0
+    try:
+        length = float(text)
+    except ValueError:
+        length = 0.0
+    if not 1 <= length < 1e5:
+        raise ProductError(
+            f"{text!r} is no size of a defect.", "Write its side in pixels of the references: --detail 12."
+        )
+    return length

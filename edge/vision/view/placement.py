@@ -12,8 +12,9 @@ import numpy as np
 from edge.image_types import Array, Image, Mask
 from edge.inspection import Region
 from edge.vision.view.areas import Box, Polygon
+from edge.vision.view.tiles import Tiles, cut
 
-_COVER = 128
+COVER = 128
 """What the graph sees where something is ignored: the same for references and parts."""
 
 
@@ -22,6 +23,9 @@ class _Ignoring(Protocol):
 
     @property
     def ignore(self) -> tuple[Polygon, ...]: ...
+
+    @property
+    def tiles(self) -> Tiles: ...
 
     @property
     def is_whole(self) -> bool: ...
@@ -43,8 +47,12 @@ class Placement:
     shape: tuple[int, int]
     view: _Ignoring
 
+    def pieces(self, image: Image) -> tuple[Image, ...]:
+        """What the graph is shown, one after the other: the box, in the view's tiles."""
+        return cut(self.seen(image), self.view.tiles)
+
     def seen(self, image: Image) -> Image:
-        """What the graph is shown: the box, with what is ignored covered."""
+        """What is looked at: the box, with what is ignored covered."""
         if self.view.is_whole:
             return image
         x, y, width, height = self.box
@@ -60,7 +68,7 @@ class Placement:
         if not self.view.ignore:
             return np.ascontiguousarray(cut)
         cut = cut.copy()
-        cut[self.view.ignored((cut.shape[0], cut.shape[1])) > 0] = _COVER
+        cut[self.view.ignored((cut.shape[0], cut.shape[1])) > 0] = COVER
         return cut
 
     def regions(self, found: Sequence[Region]) -> tuple[Region, ...]:

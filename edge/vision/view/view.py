@@ -17,11 +17,14 @@ from edge.image_types import Image, Mask, check_image
 from edge.vision.view.areas import MOST_CORNERS, Box, Polygon
 from edge.vision.view.locating import Located, locate
 from edge.vision.view.placement import Placement
+from edge.vision.view.tiles import MOST_TILES, ONE_PIECE, SEEN_PX, Tiles, smallest_seen_px, tiles_for
 
 # Of a side of the part, what is seen around it.
 _MARGIN = 0.08
 # A part in view covers at least and at most so many times what the references' parts did.
 _LEAST, _MOST = 0.3, 3.0
+# Images are told to be seen too coarsely where they are shrunk by more than this.
+_WORTH_TELLING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class View:
         locate: ``crop``: the part is found in the region, and cut out.
         anchor: where the first reference's part lay; None where none is located.
         shares: the least and the largest share of the region that a reference's part covered.
+        detail_px: the smallest defect that must be seen; 0: what one piece shows is enough.
+        tiles: in how many pieces it is looked at, so that such a defect is seen.
     """
 
     shape: tuple[int, int] = (0, 0)
@@ -43,10 +48,12 @@ class View:
     locate: Locate = "none"
     anchor: Box | None = None
     shares: tuple[float, float] = (0.0, 1.0)
+    detail_px: float = 0.0
+    tiles: Tiles = ONE_PIECE
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is the whole image, all of it."""
+        """Whether it is the whole image, all of it, in one piece or in tiles."""
         return self.roi is None and not self.ignore and self.locate == "none"
 
     def learned_from(self, images: Sequence[Image], size: tuple[int, int]) -> View:
@@ -57,11 +64,12 @@ class View:
             size: (H, W) of the graph's input.
 
         Raises:
-            ProductError: the parts cannot be told from their ground, or nothing is left to look at.
+            ProductError: the parts cannot be told from their ground, nothing is left to look at, or it would
+                take too many tiles to see what must be seen.
         """
         if self.locate == "none":
             check_view(self)
-            return self
+            return self._in_tiles(_shape(images[0]), size)
         found = []
         for number, image in enumerate(images, 1):
             part = self._located(image)
@@ -79,7 +87,8 @@ class View:
         shares = [part.share for part in found]
         first = _shape(images[0])
         learned = replace(self, shape=first, shares=(min(shares), max(shares)))
-        return replace(learned, anchor=learned._around(found[0], first, size))
+        anchored = replace(learned, anchor=learned._around(found[0], first, size))
+        return anchored._in_tiles(first, size)
 
     def placed(self, image: Image, size: tuple[int, int]) -> Placement:
         """Where in an image this view looks.
@@ -131,6 +140,30 @@ class View:
             )
         return left, top, end_x - left, end_y - top
 
+    def smallest_seen_px(self, shape: tuple[int, int], size: tuple[int, int]) -> float:
+        """About how large a defect must be to be seen, in pixels of references of ``shape`` (H, W).
+
+        Args:
+            size: (H, W) of the graph's input.
+        """
+        _, _, width, height = self.anchor or self.region(shape)
+        return smallest_seen_px((height, width), size, self.tiles)
+
+    def hides(self, shape: tuple[int, int], size: tuple[int, int]) -> str | None:
+        """What a person must be told who shows large images in few looks; None where nothing is lost.
+
+        Args:
+            shape, size: as in :meth:`smallest_seen_px`.
+        """
+        smallest = self.smallest_seen_px(shape, size)
+        if smallest < _WORTH_TELLING * SEEN_PX:
+            return None
+        looks = self.tiles[0] * self.tiles[1]
+        return (
+            f"Images of {shape[1]}x{shape[0]} px are seen in {looks} look{'s' if looks > 1 else ''} of "
+            f"{size[1]}x{size[0]}: defects smaller than about {smallest:.0f} px can be missed."
+        )
+
     def ignored(self, size: tuple[int, int]) -> Mask:
         """uint8 ``size``: 1 where what is looked at, drawn in that size, is ignored."""
         return _drawn(self, size)
@@ -138,6 +171,8 @@ class View:
     def __str__(self) -> str:
         where = "the whole image" if self.roi is None else f"the box {','.join(map(str, self.roi))}"
         where = where if self.locate == "none" else f"the part, found in {where}"
+        if self.tiles != ONE_PIECE:
+            where += f", in {self.tiles[0]} x {self.tiles[1]} tiles"
         return f"{where}, {len(self.ignore)} areas ignored" if self.ignore else where
 
     def to_json(self) -> dict[str, Any]:
@@ -149,6 +184,8 @@ class View:
             "locate": self.locate,
             "anchor": self.anchor,
             "shares": self.shares,
+            "detail_px": self.detail_px,
+            "tiles": self.tiles,
         }
 
     @classmethod
@@ -168,7 +205,19 @@ class View:
             raise ValueError(f"no way to locate: {content['locate']}")
         least, most = (float(share) for share in content["shares"])
         anchor, roi = _box(content["anchor"]), _box(content["roi"])
-        return cls((height, width), roi, ignore, content["locate"], anchor, (least, most))
+        rows, columns = (int(count) for count in content.get("tiles", ONE_PIECE))
+        if min(rows, columns) < 1 or rows * columns > MOST_TILES:
+            raise ValueError(f"{rows} x {columns} tiles")
+        shares, detail_px = (least, most), float(content.get("detail_px", 0))
+        tiles = rows, columns
+        return cls((height, width), roi, ignore, content["locate"], anchor, shares, detail_px, tiles)
+
+    def _in_tiles(self, shape: tuple[int, int], size: tuple[int, int]) -> View:
+        """For references of ``shape`` (H, W) and a graph with an input of ``size`` (H, W)."""
+        if not self.detail_px:
+            return self if self.tiles == ONE_PIECE else replace(self, tiles=ONE_PIECE)
+        _, _, width, height = self.anchor or self.region(shape)
+        return replace(self, shape=shape, tiles=tiles_for((height, width), size, self.detail_px))
 
     def _located(self, image: Image) -> Located | None:
         """The part, in pixels of the region."""

@@ -18,7 +18,7 @@ from build_engines.parity.gate import failures, outside_limits, verify
 from build_engines.parity.labelled import LabelledProduct
 from build_engines.parity.limits import PATCH_COSINE_LIMIT
 from build_engines.precision.float16 import as_float16, rounded_in_float32
-from build_engines.precision.layer_report import kept_shares, layer_costs, layer_table, write_layers
+from build_engines.precision.layer_report import kept_shares, layer_costs, layer_rows, layer_table
 from build_engines.precision.mixed_precision import RANGE_LIMIT, kept_in_float32
 from build_engines.precision.part_costs import session_of
 from build_engines.tensorrt.plan_parity import PlanParity
@@ -207,7 +207,7 @@ def test_what_leaves_float16s_range_is_found_and_kept(bundle: Bundle) -> None:
     assert large == TensorProto.FLOAT and RANGE_LIMIT < 65504
 
 
-def test_the_report_tells_each_parts_own_cost_from_what_came_before(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_report_tells_each_parts_own_cost_from_what_came_before(bundle: Bundle) -> None:
     costs = layer_costs(bundle, [picture(1), picture(2, (SIZE, SIZE))])
     parts = [f"layer.{n}.{half}" for n in range(3) for half in ("attention", "mlp")]
     assert [cost.part for cost in costs] == ["embedding", *parts]
@@ -217,8 +217,7 @@ def test_the_report_tells_each_parts_own_cost_from_what_came_before(bundle: Bund
         assert 0 <= cost.alone["fp16"] < cost.alone["int8"]
     last = costs[-1]
     assert last.through["int8"] > last.alone["int8"]
-    write_layers(tmp_path / "layers.json", costs, kept_shares(bundle))
-    rows = json.loads((tmp_path / "layers.json").read_text())
+    rows = json.loads(json.dumps(layer_rows(costs, kept_shares(bundle))))
     assert [row["kept_in_float32"] for row in rows] == [0.0] * len(costs)
     assert rows[-1]["alone"]["fp16"] == last.alone["fp16"]
     assert len(layer_table(costs, kept_shares(bundle)).rows) == len(costs)

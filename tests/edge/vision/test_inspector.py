@@ -51,7 +51,7 @@ def test_features_give_the_very_finding_that_the_image_gives(engine: OpenVinoEng
     inspector = Inspector(engine, memory)
     whole = inspector.inspect(part(61, stain=True))
     stained = part(61, stain=True)
-    halves = inspector.inspect_encoded(engine.encode(stained), inspector.placed(stained))
+    halves = inspector.inspect_encoded([engine.encode(stained)], inspector.placed(stained))
     np.testing.assert_array_equal(whole.map, halves.map)
     assert (whole.score, whole.regions) == (halves.score, halves.regions)
 

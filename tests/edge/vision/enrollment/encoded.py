@@ -20,7 +20,13 @@ def features(axis: int, patches: int = PATCHES) -> Array:
 
 
 def encoded_view(
-    reference: int, *, axis: int | None = None, angle_deg: float | None = 0.0, typical: bool = False
+    reference: int,
+    *,
+    axis: int | None = None,
+    angle_deg: float | None = 0.0,
+    typical: bool = False,
+    piece: int = 0,
+    part: int = 0,
 ) -> EncodedLook:
-    view = Look(reference, NOTHING, angle_deg, typical)
+    view = Look(reference, NOTHING, angle_deg, typical, piece, part)
     return EncodedLook(view, Encoded(features(reference if axis is None else axis)))

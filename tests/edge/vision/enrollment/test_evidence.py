@@ -35,10 +35,27 @@ def test_several_references_are_judged_by_the_others() -> None:
 
 def test_a_lone_reference_is_judged_by_itself() -> None:
     own = [encoded_view(0)]
-    everyday = [encoded_view(0, angle_deg=None), encoded_view(0, axis=1, angle_deg=None)]
+    everyday = [encoded_view(0, angle_deg=None), encoded_view(0, axis=1, angle_deg=None, part=1)]
     evidence = evidence_of(
         own, everyday, [encoded_view(0, axis=3, angle_deg=None)], bank_of(own), MATCHER, [0.2]
     )
     np.testing.assert_array_equal(evidence.views, [0, 1])
     assert evidence.leave_one_out.size == 0
     np.testing.assert_array_equal(evidence.typical_defects, evidence.defects)  # where none is typical
+
+
+def test_a_part_in_pieces_is_as_bad_as_its_worst_piece() -> None:
+    own = [encoded_view(0, piece=0), encoded_view(0, piece=1), encoded_view(1, axis=0, piece=0)]
+    own.append(encoded_view(1, axis=4, piece=1))  # as no piece of the other reference looks
+    defects = [
+        encoded_view(1, axis=0, angle_deg=None, piece=0),
+        encoded_view(0, axis=0, angle_deg=None, piece=1),
+    ]
+    evidence = evidence_of(own, (), defects, bank_of(own), MATCHER, [0.3, 0.3])
+    np.testing.assert_array_equal(evidence.leave_one_out, [0, 1])
+    np.testing.assert_array_equal(evidence.defects, [1, 0])  # what is seen of the first comes with its rest
+
+    lone = own[:2]
+    everyday = [encoded_view(0, axis=axis, piece=piece, part=0) for piece, axis in enumerate((0, 3))]
+    evidence = evidence_of(lone, everyday, defects[1:], bank_of(lone), MATCHER, [0.3])
+    np.testing.assert_array_equal(evidence.views, [1])
