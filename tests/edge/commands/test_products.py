@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 from edge.bundle import Bundle
+from edge.cameras import read_image
 from edge.station.products import Products
 from edge.vision.view import View
 from tests.edge.commands.conftest import Command
@@ -66,6 +67,27 @@ def test_a_region_is_learned_shown_kept_and_given_up(
     refused = command("enroll", *at, "--roi", "100,10,70,80", parts[0])
     assert refused.code == 1 and "not within the references' 128x96 px" in refused.err
     assert view().is_whole, "nothing was enrolled"
+
+
+def test_large_images_are_warned_of_until_a_detail_is_asked_for(
+    command: Command, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    parts = []
+    for path in write_parts(tmp_path / "parts", good=2):
+        large = cv2.resize(read_image(path), None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(path), large)
+        parts.append(path)
+    on = ["--product", "plate", "--bundle", tiny_bundle.path, "--data-dir", tmp_path / "data"]
+    blind = command("enroll", *on, parts[0])
+    assert "one look at each part; defects smaller than about" in blind.out and "--detail PX" in blind.out
+    warned = command("inspect", *on, "--decided-by", "calibration", *parts)
+    assert warned.err.count("warning: Images of 512x384 px are seen in 1 look of") == 1
+
+    close = command("enroll", *on, "--detail", "17.5")
+    assert "looked at   the whole image, in 3 x 3 tiles" in close.out and "9 looks at each part" in close.out
+    assert "--detail PX" not in close.out
+    quiet = command("inspect", *on, "--decided-by", "calibration", *parts)
+    assert (quiet.code, quiet.err) == (0, "")
 
 
 def test_a_description_that_no_prompt_has_room_for_is_refused_before_the_work(
