@@ -24,8 +24,8 @@ RequestedRuntime = Literal["auto", Runtime]
 RequestedPrecision = Literal["auto", Precision]
 """``auto``: the fastest that passed its checks and that this machine has."""
 
-Locate = Literal["none", "crop"]
-"""How a part is found in an image: not at all, or it is cut out."""
+Locate = Literal["none", "crop", "align"]
+"""How a part is found in an image: not at all, or it is cut out, or cut out and turned."""
 
 QueuePolicy = Literal["wait", "skip", "latest"]
 """What happens when more parts wait for inspection than there is room for."""

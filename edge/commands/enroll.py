@@ -57,8 +57,9 @@ SHEET_NAME = "view.png"
 @click.option(
     "--locate",
     type=click.Choice(get_args(Locate)),
-    help="crop: find the part in each image, on a plain background, and cut it out. Without it, the product "
-    "keeps what it has.  [default for a new product: none]",
+    help="crop: find the part in each image, on a plain background, and cut it out. align: turn it as well, "
+    "so that its long axis always lies the same way. Without it, the product keeps what it has.  "
+    "[default for a new product: none]",
 )
 @click.option(
     "--ignore",

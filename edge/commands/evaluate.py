@@ -47,7 +47,8 @@ from edge.terminal.variadic import VariadicCommand
     type=click.Choice(get_args(Locate)),
     default="none",
     show_default=True,
-    help="crop: find the part in each image, on a plain background, and cut it out; see `enroll`.",
+    help="crop: find the part in each image, on a plain background, and cut it out; align: turn it as well; "
+    "see `enroll`.",
 )
 @click.option("--detail", metavar="PX", help="Side of the smallest defect that must be seen; see `enroll`.")
 @runtime_option

@@ -189,7 +189,7 @@ def _judge(
     mask = read_mask(part, (image.shape[0], image.shape[1]))
     try:
         # What is looked at, encoded once, and how long that took.
-        known: dict[tuple[Box, Tiles], tuple[list[Encoded], float]] = {}
+        known: dict[tuple[Box, float, Tiles], tuple[list[Encoded], float]] = {}
         for trial in trials:
             start = time.perf_counter()
             inspector = trial.learned.inspector
@@ -197,7 +197,7 @@ def _judge(
                 finding, encode_ms = inspector.inspect(image), 0.0
             else:
                 placement = inspector.placed(image)
-                looked_at = placement.box, placement.view.tiles
+                looked_at = placement.box, placement.angle_deg, placement.view.tiles
                 if looked_at not in known:
                     encoded = [engine.encode(piece) for piece in placement.pieces(image)]
                     known[looked_at] = encoded, _since(start)

@@ -110,7 +110,7 @@ class Inspector:
         Raises:
             EngineError: the graph failed.
         """
-        placement = self.memory.view.anchored(self.memory.shape)
+        placement = self.memory.view.anchored(self.memory.shape, self._engine.input_size)
         black = np.zeros(self.memory.shape, np.uint8)
         return self._inferred(black, placement)
 

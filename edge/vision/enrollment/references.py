@@ -30,7 +30,7 @@ class References:
 
     def covered(self, image: Image) -> Image:
         """A changed copy of one of the images, with what is ignored covered again."""
-        return image if not self.view.ignore else self.view.anchored(self.shape).covered(image)
+        return image if not self.view.ignore else self.view.covered(image)
 
     def covered_piece(self, piece: int, image: Image) -> Image:
         """A changed copy of a piece, with what is ignored covered again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 from edge.errors import ProductError
 
 if TYPE_CHECKING:
-    from edge.image_types import Image
+    from edge.image_types import Image, Mask
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels, the origin at the image's top left."""
@@ -123,3 +124,27 @@ def _runs(piece: Image) -> list[Box]:
         for run in now:
             open_at.setdefault(run, y)
     return boxes
+
+
+@lru_cache(maxsize=16)
+def drawn(polygons: tuple[Polygon, ...], box: Box, angle_deg: float, size: tuple[int, int]) -> Mask:
+    """What of a box lies in polygons: uint8 ``size`` (H, W), 1 where it does, not to be changed.
+
+    Args:
+        polygons, box: in pixels of the same image.
+        angle_deg: how far the box is turned about its middle, clockwise as it is seen.
+    """
+    x, y, width, height = box
+    whole = np.zeros((height, width), np.uint8)
+    upright = cv2.getRotationMatrix2D((x + width / 2, y + height / 2), angle_deg, 1.0)
+    for polygon in polygons:
+        corners = np.array(polygon)
+        if angle_deg:
+            corners = cv2.transform(np.array([polygon], np.float64), upright)[0].round()
+        cv2.fillPoly(whole, [(corners - (x, y)).astype(np.int32)], 1)
+    if size != (height, width):
+        # Of a pixel that is ignored in part nothing is seen.
+        share = cv2.resize(whole.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+        whole = np.asarray(share > 0, np.uint8)
+    whole.setflags(write=False)
+    return whole

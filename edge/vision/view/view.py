@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, get_args
 
-import cv2
 import numpy as np
 
 from edge.choices import Locate
 from edge.errors import FrameError, ProductError
 from edge.image_size import MIN_SIDE_PX
 from edge.image_types import Image, Mask, check_image
-from edge.vision.view.areas import MOST_CORNERS, Box, Polygon
+from edge.vision.view.areas import MOST_CORNERS, Box, Polygon, drawn
 from edge.vision.view.locating import Located, locate
-from edge.vision.view.placement import Placement
-from edge.vision.view.tiles import MOST_TILES, ONE_PIECE, SEEN_PX, Tiles, smallest_seen_px, tiles_for
+from edge.vision.view.placement import COVER, Placement
+from edge.vision.view.tiles import (
+    MOST_TILES,
+    ONE_PIECE,
+    SEEN_PX,
+    Tiles,
+    mosaic_size,
+    smallest_seen_px,
+    tiles_for,
+)
 
 # Of a side of the part, what is seen around it.
 _MARGIN = 0.08
 # A part in view covers at least and at most so many times what the references' parts did.
 _LEAST, _MOST = 0.3, 3.0
+# A part that is less long for its width has no axis to be turned by.
+_LEAST_ELONGATION = 1.3
 # Images are told to be seen too coarsely where they are shrunk by more than this.
 _WORTH_TELLING = 2.0
 
@@ -35,8 +43,10 @@ class View:
         shape: (H, W) of the references, in whose pixels the rest is given; (0, 0) for any.
         roi: the region that is cut out; None: the whole image.
         ignore: places whose pixels are never seen; they travel with a part that is located.
-        locate: ``crop``: the part is found in the region, and cut out.
+        locate: ``crop``: the part is found in the region, and cut out; ``align``: it is turned too, so that
+            its long axis lies as the image's rows do.
         anchor: where the first reference's part lay; None where none is located.
+        anchor_deg: how far it was turned there.
         shares: the least and the largest share of the region that a reference's part covered.
         detail_px: the smallest defect that must be seen; 0: what one piece shows is enough.
         tiles: in how many pieces it is looked at, so that such a defect is seen.
@@ -47,6 +57,7 @@ class View:
     ignore: tuple[Polygon, ...] = ()
     locate: Locate = "none"
     anchor: Box | None = None
+    anchor_deg: float = 0.0
     shares: tuple[float, float] = (0.0, 1.0)
     detail_px: float = 0.0
     tiles: Tiles = ONE_PIECE
@@ -70,25 +81,28 @@ class View:
         if self.locate == "none":
             check_view(self)
             return self._in_tiles(_shape(images[0]), size)
-        found = []
-        for number, image in enumerate(images, 1):
-            part = self._located(image)
-            if part is None or not part.is_clear or part.others:
-                why = (
-                    "more than one part is in view"
-                    if part and part.others
-                    else "no part stands out of a plain ground"
-                )
-                raise ProductError(
-                    f"Reference {number}: {why}.",
-                    "Leave --locate out, or photograph one part on a plain ground.",
-                )
-            found.append(part)
+        found = [self._reference_part(number, image) for number, image in enumerate(images, 1)]
         shares = [part.share for part in found]
         first = _shape(images[0])
         learned = replace(self, shape=first, shares=(min(shares), max(shares)))
-        anchored = replace(learned, anchor=learned._around(found[0], first, size))
-        return anchored._in_tiles(first, size)
+        placed = learned._around(found[0], first, size)
+        return replace(learned, anchor=placed.box, anchor_deg=placed.angle_deg)._in_tiles(first, size)
+
+    def _reference_part(self, number: int, image: Image) -> Located:
+        """The part in a reference; raises ProductError where it is not clear what it is, or how it lies."""
+        part = self._located(image)
+        if part is None or not part.is_clear or part.others:
+            several = part is not None and part.others > 0
+            why = "more than one part is in view" if several else "no part stands out of a plain ground"
+            raise ProductError(
+                f"Reference {number}: {why}.", "Leave --locate out, or photograph one part on a plain ground."
+            )
+        if self.locate == "align" and part.turned.elongation < _LEAST_ELONGATION:
+            raise ProductError(
+                f"Reference {number}: the part is hardly longer than wide, so nothing tells how it lies.",
+                "Use --locate crop, and --rotations if it comes in any orientation.",
+            )
+        return part
 
     def placed(self, image: Image, size: tuple[int, int]) -> Placement:
         """Where in an image this view looks.
@@ -115,11 +129,21 @@ class View:
             )
         if part.others:
             raise FrameError("There is more than one part in view.", "Show the parts one by one.")
-        return Placement(self._around(part, shape, size), shape, self)
+        return self._around(part, shape, size)
 
-    def anchored(self, shape: tuple[int, int]) -> Placement:
-        """Where it looks while nothing is in view: where the first reference lay."""
-        return Placement(self.anchor or self.region(shape), shape, self)
+    def anchored(self, shape: tuple[int, int], size: tuple[int, int]) -> Placement:
+        """Where it looks while nothing is in view: where the first reference lay; ``size`` as above."""
+        if self.anchor is None:
+            return Placement(self.region(shape), shape, self)
+        return Placement(self.anchor, shape, self, self.anchor_deg, mosaic_size(size, self.tiles))
+
+    def covered(self, cut: Image) -> Image:
+        """What is looked at, in whatever size, with what is ignored covered."""
+        if not self.ignore:
+            return np.ascontiguousarray(cut)
+        cut = cut.copy()
+        cut[self.ignored((cut.shape[0], cut.shape[1])) > 0] = COVER
+        return cut
 
     def region(self, shape: tuple[int, int]) -> Box:
         """The region in an image of that shape, within the image.
@@ -166,11 +190,13 @@ class View:
 
     def ignored(self, size: tuple[int, int]) -> Mask:
         """uint8 ``size``: 1 where what is looked at, drawn in that size, is ignored."""
-        return _drawn(self, size)
+        box = self.anchor or self.region(self.shape)
+        return drawn(self.ignore, box, self.anchor_deg, size)
 
     def __str__(self) -> str:
         where = "the whole image" if self.roi is None else f"the box {','.join(map(str, self.roi))}"
-        where = where if self.locate == "none" else f"the part, found in {where}"
+        if self.locate != "none":
+            where = f"the part, found{' and turned' * (self.locate == 'align')} in {where}"
         if self.tiles != ONE_PIECE:
             where += f", in {self.tiles[0]} x {self.tiles[1]} tiles"
         return f"{where}, {len(self.ignore)} areas ignored" if self.ignore else where
@@ -183,6 +209,7 @@ class View:
             "ignore": self.ignore,
             "locate": self.locate,
             "anchor": self.anchor,
+            "anchor_deg": self.anchor_deg,
             "shares": self.shares,
             "detail_px": self.detail_px,
             "tiles": self.tiles,
@@ -208,9 +235,17 @@ class View:
         rows, columns = (int(count) for count in content.get("tiles", ONE_PIECE))
         if min(rows, columns) < 1 or rows * columns > MOST_TILES:
             raise ValueError(f"{rows} x {columns} tiles")
-        shares, detail_px = (least, most), float(content.get("detail_px", 0))
-        tiles = rows, columns
-        return cls((height, width), roi, ignore, content["locate"], anchor, shares, detail_px, tiles)
+        return cls(
+            shape=(height, width),
+            roi=roi,
+            ignore=ignore,
+            locate=content["locate"],
+            anchor=anchor,
+            anchor_deg=float(content.get("anchor_deg", 0)),
+            shares=(least, most),
+            detail_px=float(content.get("detail_px", 0)),
+            tiles=(rows, columns),
+        )
 
     def _in_tiles(self, shape: tuple[int, int], size: tuple[int, int]) -> View:
         """For references of ``shape`` (H, W) and a graph with an input of ``size`` (H, W)."""
@@ -224,19 +259,30 @@ class View:
         x, y, width, height = self.region(_shape(image))
         return locate(image[y : y + height, x : x + width])
 
-    def _around(self, part: Located, shape: tuple[int, int], size: tuple[int, int]) -> Box:
-        """A box around the part in the proportions of ``size``; it may reach out of the image."""
+    def _around(self, part: Located, shape: tuple[int, int], size: tuple[int, int]) -> Placement:
+        """A box around the part; it may reach out of the image.
+
+        In one piece it has the proportions of ``size``; in tiles there is no need to.
+        """
         left, top, _, _ = self.region(shape)
-        x, y, width, height = part.box
-        wide = max(width, height * size[1] / size[0]) * (1 + 2 * _MARGIN)
-        high = wide * size[0] / size[1]
-        middle_x, middle_y = left + x + width / 2, top + y + height / 2
-        return (
-            round(middle_x - wide / 2),
-            round(middle_y - high / 2),
+        if self.locate == "align":
+            (middle_x, middle_y), angle_deg = part.turned.middle, part.turned.angle_deg
+            wide, high = part.turned.width, part.turned.height
+        else:
+            x, y, wide, high = part.box
+            middle_x, middle_y, angle_deg = x + wide / 2, y + high / 2, 0.0
+        wide, high = wide * (1 + 2 * _MARGIN), high * (1 + 2 * _MARGIN)
+        if not self.detail_px:
+            wide = max(wide, high * size[1] / size[0])
+            high = wide * size[0] / size[1]
+        wide, high = max(wide, MIN_SIDE_PX), max(high, MIN_SIDE_PX)
+        box = (
+            round(left + middle_x - wide / 2),
+            round(top + middle_y - high / 2),
             max(1, round(wide)),
             max(1, round(high)),
         )
+        return Placement(box, shape, self, angle_deg, mosaic_size(size, self.tiles))
 
 
 WHOLE_FRAME = View()
@@ -265,21 +311,6 @@ def check_view(view: View) -> None:
         _, _, wide, high = view.anchor or view.region(view.shape)
         if view.ignored((high, wide)).all():
             raise ProductError("Everything is ignored.", "Leave something to look at.")
-
-
-@lru_cache(maxsize=16)
-def _drawn(view: View, size: tuple[int, int]) -> Mask:
-    x, y, width, height = view.anchor or view.region(view.shape)
-    drawn = np.zeros((height, width), np.uint8)
-    for polygon in view.ignore:
-        corners = [(across - x, down - y) for across, down in polygon]
-        cv2.fillPoly(drawn, [np.array(corners, np.int32)], 1)
-    if size != (height, width):
-        # Of a pixel that is ignored in part nothing is seen.
-        share = cv2.resize(drawn.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
-        drawn = np.asarray(share > 0, np.uint8)
-    drawn.setflags(write=False)
-    return drawn
 
 
 def _box(numbers: Sequence[Any] | None) -> Box | None:

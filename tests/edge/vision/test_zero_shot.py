@@ -84,7 +84,9 @@ class TestMap:
         usual = float(np.median(encoded.text))
         scale = {"zero_shot_usual": str(usual), "zero_shot_gain": "2", "zero_shot_boundary": "0.1"}
         inspector = Inspector(engine, zero_shot_memory(engine, saying(default_bundle, **scale)))
-        finding = inspector.inspect_encoded([encoded], inspector.memory.view.anchored((96, 128)))
+        finding = inspector.inspect_encoded(
+            [encoded], inspector.memory.view.anchored((96, 128), engine.input_size)
+        )
         above = np.maximum(encoded.text - np.float32(usual), 0).reshape(engine.grid)
         smooth = 2 * cv2.GaussianBlur(above, (3, 3), 0.5, borderType=cv2.BORDER_REPLICATE).ravel()
         top = np.sort(smooth)[-max(1, round(smooth.size * 0.01)) :]
