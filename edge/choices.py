@@ -27,6 +27,9 @@ RequestedPrecision = Literal["auto", Precision]
 Locate = Literal["none", "crop", "align"]
 """How a part is found in an image: not at all, or it is cut out, or cut out and turned."""
 
+RequestedLocate = Literal["auto", Locate]
+"""``auto``: whichever makes the references coincide."""
+
 QueuePolicy = Literal["wait", "skip", "latest"]
 """What happens when more parts wait for inspection than there is room for."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from edge.choices import Locate
+from edge.choices import RequestedLocate
 from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
@@ -56,10 +56,10 @@ SHEET_NAME = "view.png"
 )
 @click.option(
     "--locate",
-    type=click.Choice(get_args(Locate)),
+    type=click.Choice(get_args(RequestedLocate)),
     help="crop: find the part in each image, on a plain background, and cut it out. align: turn it as well, "
     "so that its long axis always lies the same way. Without it, the product keeps what it has.  "
-    "[default for a new product: none]",
+    "auto: whichever makes the references coincide. [default for a new product: none]",
 )
 @click.option(
     "--ignore",
@@ -90,7 +90,7 @@ def command(
     description: str | None,
     rotations: str,
     roi: str | None,
-    locate: Locate | None,
+    locate: RequestedLocate | None,
     ignore: tuple[str, ...],
     mask: Path | None,
     detail: str | None,
@@ -120,7 +120,7 @@ def command(
     from edge.terminal.image_files import image_files, read_together
     from edge.terminal.opened_engine import opened_engine
     from edge.terminal.progress import progress_bar
-    from edge.vision.enrollment import enroll
+    from edge.vision.enrollment import choose_view, enroll
     from edge.vision.view import MOST_SHOWN, AskedView, view_sheet
 
     if add and not images:
@@ -144,10 +144,14 @@ def command(
         check_description(products.description(product) if description is None else description, opened)
 
         input_size = engine.input_size
+        why: list[str] = []
 
         def learn(references: Sequence[Image]) -> Memory:
             height, width = references[0].shape[:2]
             view = asked.over(kept, (height, width))
+            if asked.locate == "auto":
+                chosen = choose_view(engine, references, view, progress)
+                view, why[:] = chosen.view, [f" ({chosen.why})"]
             return enroll(
                 engine, references, bundle_id=opened.id, rotations=rotations, view=view, progress=progress
             )
@@ -162,22 +166,23 @@ def command(
     if not memory.view.is_whole:
         images_seen = [read_image(path) for path in learned.reference_files[:MOST_SHOWN]]
         write_png(learned.folder / SHEET_NAME, view_sheet(images_seen, memory.view, input_size))
-    click.echo(_summary(learned, memory, time.monotonic() - started_s, input_size))
+    click.echo(_summary(learned, memory, time.monotonic() - started_s, input_size, "".join(why)))
 
 
-def _summary(product: Product, memory: Memory, took_s: float, input_size: tuple[int, int]) -> str:
+def _summary(product: Product, memory: Memory, took_s: float, input_size: tuple[int, int], why: str) -> str:
     """What was learned, and what a p-value from so few parts can promise."""
     count = memory.references
     parts = "good part" if count == 1 else "good parts"
     number, (height, width) = product.version.number, memory.shape
     turned = {"none": "as the references lie", "90": "turned by quarter turns", "fine": "turned by any angle"}
     least = 1 / (memory.references + 1)
+    sheet = "" if memory.view.is_whole else f": {product.folder / SHEET_NAME}"
     lines = [
         f"{product.name}: version {number}, {count} {parts} of {width}x{height} px, {took_s:.1f} s",
         f"  description {product.description or '(none: --description tells the language model)'}",
         f"  references  {product.folder / 'references'}",
         f"  expected    {turned.get(memory.rotations, memory.rotations)}",
-        f"  looked at   {memory.view}" + ("" if memory.view.is_whole else f": {product.folder / SHEET_NAME}"),
+        f"  looked at   {memory.view}{why}{sheet}",
         f"  detail      {_detail(memory, input_size)}",
         f"  verdict     ng above {memory.boundary:.2f} on its own scale (0 good parts, 1 simulated defects)",
         f"  promise     {count} {parts} cannot prove a false-alarm rate under {least:.1%}; add more: --add",

@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from edge.choices import Locate
+from edge.choices import RequestedLocate
 from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
@@ -44,11 +44,11 @@ from edge.terminal.variadic import VariadicCommand
 @click.option("--whole-graph", is_flag=True, help="Encode each image again for each choice of references.")
 @click.option(
     "--locate",
-    type=click.Choice(get_args(Locate)),
+    type=click.Choice(get_args(RequestedLocate)),
     default="none",
     show_default=True,
     help="crop: find the part in each image, on a plain background, and cut it out; align: turn it as well; "
-    "see `enroll`.",
+    "auto: whichever makes the references coincide; see `enroll`.",
 )
 @click.option("--detail", metavar="PX", help="Side of the smallest defect that must be seen; see `enroll`.")
 @runtime_option
@@ -63,7 +63,7 @@ def command(
     json_file: Path | None,
     limit: int | None,
     whole_graph: bool,
-    locate: Locate,
+    locate: RequestedLocate,
     detail: str | None,
     runtime: str,
     precision: str,
@@ -107,7 +107,9 @@ def command(
     if limit is not None:
         categories = [category.limited(limit) for category in categories]
     view = AskedView(locate=locate, detail=detail).over(WHOLE_FRAME, WHOLE_FRAME.shape)
-    plan = EvaluationPlan(tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph, view)
+    plan = EvaluationPlan(
+        tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph, view, locate == "auto"
+    )
     with ExitStack() as stack:
         opened, engine = stack.enter_context(
             opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity)

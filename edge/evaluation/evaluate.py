@@ -39,12 +39,14 @@ class EvaluationPlan:
             references to draw, the first seed stands for all.
         whole_graph: run the whole graph for each inspection instead of encoding each image once.
         view: through which products are learned and inspected.
+        chooses_view: whether each enrollment chooses how the part is found.
     """
 
     shots: tuple[int, ...] = (1,)
     seeds: tuple[int, ...] = (0,)
     whole_graph: bool = False
     view: View = WHOLE_FRAME
+    chooses_view: bool = False
 
     def seeds_for(self, shots: int) -> tuple[int, ...]:
         """The seeds that make a difference."""
@@ -138,7 +140,18 @@ def evaluate(
     for number, category in enumerate(categories, start=1):
         title = f"{category.name} ({number} of {len(categories)})"
         trials = [
-            _SeedTrial(learn(category, shots, seed, engine, bundle, _titled(progress, title), plan.view))
+            _SeedTrial(
+                learn(
+                    category,
+                    shots,
+                    seed,
+                    engine,
+                    bundle,
+                    _titled(progress, title),
+                    plan.view,
+                    chooses_view=plan.chooses_view,
+                )
+            )
             for shots in plan.shots
             for seed in plan.seeds_for(shots)
         ]

@@ -10,7 +10,7 @@ from edge.errors import FrameError
 from edge.evaluation.dataset import Category
 from edge.progress import Progress
 from edge.vision.engine import Engine
-from edge.vision.enrollment import enroll
+from edge.vision.enrollment import choose_view, enroll
 from edge.vision.inspector import Inspector
 from edge.vision.view import WHOLE_FRAME, View
 from edge.vision.zero_shot import zero_shot_memory
@@ -40,8 +40,14 @@ def learn(
     bundle: Bundle,
     progress: Progress | None,
     view: View = WHOLE_FRAME,
+    *,
+    chooses_view: bool = False,
 ) -> EnrolledInspector:
     """Enrolls the references that a seed draws; without any, the text map judges alone.
+
+    Args:
+        view: through which the images are seen.
+        chooses_view: how the part is found is chosen by the references.
 
     Raises:
         DatasetError: there are fewer good images.
@@ -59,6 +65,8 @@ def learn(
             progress(f"{shots} shots, seed {seed}: {stage}", done, total)
 
     try:
+        if chooses_view:
+            view = choose_view(engine, images, view, told).view
         memory = enroll(engine, images, bundle_id=bundle.id, view=view, progress=told)
     except FrameError as error:
         raise FrameError(f"{category.name}: {error.message}", error.remedy) from error

@@ -6,10 +6,12 @@ A pipe, each step a function of what came before::
 
 ``references`` is where images become what the graph sees, ``views`` what else is looked at (references
 turned, moved a little, with simulated defects), ``encodings`` the only step that encodes, and ``matching``
-the only one that scores.
+the only one that scores. ``choosing`` stands before all of it: through which view the images are seen, where
+nobody says.
 """
 
 from edge.vision.enrollment.banks import BANK_ROWS
+from edge.vision.enrollment.choosing import ChosenView, choose_view
 from edge.vision.enrollment.pipe import enroll
 
-__all__ = ["BANK_ROWS", "enroll"]
+__all__ = ["BANK_ROWS", "ChosenView", "choose_view", "enroll"]

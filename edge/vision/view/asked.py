@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.choices import Locate
+from edge.choices import Locate, RequestedLocate
 from edge.errors import ProductError
 from edge.vision.view.areas import Polygon, box_of, polygon_of, polygons_of_mask
 from edge.vision.view.view import View
@@ -25,14 +25,14 @@ class AskedView:
         roi: a box as text, or ``none``.
         ignore: areas as text, or ``none`` alone.
         mask: a painted image.
-        locate: whether and how the part is found.
+        locate: whether and how the part is found; ``auto`` leaves it to who enrolls.
         detail: the side of the smallest defect that must be seen, in pixels of the references, or ``none``.
     """
 
     roi: str | None = None
     ignore: Sequence[str] = ()
     mask: Path | None = None
-    locate: Locate | None = None
+    locate: RequestedLocate | None = None
     detail: str | None = None
 
     def over(self, kept: View, shape: tuple[int, int]) -> View:
@@ -42,7 +42,10 @@ class AskedView:
             ProductError: an area or a size that is none, or a mask of another size.
         """
         kept = kept if self.detail is None else replace(kept, detail_px=_pixels(self.detail))
-        if self.roi is None and not self._asks_to_ignore and self.locate in (None, kept.locate):
+        locate: Locate = (
+            kept.locate if self.locate is None else "none" if self.locate == "auto" else self.locate
+        )
+        if self.roi is None and not self._asks_to_ignore and locate == kept.locate:
             return kept
         if not kept.is_whole and kept.shape != shape and (self.roi is None or not self._asks_to_ignore):
             raise ProductError(
@@ -51,7 +54,7 @@ class AskedView:
             )
         roi = kept.roi if self.roi is None else None if self.roi == NOTHING else box_of(self.roi)
         ignore = self._ignored(shape) if self._asks_to_ignore else kept.ignore
-        return View(shape, roi, ignore, self.locate or kept.locate, detail_px=kept.detail_px)
+        return View(shape, roi, ignore, locate, detail_px=kept.detail_px)
 
     @property
     def _asks_to_ignore(self) -> bool:

@@ -81,15 +81,23 @@ class View:
         if self.locate == "none":
             check_view(self)
             return self._in_tiles(_shape(images[0]), size)
-        found = [self._reference_part(number, image) for number, image in enumerate(images, 1)]
+        found = [self.part_in(image, number) for number, image in enumerate(images, 1)]
         shares = [part.share for part in found]
         first = _shape(images[0])
         learned = replace(self, shape=first, shares=(min(shares), max(shares)))
         placed = learned._around(found[0], first, size)
         return replace(learned, anchor=placed.box, anchor_deg=placed.angle_deg)._in_tiles(first, size)
 
-    def _reference_part(self, number: int, image: Image) -> Located:
-        """The part in a reference; raises ProductError where it is not clear what it is, or how it lies."""
+    def part_in(self, image: Image, number: int) -> Located:
+        """The part in a reference, in pixels of the region.
+
+        Args:
+            image: uint8 (H, W) or (H, W, 3).
+            number: the reference's, for the error.
+
+        Raises:
+            ProductError: it is not clear what the part is, or how it lies.
+        """
         part = self._located(image)
         if part is None or not part.is_clear or part.others:
             several = part is not None and part.others > 0
