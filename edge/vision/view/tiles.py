@@ -26,6 +26,8 @@ Chosen on dots of 12 px and 60 grey levels on rendered leather of 2448 x 2048 px
 where they measure 9.5 px, in three where they measure 7.
 """
 
+# In pixels of an image, below which nothing is looked at more closely: it would only be blurred.
+_LEAST_PX = 6.0
 # Of a tile's side, what its neighbour sees too: a defect on a seam is whole in one of them.
 _OVERLAP = 0.125
 
@@ -51,6 +53,18 @@ def tiles_for(box: tuple[int, int], size: tuple[int, int], smallest_px: float) -
             "Give a larger --detail, or a smaller region with --roi.",
         )
     return rows, columns
+
+
+def closest_px(box: tuple[int, int], size: tuple[int, int], most_tiles: int) -> float:
+    """The smallest defect that is seen in so many tiles, but none smaller than pixels can show.
+
+    Args:
+        box, size: as in :func:`tiles_for`.
+    """
+    counts = [
+        (rows, columns) for rows in range(1, most_tiles + 1) for columns in range(1, most_tiles // rows + 1)
+    ]
+    return max(min(smallest_seen_px(box, size, tiles) for tiles in counts), _LEAST_PX)
 
 
 def smallest_seen_px(box: tuple[int, int], size: tuple[int, int], tiles: Tiles) -> float:
@@ -110,7 +124,7 @@ def reduced(whole: Array, size: tuple[int, int]) -> Array:
 def _count(length: int, longest: float) -> int:
     """The fewest tiles along a side so that none is longer than that."""
     count = 1
-    while _tile(length, count) > longest and count <= MOST_TILES:
+    while _tile(length, count) > longest * (1 + 1e-9) and count <= MOST_TILES:
         count += 1
     return count
 

@@ -20,6 +20,7 @@ from edge.vision.view.tiles import (
     ONE_PIECE,
     SEEN_PX,
     Tiles,
+    closest_px,
     mosaic_size,
     smallest_seen_px,
     tiles_for,
@@ -30,7 +31,7 @@ _MARGIN = 0.08
 # A part in view covers at least and at most so many times what the references' parts did.
 _LEAST, _MOST = 0.3, 3.0
 # A part that is less long for its width has no axis to be turned by.
-_LEAST_ELONGATION = 1.3
+_LEAST_ELONGATION = 1.5
 # Images are told to be seen too coarsely where they are shrunk by more than this.
 _WORTH_TELLING = 2.0
 
@@ -181,6 +182,17 @@ class View:
         _, _, width, height = self.anchor or self.region(shape)
         return smallest_seen_px((height, width), size, self.tiles)
 
+    def closely(self, image: Image, size: tuple[int, int], most_tiles: int) -> View:
+        """The same, as close to the part as so many tiles allow.
+
+        Args:
+            image: a reference, in which the part is found.
+            size: (H, W) of the graph's input.
+        """
+        close = replace(self, detail_px=1.0)  # of any size: the box lies close around the part
+        _, _, width, height = close._around(self.part_in(image, 1), _shape(image), size).box
+        return replace(self, detail_px=closest_px((height, width), size, most_tiles))
+
     def hides(self, shape: tuple[int, int], size: tuple[int, int]) -> str | None:
         """What a person must be told who shows large images in few looks; None where nothing is lost.
 
@@ -270,7 +282,8 @@ class View:
     def _around(self, part: Located, shape: tuple[int, int], size: tuple[int, int]) -> Placement:
         """A box around the part; it may reach out of the image.
 
-        In one piece it has the proportions of ``size``; in tiles there is no need to.
+        It has the proportions of ``size``, but for a part that is turned and seen in tiles: they lie close
+        around it.
         """
         left, top, _, _ = self.region(shape)
         if self.locate == "align":
@@ -280,7 +293,7 @@ class View:
             x, y, wide, high = part.box
             middle_x, middle_y, angle_deg = x + wide / 2, y + high / 2, 0.0
         wide, high = wide * (1 + 2 * _MARGIN), high * (1 + 2 * _MARGIN)
-        if not self.detail_px:
+        if self.locate == "crop" or not self.detail_px:
             wide = max(wide, high * size[1] / size[0])
             high = wide * size[0] / size[1]
         wide, high = max(wide, MIN_SIDE_PX), max(high, MIN_SIDE_PX)

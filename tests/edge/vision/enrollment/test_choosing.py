@@ -28,7 +28,7 @@ def engine(default_bundle: Bundle) -> Iterator[OpenVinoEngine]:
     engine.close()
 
 
-def part(x: float = 160, y: float = 160, angle_deg: float = 0.0, length: int = 60) -> Image:
+def part(x: float = 160, y: float = 160, angle_deg: float = 0.0, length: int = 68) -> Image:
     """A plate with a printed corner and two holes, on a grey sheet; its middle at (x, y)."""
     flat = np.full((SIDE, SIDE, 3), 90, np.uint8)
     cv2.rectangle(flat, (160 - length, 120), (160 + length, 200), (210, 215, 220), -1)

@@ -18,7 +18,7 @@ from edge.vision.inspector import Finding, Inspector
 from edge.vision.memory import Memory
 from edge.vision.openvino import OpenVinoEngine
 from edge.vision.view import AskedView, View, cut, mosaic, mosaic_size, reduced
-from edge.vision.view.tiles import MOST_TILES, Tiles, smallest_seen_px, tiles_for
+from edge.vision.view.tiles import MOST_TILES, Tiles, closest_px, smallest_seen_px, tiles_for
 
 HEIGHT, WIDTH = 384, 512
 COUNTS = st.integers(1, 6)
@@ -69,6 +69,15 @@ def test_as_few_tiles_as_needed_are_taken(box: tuple[int, int], smallest_px: flo
     fewer: list[Tiles] = [(rows - 1, columns)] if rows > 1 else []
     fewer += [(rows, columns - 1)] if columns > 1 else []
     assert all(smallest_seen_px(box, size, each) > smallest_px for each in fewer)
+
+
+@given(box=st.tuples(st.integers(100, 4000), st.integers(100, 4000)), most_tiles=st.integers(1, 8))
+def test_as_close_as_so_many_tiles_allow(box: tuple[int, int], most_tiles: int) -> None:
+    size = (448, 448)
+    closest = closest_px(box, size, most_tiles)
+    rows, columns = tiles_for(box, size, closest)
+    assert rows * columns <= most_tiles
+    assert closest == 6 or np.prod(tiles_for(box, size, closest * 0.95)) > most_tiles
 
 
 def sheet(seed: int, dot: tuple[int, int] | None = None) -> np.ndarray:
