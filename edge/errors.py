@@ -62,6 +62,10 @@ class FrameError(EdgeError):
     code = "frame"
 
 
+class NoSinglePartError(FrameError):
+    """There is no part in view, or more than one: nothing is wrong with the image itself."""
+
+
 class CameraError(EdgeError):
     """A camera that cannot be opened, configured or read."""
 

@@ -66,8 +66,8 @@ def per_cent(fraction: float | None) -> str:
     return "–" if fraction is None else f"{100 * fraction:.1f}"
 
 
-def _run(shots: int) -> Mapping[str, Any]:
-    return next(run for run in measured("evaluate")["runs"] if run["shots"] == shots)
+def _run(shots: int, file: str = "evaluate") -> Mapping[str, Any]:
+    return next(run for run in measured(file)["runs"] if run["shots"] == shots)
 
 
 def verdicts(shots: int) -> str:
@@ -110,6 +110,19 @@ def by_product() -> str:
         for name in one
     ]
     return table(["product", "AUROC, 1", "balanced, 1", "AUROC, 4", "balanced, 4"], rows)
+
+
+def views() -> str:
+    """Image AUROC and balanced accuracy, calibrated, of each product in the whole image and in the chosen view."""
+    rows = []
+    names = list(_run(1)["categories"])
+    sides = [_run(1), _run(1, "view"), _run(4), _run(4, "view")]
+    keys = ("image_auroc", "balanced_accuracy_calibration")
+    for name in names:
+        rows.append([name, *(per_cent(run["categories"][name][key]) for key in keys for run in sides)])
+    means = [f"**{per_cent(run['mean'][key])}**" for key in keys for run in sides]
+    header = [f"{what}, {shots}, {view}" for what in ("AUROC", "balanced") for shots in (1, 4) for view in ("none", "auto")]
+    return table(["product", *header], [*rows, ["**mean**", *means]])
 
 
 def dialogue() -> str:
@@ -418,6 +431,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **{f"figures-verdicts-{shots}": partial(verdicts, shots) for shots in (0, 1, 4, 8)},
     "figures-results": results,
     "figures-by-product": by_product,
+    "figures-views": views,
     "figures-dialogue": dialogue,
     "figures-ablation": ablation,
     "figures-banks": banks,

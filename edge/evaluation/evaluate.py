@@ -14,9 +14,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from edge.bundle import Bundle
 from edge.cameras import read_image
-from edge.errors import FrameError
+from edge.errors import FrameError, NoSinglePartError
 from edge.evaluation.dataset import Category, TestPart, read_mask
 from edge.evaluation.learning import EnrolledInspector, learn
 from edge.evaluation.reading import read_finding
@@ -206,10 +208,14 @@ def _judge(
         for trial in trials:
             start = time.perf_counter()
             inspector = trial.learned.inspector
+            try:
+                placement = inspector.placed(image)
+            except NoSinglePartError:
+                trial.scorer.refuse(part.defective, asked=runner is not None)
+                continue
             if whole_graph:
                 finding, encode_ms = inspector.inspect(image), 0.0
             else:
-                placement = inspector.placed(image)
                 looked_at = placement.box, placement.angle_deg, placement.view.tiles
                 if looked_at not in known:
                     encoded = [engine.encode(piece) for piece in placement.pieces(image)]
@@ -219,7 +225,9 @@ def _judge(
                 finding = inspector.inspect_encoded(encoded, placement)
             trial.vision_ms.append(encode_ms + _since(start))
             reading = None if runner is None else trial.read(finding, runner, prompt)
-            trial.scorer.add(finding, part.defective, mask, reading)
+            # Nothing is ignored here, so nothing of the mask is covered.
+            seen = None if mask is None else placement.seen(np.where(mask, 255, 0).astype(np.uint8)) > 0
+            trial.scorer.add(finding, part.defective, mask, reading, seen=seen)
     except FrameError as error:
         raise FrameError(f"{part.path}: {error.message}", error.remedy) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -64,6 +65,8 @@ class CategoryScorer:
         defective: bool,
         mask: npt.NDArray[np.bool_] | None,
         reading: Reading | None = None,
+        *,
+        seen: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         """Take in one part.
 
@@ -72,6 +75,7 @@ class CategoryScorer:
             defective: what it is.
             mask: its defective pixels, bool (H, W) at the image's size; None where not known.
             reading: the language model's verdict on the finding, which then decides; for all parts or none.
+            seen: the mask as the product's view looks at it, where a finding's place is; default: the mask.
         """
         self._calibration.add(finding.score, finding.verdict, defective)
         if reading is not None:
@@ -81,7 +85,18 @@ class CategoryScorer:
         self._pixels.add(_enlarged(finding.map, mask.shape), mask)
         decided = finding.verdict if reading is None else reading.verdict
         if decided is Verdict.NG and defective:
-            self._places.append(names_a_defect(finding.location, mask))
+            self._places.append(names_a_defect(finding.location, mask if seen is None else seen))
+
+    def refuse(self, defective: bool, *, asked: bool) -> None:
+        """Take in a part of which there is no verdict: a station rejects it, and names no place.
+
+        Args:
+            defective: what it is.
+            asked: whether a language model says of the others what it thinks.
+        """
+        self._calibration.add(math.inf, Verdict.NG, defective)
+        if asked:
+            self._language.add(math.inf, Verdict.NG, defective)
 
     def figures(self) -> CategoryFigures:
         """The figures of all parts so far."""

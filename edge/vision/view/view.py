@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from edge.choices import Locate
-from edge.errors import FrameError, ProductError
+from edge.errors import FrameError, NoSinglePartError, ProductError
 from edge.image_size import MIN_SIDE_PX
 from edge.image_types import Image, Mask, check_image
 from edge.vision.view.areas import MOST_CORNERS, Box, Polygon, drawn
@@ -121,8 +121,8 @@ class View:
             size: (H, W) of the graph's input, whose proportions a located part's box has.
 
         Raises:
-            FrameError: the image cannot be inspected, the region does not fit it, or there is no part in
-                view, or more than one.
+            FrameError: the image cannot be inspected, or the region does not fit it.
+            NoSinglePartError: there is no part in view, or more than one.
         """
         if self.is_whole:
             return Placement((0, 0, image.shape[1], image.shape[0]), _shape(image), self)
@@ -133,11 +133,11 @@ class View:
         part = self._located(image)
         least, most = self.shares[0] * _LEAST, min(self.shares[1] * _MOST, 1.0)
         if part is None or not least <= part.share <= most or not part.is_clear:
-            raise FrameError(
+            raise NoSinglePartError(
                 "There is no part in view.", "Check the trigger, the light and the camera's field."
             )
         if part.others:
-            raise FrameError("There is more than one part in view.", "Show the parts one by one.")
+            raise NoSinglePartError("There is more than one part in view.", "Show the parts one by one.")
         return self._around(part, shape, size)
 
     def anchored(self, shape: tuple[int, int], size: tuple[int, int]) -> Placement:
