@@ -113,7 +113,7 @@ def by_product() -> str:
 
 
 def views() -> str:
-    """Image AUROC and balanced accuracy, calibrated, of each product in the whole image and in the chosen view."""
+    """Image AUROC and balanced accuracy, calibrated, of each product: the whole image and the chosen view."""
     rows = []
     names = list(_run(1)["categories"])
     sides = [_run(1), _run(1, "view"), _run(4), _run(4, "view")]
@@ -121,7 +121,12 @@ def views() -> str:
     for name in names:
         rows.append([name, *(per_cent(run["categories"][name][key]) for key in keys for run in sides)])
     means = [f"**{per_cent(run['mean'][key])}**" for key in keys for run in sides]
-    header = [f"{what}, {shots}, {view}" for what in ("AUROC", "balanced") for shots in (1, 4) for view in ("none", "auto")]
+    header = [
+        f"{what}, {shots}, {view}"
+        for what in ("AUROC", "balanced")
+        for shots in (1, 4)
+        for view in ("none", "auto")
+    ]
     return table(["product", *header], [*rows, ["**mean**", *means]])
 
 

@@ -184,8 +184,9 @@ def _row(inspection: Inspection, language_error: str) -> str:
 
 
 def _write_overlay(folder: Path, judged: Judged) -> None:
-    from edge.records import draw_overlay, write_image
+    from edge.records import write_image
 
-    assert judged.image is not None
+    picture = judged.picture()
+    assert picture is not None
     name = judged.inspection.part_id.strip("/").replace("/", "_")
-    write_image(folder / f"{name}.png", draw_overlay(judged.image, judged.anomaly_map, judged.inspection))
+    write_image(folder / f"{name}.png", picture)

@@ -6,6 +6,7 @@ the same on every product: clear up to what good parts show, warm from there, br
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edge.inspection import Inspection, Verdict
@@ -34,30 +35,51 @@ _TEXT = (240, 240, 240)
 _FAINT = (176, 170, 165)
 
 
-def draw_overlay(image: Image, anomaly_map: Array | None, inspection: Inspection) -> Image:
+Outlines = Sequence[Sequence[tuple[int, int]]]
+"""Corners (x, y) of what was looked at, in pixels of the image."""
+
+
+def draw_overlay(
+    image: Image, anomaly_map: Array | None, inspection: Inspection, outlines: Outlines = ()
+) -> Image:
     """The image with heat, boxes and a strip that says the verdict.
 
     Args:
         image: uint8 (H, W) grey or (H, W, 3) BGR.
         anomaly_map: float32 (h, w) of any size over the whole image; None draws no heat.
         inspection: its regions are in pixels of ``image``.
+        outlines: of what was looked at, where that is not the whole image.
 
     Returns:
         uint8 (H', W', 3) BGR, the strip below the image included.
     """
     import numpy as np
 
-    picture = heat_overlay(image, anomaly_map, inspection)
+    picture = heat_overlay(image, anomaly_map, inspection, outlines)
     return np.vstack([picture, verdict_strip(inspection, picture.shape[1])])
 
 
-def heat_overlay(image: Image, anomaly_map: Array | None, inspection: Inspection) -> Image:
+def heat_overlay(
+    image: Image, anomaly_map: Array | None, inspection: Inspection, outlines: Outlines = ()
+) -> Image:
     """The image with heat and boxes, without the strip; as :func:`draw_overlay` otherwise."""
     picture, scale = display_image(image)
     if anomaly_map is not None:
         picture = _blend(picture, anomaly_map)
+    _draw_outlines(picture, outlines, scale)
     _draw_regions(picture, inspection, scale)
     return picture
+
+
+def _draw_outlines(picture: Image, outlines: Outlines, scale: tuple[float, float]) -> None:
+    """Dark and light lines beside each other: one of them is seen on any image."""
+    import cv2
+    import numpy as np
+
+    for outline in outlines:
+        corners = np.round(np.array(outline) * scale).astype(np.int32)
+        for colour, thickness in ((_STRIP, 3), (_TEXT, 1)):
+            cv2.polylines(picture, [corners], True, colour, thickness, cv2.LINE_AA)
 
 
 def display_image(image: Image) -> tuple[Image, tuple[float, float]]:

@@ -27,7 +27,7 @@ from edge.records.database import (
 )
 from edge.records.history import History
 from edge.records.images import newest_day_folders, remove, write_image
-from edge.records.overlay import draw_overlay
+from edge.records.overlay import Outlines, draw_overlay
 from edge.records.retention import Retention
 from edge.records.settings import RecordsSettings
 
@@ -49,12 +49,14 @@ class Entry:
         image: uint8 (H, W) grey or (H, W, 3) BGR as captured; None where there is none.
         anomaly_map: float32 (h, w), 0 good and 1 simulated defect; None where there is none.
         source: where the image came from, to be marked as inspected; empty where nobody asks.
+        outlines: of what was looked at, where that is not the whole image.
     """
 
     inspection: Inspection
     image: Image | None = None
     anomaly_map: Array | None = None
     source: str = ""
+    outlines: Outlines = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +308,7 @@ class Records(History):
             size += write_image(self.data_dir / image, entry.image)
             if entry.anomaly_map is None or not self._settings.overlay:
                 return image, "", size
-            drawn = draw_overlay(entry.image, entry.anomaly_map, entry.inspection)
+            drawn = draw_overlay(entry.image, entry.anomaly_map, entry.inspection, entry.outlines)
             return image, overlay, size + write_image(self.data_dir / overlay, drawn)
         except RecordsError as error:
             self._note(error, images=1)

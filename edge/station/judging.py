@@ -42,6 +42,7 @@ class Judged:
         language_error: why the language model gave no verdict, where it should have.
         dialogue: under which the decider can put the part into words; None where it cannot.
         source: the frame's.
+        outlines: the corners of every piece that was looked at; none where that is the whole image.
     """
 
     inspection: Inspection
@@ -51,6 +52,7 @@ class Judged:
     language_error: str = ""
     dialogue: int | None = None
     source: str = ""
+    outlines: tuple[tuple[tuple[int, int], ...], ...] = ()
 
     def picture(self) -> Image | None:
         """The image with heat, boxes and the verdict: uint8 (H, W, 3) BGR; None where there is no image."""
@@ -58,7 +60,7 @@ class Judged:
 
         if self.image is None:
             return None
-        return draw_overlay(self.image, self.anomaly_map, self.inspection)
+        return draw_overlay(self.image, self.anomaly_map, self.inspection, self.outlines)
 
     def _repr_png_(self) -> bytes | None:
         """What a notebook shows of a part."""
@@ -199,7 +201,12 @@ class Judge:
             latency_ms={name: round(ms, 3) for name, ms in latency_ms.items()},
         )
         return Judged(
-            inspection, image, finding.map, language_error=decision.error, dialogue=decision.dialogue
+            inspection,
+            image,
+            finding.map,
+            language_error=decision.error,
+            dialogue=decision.dialogue,
+            outlines=finding.outlines,
         )
 
     def _decide(self, finding: Finding, latency_ms: dict[str, float]) -> Decision:

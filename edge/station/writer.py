@@ -92,7 +92,10 @@ class Writer:
             going = None not in batch
             judged = [each for each in batch if isinstance(each, Judged)]
             worded = [each for each in batch if isinstance(each, Inspection)]
-            entries = [Entry(each.inspection, each.image, each.anomaly_map, each.source) for each in judged]
+            entries = [
+                Entry(each.inspection, each.image, each.anomaly_map, each.source, each.outlines)
+                for each in judged
+            ]
             self._to_records.offer([*entries, *map(Entry, worded)])
             self._to_outbox.offer(entries)
             for each in judged:

@@ -15,7 +15,7 @@ from edge.inspection import Region, Verdict
 from edge.vision.engine import Encoded, Engine, EngineOutput
 from edge.vision.memory import Memory
 from edge.vision.regions import find_regions, peak_location
-from edge.vision.view import Placement, mosaic, reduced
+from edge.vision.view import Placement, Polygon, mosaic, reduced
 
 # A typical good part has score 0; the odds that it is anomalous are put at 1 to 19.
 _LOG_ODDS_OF_GOOD = math.log(19)
@@ -38,6 +38,8 @@ class Finding:
         rows: float32 (rows, width), what the language model reads, of the worst piece; None where the bundle
             has none.
         evidence: the log-odds of an anomaly that stand in the rows; None likewise.
+        outlines: the corners (x, y) of every piece that was looked at, in pixels of the captured image; none
+            where that is all of it in one.
     """
 
     verdict: Verdict
@@ -50,6 +52,7 @@ class Finding:
     latency_ms: dict[str, float]
     rows: Array | None = None
     evidence: float | None = None
+    outlines: tuple[Polygon, ...] = ()
 
 
 class Inspector:
@@ -149,6 +152,7 @@ class Inspector:
             },
             rows=output.others.get("rows"),
             evidence=float(output.others["evidence"].item()) if "evidence" in output.others else None,
+            outlines=placement.outlines(),
         )
 
 

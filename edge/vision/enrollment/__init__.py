@@ -11,7 +11,7 @@ nobody says.
 """
 
 from edge.vision.enrollment.banks import BANK_ROWS
-from edge.vision.enrollment.choosing import ChosenView, choose_view
+from edge.vision.enrollment.choosing import choose_view
 from edge.vision.enrollment.pipe import enroll
 
-__all__ = ["BANK_ROWS", "ChosenView", "choose_view", "enroll"]
+__all__ = ["BANK_ROWS", "choose_view", "enroll"]

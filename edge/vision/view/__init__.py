@@ -4,7 +4,7 @@ Nothing outside of this room knows how a part is cut out: enrollment sees throug
 gives its results back through the same one, and it is part of what a product has learned.
 """
 
-from edge.vision.view.areas import Box, box_of, polygon_of, polygons_of_mask
+from edge.vision.view.areas import Box, Polygon, box_of, polygon_of, polygons_of_mask
 from edge.vision.view.asked import AskedView
 from edge.vision.view.placement import COVER, Placement
 from edge.vision.view.sheet import MOST_SHOWN, view_sheet
@@ -18,6 +18,7 @@ __all__ = [
     "AskedView",
     "Box",
     "Placement",
+    "Polygon",
     "Tiles",
     "View",
     "box_of",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from edge.image_types import Array, Image, Mask
 from edge.inspection import Region
 from edge.vision.view.areas import Box, Polygon
-from edge.vision.view.tiles import Tiles, cut
+from edge.vision.view.tiles import ONE_PIECE, Tiles, cut, edges
 
 COVER = 128
 """What the graph sees where something is ignored: the same for references and parts."""
@@ -118,6 +118,17 @@ class Placement:
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         half = np.array([width / 2, height / 2])
         return np.column_stack([turn, np.array([x, y]) + half - turn @ half])
+
+    def outlines(self) -> tuple[Polygon, ...]:
+        """The corners of every piece in the image; none where all of it is looked at in one."""
+        if self.view.is_whole and self.view.tiles == ONE_PIECE:
+            return ()
+        _, _, width, height = self.box
+        outlines = []
+        for left, top, right, bottom in edges((height, width), self.view.tiles):
+            corners = self._turn @ np.array([[left, right, right, left], [top, top, bottom, bottom], [1] * 4])
+            outlines.append(tuple((int(x), int(y)) for x, y in corners.round().T))
+        return tuple(outlines)
 
     def regions(self, found: Sequence[Region]) -> tuple[Region, ...]:
         """Regions of the box in the pixels of the image; what lies outside of it is cut off."""

@@ -78,11 +78,17 @@ def cut(image: Image, tiles: Tiles) -> tuple[Image, ...]:
     """The tiles of an image, row by row; they share its pixels."""
     if tiles == ONE_PIECE:
         return (image,)
-    return tuple(
-        image[top:bottom, left:right]
-        for top, bottom in _spans(image.shape[0], tiles[0])
-        for left, right in _spans(image.shape[1], tiles[1])
-    )
+    shape = image.shape[0], image.shape[1]
+    return tuple(image[top:bottom, left:right] for left, top, right, bottom in edges(shape, tiles))
+
+
+def edges(shape: tuple[int, int], tiles: Tiles) -> list[tuple[int, int, int, int]]:
+    """Left, top, right and bottom of the tiles of an image of ``shape`` (H, W), row by row."""
+    return [
+        (left, top, right, bottom)
+        for top, bottom in _spans(shape[0], tiles[0])
+        for left, right in _spans(shape[1], tiles[1])
+    ]
 
 
 def mosaic(maps: Sequence[Array], tiles: Tiles) -> Array:
@@ -95,8 +101,7 @@ def mosaic(maps: Sequence[Array], tiles: Tiles) -> Array:
         return maps[0]
     height, width = mosaic_size((maps[0].shape[0], maps[0].shape[1]), tiles)
     whole = np.full((height, width), -np.inf, np.float32)
-    spans = [(*down, *right) for down in _spans(height, tiles[0]) for right in _spans(width, tiles[1])]
-    for each, (top, bottom, left, right) in zip(maps, spans, strict=True):
+    for each, (left, top, right, bottom) in zip(maps, edges((height, width), tiles), strict=True):
         fitted = cv2.resize(each, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
         place = whole[top:bottom, left:right]
         np.maximum(place, fitted, out=place)

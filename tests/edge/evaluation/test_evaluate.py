@@ -17,6 +17,7 @@ from edge.evaluation.evaluate import EvaluationPlan, EvaluationResult, evaluate
 from edge.evaluation.reading import opened_runner
 from edge.language import Runner
 from edge.vision.openvino import OpenVinoEngine
+from edge.vision.view import WHOLE_FRAME
 from tests.edge.evaluation.conftest import write_plates
 
 
@@ -199,3 +200,46 @@ def test_without_references_one_seed_stands_for_all(default_bundle: Bundle, plat
     assert trial.references == ()
     assert trial.figures.image_auroc is not None
     assert len(result.vision_ms) == 4
+
+
+def write_pins(folder: Path) -> Path:
+    """Pins that lie askew on a grey sheet, a stain near the head; one image shows no pin."""
+    for name in ("train/good", "test/good", "test/stain", "ground_truth/stain"):
+        (folder / name).mkdir(parents=True)
+    for number, angle_deg in enumerate((10, 80, 200)):
+        cv2.imwrite(str(folder / f"train/good/{number}.png"), pin(angle_deg)[0])
+        cv2.imwrite(str(folder / f"test/good/{number}.png"), pin(angle_deg + 33)[0])
+        image, mask = pin(angle_deg + 150, stain=True)
+        cv2.imwrite(str(folder / f"test/stain/{number}.png"), image)
+        cv2.imwrite(str(folder / f"ground_truth/stain/{number}_mask.png"), mask)
+    cv2.imwrite(str(folder / "test/good/3.png"), np.full((300, 300, 3), 90, np.uint8))
+    return folder
+
+
+def pin(angle_deg: float, *, stain: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """A pin, its tip pointing along the angle, and the mask of its stain, next to the head."""
+    image, mask = np.full((300, 300, 3), 90, np.uint8), np.zeros((300, 300), np.uint8)
+    cv2.rectangle(image, (80, 140), (229, 159), (210, 215, 220), -1)
+    cv2.rectangle(image, (60, 130), (89, 169), (150, 160, 170), -1)
+    if stain:
+        for drawn, colour in ((image, (20, 20, 160)), (mask, 255)):
+            cv2.circle(drawn, (105, 150), 9, colour, -1)
+    turn = cv2.getRotationMatrix2D((150, 150), -angle_deg, 1.0)
+    turned = cv2.warpAffine(image, turn, (300, 300), borderValue=(90, 90, 90))
+    marked = cv2.warpAffine(mask, turn, (300, 300)) > 127
+    return np.asarray(turned, np.uint8), np.where(marked, 255, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("whole_graph", [False, True])
+def test_a_long_part_is_judged_at_its_own_places_and_one_that_is_not_there_is_an_alarm(
+    engine: OpenVinoEngine, small_bundle: Bundle, tmp_path: Path, whole_graph: bool
+) -> None:
+    categories = find_categories([write_pins(tmp_path / "pins")])
+    plan = EvaluationPlan((2,), (0,), whole_graph, WHOLE_FRAME, chooses_view=True)
+    (result,) = evaluate(categories, engine, small_bundle, plan)
+    figures = result.categories["pins"].figures
+    assert len(result.vision_ms) == 6, "of the empty image there is no verdict"
+    assert figures.accuracy_calibration is not None and figures.accuracy_calibration <= 6 / 7
+    assert figures.location_accuracy == 1, (
+        "the stain is at the left of the part, wherever that is in the image"
+    )

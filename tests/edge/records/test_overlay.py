@@ -64,6 +64,20 @@ def test_any_image_becomes_a_picture_of_a_size_to_look_at(height: int, width: in
     assert drawn.shape[0] > picture.shape[0]
 
 
+def test_what_was_looked_at_is_outlined_and_nothing_else_is_changed() -> None:
+    outline = ((100, 50), (300, 50), (300, 250), (100, 250))
+    plain, outlined = heat_overlay(GREY, None, PLAIN), heat_overlay(GREY, None, PLAIN, [outline])
+    rows, columns = np.nonzero((plain != outlined).any(axis=2))
+    scale = plain.shape[0] / GREY.shape[0]
+    near = [
+        np.abs(columns / scale - 100) < 4,
+        np.abs(columns / scale - 300) < 4,
+        np.abs(rows / scale - 50) < 4,
+        np.abs(rows / scale - 250) < 4,
+    ]
+    assert len(rows) and np.any(near, axis=0).all()
+
+
 def test_the_image_itself_is_not_drawn_on() -> None:
     image = GREY.copy()
     draw_overlay(image, spot(), inspected())

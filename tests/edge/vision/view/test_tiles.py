@@ -134,6 +134,12 @@ def test_what_is_found_in_a_tile_lies_where_it_is_in_the_image(
     assert bad.map.shape == inspector.warm_up().map.shape
 
 
+def test_what_is_looked_at_is_outlined_tile_by_tile(inspector: Inspector) -> None:
+    outlines = np.array(inspector.inspect(sheet(6)).outlines)
+    assert outlines.shape == (6, 4, 2)
+    assert (outlines.min(axis=(0, 1)) == 0).all() and tuple(outlines.max(axis=(0, 1))) == (WIDTH, HEIGHT)
+
+
 def test_ignored_places_count_in_no_tile(engine: OpenVinoEngine) -> None:
     view = View((HEIGHT, WIDTH), ignore=(((150, 0), (349, 0), (349, 383), (150, 383)),), detail_px=DETAIL_PX)
     inspector = Inspector(engine, enroll(engine, [sheet(0)], bundle_id="tiny", view=view))
