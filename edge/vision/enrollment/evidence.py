@@ -43,12 +43,14 @@ def evidence_of(
         rest = [good[at] for at in good if at[0] == view.reference and at[1] != view.piece]
         return max([score, *rest])
 
+    # The everyday views first: chance has a part in both, and is drawn in this order.
+    views = _worst((each.view.part, scored(each)) for each in everyday)
     of_defects = [(with_the_rest(each.view, scored(each)), each.view.typical_defect) for each in defects]
     scores = [score for score, _ in of_defects]
     typical = [score for score, is_typical in of_defects if is_typical]
     return Evidence(
         leave_one_out=as_float32(_worst((reference, score) for (reference, _), score in good.items())),
-        views=as_float32(_worst((each.view.part, scored(each)) for each in everyday)),
+        views=as_float32(views),
         self_similarity=as_float32(self_similarity),
         defects=as_float32(scores),
         typical_defects=as_float32(typical or scores),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
 
 from edge.vision.engine import Encoded
 from edge.vision.enrollment.banks import Bank, bank_of
+from edge.vision.enrollment.encodings import EncodedLook
 from edge.vision.enrollment.evidence import evidence_of
 from edge.vision.enrollment.matching import Matcher
 from tests.edge.vision.enrollment.encoded import encoded_view
@@ -59,3 +61,19 @@ def test_a_part_in_pieces_is_as_bad_as_its_worst_piece() -> None:
     everyday = [encoded_view(0, axis=axis, piece=piece, part=0) for piece, axis in enumerate((0, 3))]
     evidence = evidence_of(lone, everyday, defects[1:], bank_of(lone), MATCHER, [0.3])
     np.testing.assert_array_equal(evidence.views, [1])
+
+
+def test_everyday_views_are_drawn_before_the_defects() -> None:
+    """Both draw from one source of chance: in another order, other products would be learned."""
+    drawn: list[str] = []
+
+    def noted(name: str, looks: list[EncodedLook]) -> Iterator[EncodedLook]:
+        for look in looks:
+            drawn.append(name)
+            yield look
+
+    own = [encoded_view(0)]
+    everyday = noted("everyday", [encoded_view(0, axis=axis, part=axis) for axis in range(3)])
+    defects = noted("defect", [encoded_view(0, axis=3, angle_deg=None)] * 2)
+    evidence_of(own, everyday, defects, bank_of(own), MATCHER, [0.2])
+    assert drawn == ["everyday"] * 3 + ["defect"] * 2
