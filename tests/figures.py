@@ -66,13 +66,13 @@ def per_cent(fraction: float | None) -> str:
     return "–" if fraction is None else f"{100 * fraction:.1f}"
 
 
-def _run(shots: int, file: str = "evaluate") -> Mapping[str, Any]:
+def run_of(shots: int, file: str = "evaluate") -> Mapping[str, Any]:
     return next(run for run in measured(file)["runs"] if run["shots"] == shots)
 
 
 def verdicts(shots: int) -> str:
     """A row for each product and their mean."""
-    run = _run(shots)
+    run = run_of(shots)
     rows = [
         [name, str(one["images"]), *(per_cent(one[key]) for key in _VERDICT_COLUMNS.values())]
         for name, one in run["categories"].items()
@@ -97,7 +97,7 @@ def results() -> str:
 
 def by_product() -> str:
     """README's: image AUROC and balanced accuracy of each product with one and with four references."""
-    one, four = _run(1)["categories"], _run(4)["categories"]
+    one, four = run_of(1)["categories"], run_of(4)["categories"]
     rows = [
         [
             name,
@@ -115,8 +115,8 @@ def by_product() -> str:
 def views() -> str:
     """Image AUROC and balanced accuracy, calibrated, of each product: the whole image and the chosen view."""
     rows = []
-    names = list(_run(1)["categories"])
-    sides = [_run(1), _run(1, "view"), _run(4), _run(4, "view")]
+    names = list(run_of(1)["categories"])
+    sides = [run_of(1), run_of(1, "view"), run_of(4), run_of(4, "view")]
     keys = ("image_auroc", "balanced_accuracy_calibration")
     for name in names:
         rows.append([name, *(per_cent(run["categories"][name][key]) for key in keys for run in sides)])

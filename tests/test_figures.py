@@ -117,8 +117,16 @@ def test_what_the_pages_say_beside_the_tables_is_what_the_files_say() -> None:
         len(run["seeds"]) for run in evaluated["runs"] if run["shots"]
     }  # without references none is drawn
     assert (len(products), seeds, measured("dialogue")["parts"]) == (12, {3}, 6 * 12)
+    auto = {
+        name: " and ".join(
+            figures.per_cent(figures.run_of(shots, "view")["categories"][name]["image_auroc"])
+            for shots in (1, 4)
+        )
+        for name in ("screw", "toy_alien")
+    }
     said = {
         "README.md": [
+            f"screw {auto['screw']}, toy_alien {auto['toy_alien']} (AUROC with 1 and 4 references",
             f"all {sum(one['images'] for one in products):,} of their test images",
             "Twelve products",
         ],
