@@ -83,7 +83,7 @@ def test_large_images_are_warned_of_until_a_detail_is_asked_for(
     warned = command("inspect", *on, "--decided-by", "calibration", *parts)
     assert warned.err.count("warning: Images of 512x384 px are seen in 1 look of") == 1
 
-    close = command("enroll", *on, "--detail", "17.5")
+    close = command("enroll", *on, "--detail", "21.4")
     assert "looked at   the whole image, in 3 x 4 tiles" in close.out and "12 looks at each part" in close.out
     assert "--detail PX" not in close.out
     quiet = command("inspect", *on, "--decided-by", "calibration", *parts)

@@ -18,7 +18,7 @@ from edge.vision.inspector import Finding, Inspector
 from edge.vision.memory import Memory
 from edge.vision.openvino import OpenVinoEngine
 from edge.vision.view import AskedView, View, cut, mosaic, mosaic_size, reduced
-from edge.vision.view.tiles import MOST_TILES, Tiles, closest_px, smallest_seen_px, tiles_for
+from edge.vision.view.tiles import MOST_TILES, SEEN_PX, Tiles, closest_px, smallest_seen_px, tiles_for
 
 HEIGHT, WIDTH = 384, 512
 COUNTS = st.integers(1, 6)
@@ -77,7 +77,7 @@ def test_as_close_as_so_many_tiles_allow(box: tuple[int, int], most_tiles: int) 
     closest = closest_px(box, size, most_tiles)
     rows, columns = tiles_for(box, size, closest)
     assert rows * columns <= most_tiles
-    assert closest == 6 or np.prod(tiles_for(box, size, closest * 0.95)) > most_tiles
+    assert closest == SEEN_PX / 1.5 or np.prod(tiles_for(box, size, closest * 0.95)) > most_tiles
 
 
 def sheet(seed: int, dot: tuple[int, int] | None = None) -> np.ndarray:
@@ -105,7 +105,7 @@ def inspector(engine: OpenVinoEngine) -> Inspector:
     return Inspector(engine, memory)
 
 
-DETAIL_PX = 24.0
+DETAIL_PX = 29.0
 
 
 def told(finding: Finding) -> tuple[object, ...]:
@@ -167,6 +167,6 @@ def test_what_a_large_image_hides_is_said_until_it_is_looked_at_closely(
     size = engine.input_size
     shape = 20 * size[0], 20 * size[1]
     said = View().hides(shape, size)
-    assert said is not None and f"{shape[1]}x{shape[0]} px" in said and "smaller than about 180 px" in said
+    assert said is not None and f"{shape[1]}x{shape[0]} px" in said and "smaller than about 220 px" in said
     assert View().hides(size, size) is None
     assert inspector.blind_spot() == inspector.memory.view.hides((HEIGHT, WIDTH), size)
