@@ -134,6 +134,12 @@ class Judge:
         self._product = product
         self._warn()
 
+    @property
+    def looks(self) -> int:
+        """In how many pieces each part is looked at."""
+        rows, columns = self._inspector.memory.view.tiles
+        return rows * columns
+
     def blind_spot(self) -> str | None:
         """What the product's images hide from the graph, in words; None where they hide nothing."""
         return self._inspector.blind_spot()

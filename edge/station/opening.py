@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 #: For a language model that loads slowly; the line is then judged without it until it is there.
 _LOADING_PATIENCE_S = 20.0
 
+# The first part may take so many times as long as the warm-up, which did the same.
+_FIRST_PART_TIMES = 2
+
 
 @contextmanager
 def opened_station(
@@ -83,7 +86,7 @@ def opened_station(
         judge = open_judge(engine, bundle, product, station=config.station.name, decider=decider)
         began_s = time.monotonic()
         judge.warm_up()
-        warm_up_s = time.monotonic() - began_s
+        warm_up_s = _FIRST_PART_TIMES * (time.monotonic() - began_s) / judge.looks
         station = Station(
             StationComponents(
                 cameras=cameras,

@@ -89,7 +89,7 @@ class Station:
         policy: what happens to a part that finds the queue full.
         words: which parts get a sentence, where the language model decides.
         hang_s: an inspection that takes longer is a fault, unless parts usually take that long.
-        warm_up_s: what the first part may take.
+        warm_up_s: what the first part may take for each look at it.
         listeners: told of every inspection once it is kept.
         hearers: told of every sentence.
     """
@@ -291,7 +291,7 @@ class Station:
             if part is None:
                 continue
             self._under_way = part
-            with self._progress.working_on(part.frame.part_id):
+            with self._progress.working_on(part.frame.part_id, judge.looks):
                 part = self._unless_paused(part)
                 judged = judge.judge(part.frame, self._seq, part.arrived_s)
                 judged = self._unless_enrolled(judged)

@@ -69,3 +69,22 @@ def test_a_part_that_fails_has_ended() -> None:
     except LookupError:
         clock.now_s += 10.0
     assert progress.hang == ""
+
+
+def test_a_part_that_is_looked_at_more_often_may_take_longer() -> None:
+    """Also right after a change of product, while what was usual is of the one before."""
+    clock = Clock()
+    progress = ThreadProgress(2.0, SENTENCE, first_s=0.2, clock=clock)
+    with progress.working_on("first of twenty looks", 20):
+        clock.now_s += 3.9
+        assert progress.hang == ""
+        clock.now_s += 0.2
+        assert progress.hang
+        clock.now_s -= 2.1  # as if it had been done in 2 s
+    for looks, limit_s in ((1, 2.0), (30, 12.0), (1, 2.0)):
+        with progress.working_on("part", looks):
+            clock.now_s += limit_s - 0.1
+            assert progress.hang == ""
+            clock.now_s += 0.2
+            assert progress.hang
+            clock.now_s += 0.1 * looks - limit_s - 0.1
