@@ -79,9 +79,12 @@ class Yard:
 
     def quiet(self, *words: str | Path, codes: Collection[int] = (0,)) -> Traced:
         """The same, for what must end with such a code, call nobody, and leave home and folder empty."""
-        done = self.run(*words)
+        for _ in range(3):
+            done = self.run(*words)
+            assert done.outward == []
+            if "Try again." not in done.err:  # `bench` says so on a machine that is busy with something else
+                break
         assert done.code in codes, done.out + done.err
-        assert done.outward == []
         for folder in (self.home, self.folder / "here"):
             assert list(folder.rglob("*")) == []
         return done

@@ -63,7 +63,10 @@ def test_a_killed_language_worker_loses_no_part_and_is_told_of_once(
     speaking_station: MakeConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_parts(tmp_path / "parts", good=9, stained=3)
-    config = speaking_station(tmp_path / "parts", language={"words": "all", "threads": 1})
+    # On a busy machine the worker takes long to come back, and the line would have ended by then.
+    config = speaking_station(
+        tmp_path / "parts", language={"words": "all", "threads": 1}, verdict={"timeout_s": 60}
+    )
     killed: list[int] = []
 
     def kill(judged: Judged) -> None:
