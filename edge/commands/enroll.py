@@ -144,14 +144,15 @@ def command(
         check_description(products.description(product) if description is None else description, opened)
 
         input_size = engine.input_size
-        why: list[str] = []
+        why = ""
 
         def learn(references: Sequence[Image]) -> Memory:
+            nonlocal why
             height, width = references[0].shape[:2]
             view = asked.over(kept, (height, width))
             if asked.locate == "auto":
                 chosen = choose_view(engine, references, view, progress)
-                view, why[:] = chosen.view, [f" ({chosen.why})"]
+                view, why = chosen.view, f" ({chosen.why})"
             return enroll(
                 engine, references, bundle_id=opened.id, rotations=rotations, view=view, progress=progress
             )
@@ -166,7 +167,7 @@ def command(
     if not memory.view.is_whole:
         images_seen = [read_image(path) for path in learned.reference_files[:MOST_SHOWN]]
         write_png(learned.folder / SHEET_NAME, view_sheet(images_seen, memory.view, input_size))
-    click.echo(_summary(learned, memory, time.monotonic() - started_s, input_size, "".join(why)))
+    click.echo(_summary(learned, memory, time.monotonic() - started_s, input_size, why))
 
 
 def _summary(product: Product, memory: Memory, took_s: float, input_size: tuple[int, int], why: str) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle
 from edge.errors import FrameError, ProductError
 from edge.inspection import Verdict
 from edge.vision.enrollment import enroll
@@ -17,13 +15,6 @@ from edge.vision.inspector import Inspector, promised_rate
 from edge.vision.memory import Memory, as_float32
 from edge.vision.openvino import OpenVinoEngine
 from tests.edge.vision.enrollment.test_pipe import part
-
-
-@pytest.fixture(scope="module")
-def engine(tiny_bundle: Bundle) -> Iterator[OpenVinoEngine]:
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 import cv2
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle
 from edge.errors import FrameError, ProductError
 from edge.image_types import Image
 from edge.vision.engine import Encoded, Engine, EngineOutput, MemoryArrays
@@ -19,13 +17,6 @@ from edge.vision.inspector import Inspector
 from edge.vision.openvino import OpenVinoEngine
 from edge.vision.view import View
 from edge.vision.views import TURNS_DEG
-
-
-@pytest.fixture(scope="module")
-def engine(tiny_bundle: Bundle) -> Iterator[OpenVinoEngine]:
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
-    yield engine
-    engine.close()
 
 
 def part(number: int, angle_deg: float = 0, stain: bool = False) -> np.ndarray:

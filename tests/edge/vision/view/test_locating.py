@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.bundle import Bundle
 from edge.errors import FrameError, ProductError
 from edge.inspection import Region, Verdict
 from edge.vision.enrollment import enroll
@@ -36,11 +33,9 @@ def scene(x: int, y: int, *, seed: int = 0, stain: bool = False, parts: int = 1)
 
 
 @pytest.fixture(scope="module")
-def inspector(tiny_bundle: Bundle) -> Iterator[Inspector]:
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
+def inspector(engine: OpenVinoEngine) -> Inspector:
     references = [scene(40, 30), scene(200, 150, seed=1), scene(90, 110, seed=2)]
-    yield Inspector(engine, enroll(engine, references, bundle_id="tiny", view=View(locate="crop")))
-    engine.close()
+    return Inspector(engine, enroll(engine, references, bundle_id="tiny", view=View(locate="crop")))
 
 
 @given(x=st.integers(5, WIDTH - 90), y=st.integers(5, HEIGHT - 50), grey=st.booleans())
@@ -168,27 +163,24 @@ def test_a_part_is_judged_alike_however_it_is_turned(
 
 
 @pytest.fixture(scope="module")
-def aligned(tiny_bundle: Bundle) -> Iterator[Inspector]:
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
+def aligned(engine: OpenVinoEngine) -> Inspector:
     references = [turned_scene(angle, middle) for angle, middle in ((0, (200, 200)), (77, (150, 240)))]
     references += [turned_scene(-140, (220, 180)), turned_scene(30, (180, 200))]
-    yield Inspector(engine, enroll(engine, references, bundle_id="tiny", view=View(locate="align")))
-    engine.close()
+    return Inspector(engine, enroll(engine, references, bundle_id="tiny", view=View(locate="align")))
 
 
-def test_a_part_without_a_long_axis_cannot_be_turned_by_it(aligned: Inspector, tiny_bundle: Bundle) -> None:
+def test_a_part_without_a_long_axis_cannot_be_turned_by_it(
+    aligned: Inspector, engine: OpenVinoEngine
+) -> None:
     assert str(aligned.memory.view) == "the part, found and turned in the whole image"
     disc = np.full((SIDE, SIDE, 3), 90, np.uint8)
     cv2.circle(disc, (200, 200), 60, (220, 220, 220), -1)
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
     with pytest.raises(ProductError, match="hardly longer than wide"):
         enroll(engine, [disc], bundle_id="tiny", view=View(locate="align"))
-    engine.close()
 
 
-def test_what_is_ignored_turns_with_the_part(tiny_bundle: Bundle) -> None:
+def test_what_is_ignored_turns_with_the_part(engine: OpenVinoEngine) -> None:
     """Around the stain, written in the pixels of a reference that lies askew."""
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
     rows, columns = np.nonzero(stained(turned_scene(40, stain=True)))
     x, y = int(columns.mean()), int(rows.mean())
     ignore = (((x - 14, y - 14), (x + 14, y - 14), (x + 14, y + 14), (x - 14, y + 14)),)
@@ -197,12 +189,10 @@ def test_what_is_ignored_turns_with_the_part(tiny_bundle: Bundle) -> None:
     for angle_deg, middle in ((40.0, (200.0, 200.0)), (-100.0, (180.0, 230.0)), (170.0, (220.0, 190.0))):
         image = turned_scene(angle_deg, middle, stain=True)
         assert not stained(inspector.placed(image).seen(image)).any()
-    engine.close()
 
 
-def test_what_is_ignored_travels_with_the_part(tiny_bundle: Bundle) -> None:
+def test_what_is_ignored_travels_with_the_part(engine: OpenVinoEngine) -> None:
     """The far end of the bar: the stain there is not seen, wherever the part lies."""
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
     ignore = (((40 + 45, 30), (40 + 79, 30), (40 + 79, 30 + 39), (40 + 45, 30 + 39)),)
     view = View((HEIGHT, WIDTH), ignore=ignore, locate="crop")
     inspector = Inspector(engine, enroll(engine, [scene(40, 30)], bundle_id="tiny", view=view))
@@ -211,7 +201,6 @@ def test_what_is_ignored_travels_with_the_part(tiny_bundle: Bundle) -> None:
         seen = placement.seen(scene(x, y, stain=True))
         across, down = x + 60 - placement.box[0], y + 20 - placement.box[1]
         assert (seen[down - 6 : down + 7, across - 6 : across + 7] == 128).all()
-    engine.close()
 
 
 @pytest.mark.parametrize(
@@ -222,9 +211,7 @@ def test_what_is_ignored_travels_with_the_part(tiny_bundle: Bundle) -> None:
     ],
 )
 def test_references_without_one_part_are_refused(
-    tiny_bundle: Bundle, references: list[np.ndarray], says: str
+    engine: OpenVinoEngine, references: list[np.ndarray], says: str
 ) -> None:
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
     with pytest.raises(ProductError, match=says):
         enroll(engine, references, bundle_id="tiny", view=View(locate="crop"))
-    engine.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.bundle import Bundle
 from edge.errors import ProductError
 from edge.vision.enrollment import enroll
 from edge.vision.inspector import Finding, Inspector
@@ -88,13 +86,6 @@ def sheet(seed: int, dot: tuple[int, int] | None = None) -> np.ndarray:
     if dot is not None:
         cv2.circle(image, dot, 6, (0, 0, 255), -1)
     return np.asarray(np.clip(image, 0, 255), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def engine(tiny_bundle: Bundle) -> Iterator[OpenVinoEngine]:
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture(scope="module")

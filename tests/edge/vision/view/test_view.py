@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.bundle import Bundle
 from edge.errors import FrameError, ProductError
 from edge.inspection import Region
 from edge.vision.enrollment import enroll
@@ -31,13 +29,6 @@ def part(seed: int, stain: tuple[int, int] | None = None) -> np.ndarray:
     if stain is not None:
         cv2.circle(image, stain, 8, (0, 0, 0), -1)
     return np.asarray(np.clip(image + rng.normal(0, 2, image.shape), 0, 255), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def engine(tiny_bundle: Bundle) -> Iterator[OpenVinoEngine]:
-    engine = OpenVinoEngine(tiny_bundle, "fp32", threads=1)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture(scope="module")
