@@ -64,7 +64,7 @@ def choose_view(
             replace(view, locate="crop").part_in(image, number) for number, image in enumerate(images, 1)
         ]
     except ProductError as error:
-        return ChosenView(whole, f"auto: {error.message[0].lower()}{error.message[1:]}")
+        return ChosenView(whole, f"auto: {error.message[0].lower()}{error.message[1:].rstrip('.')}")
     if min(part.turned.elongation for part in parts) >= _LONG:
         turned = replace(view, locate="align")
         close = turned if view.detail_px else turned.closely(images[0], engine.input_size, _LOOKS)
