@@ -28,7 +28,7 @@ class Plc(Subscriber):
     def command(self, name: str, **fields: Any) -> dict[str, Any]:
         """Send a command and wait for its last reply."""
         command_id = fields.pop("id", f"plc-{next(self.numbers)}")
-        fields = {"id": command_id, "expires": int(time.time() * 1000) + 5000, **fields}
+        fields = {"id": command_id, "expires": int(time.time() * 1000) + 30_000, **fields}
         self.client.publish(f"plant/a/cell-3/cmd/{name}", json.dumps(fields), qos=1)
         assert wait_until(lambda: self._replies(command_id))
         return self._replies(command_id)[-1]

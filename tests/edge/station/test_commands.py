@@ -18,7 +18,7 @@ from edge.cameras.live import LiveCamera
 from edge.cameras.session import Capture
 from edge.config import StationConfig
 from edge.inspection import Inspection, Verdict
-from edge.messaging import AlarmCode, EmbeddedBroker, EventCode, MessagingSettings, ReplyCode
+from edge.messaging import AlarmCode, EmbeddedBroker, EventCode, MessagingSettings, ReplyCode, StationState
 from edge.station.opening import opened_station
 from edge.station.products import Products
 from tests.edge.messaging.brokers import wait_until
@@ -36,6 +36,12 @@ class Commander(Plc):
     """A PLC that waits for the last word on what it commanded."""
 
     broker: dict[str, Any]
+
+    def await_running(self) -> None:
+        """Wait as a PLC does: a station that is starting may have no camera yet."""
+        assert wait_until(
+            lambda: any(state["code"] == StationState.RUNNING for state in self.of("state")), 60
+        )
 
     def done(self, name: str, **fields: Any) -> dict[str, Any]:
         reply = self.command(name, **fields)
@@ -154,7 +160,7 @@ def test_an_enrollment_that_cannot_be_is_refused_and_one_that_waits_ends_with_a_
     config = station(tmp_path / "parts", camera={"watch": True}, messaging=messaging(plc))
 
     def talk() -> None:
-        assert wait_until(lambda: plc.of("state"))
+        plc.await_running()
         for fields, said in (
             ({"product": "a/b", "count": 2}, "cannot be the name"),
             ({"product": "cup", "count": 101}, "1 to 100"),
@@ -249,7 +255,7 @@ def test_a_station_that_stops_ends_its_enrollment(
     config = station(tmp_path / "parts", camera={"watch": True}, messaging=messaging(plc))
 
     def talk() -> None:
-        assert wait_until(lambda: plc.of("state"))
+        plc.await_running()
         plc.command("enroll", id="waits", product="cup", count=2)
 
     commanded(config, talk)
@@ -331,7 +337,7 @@ def test_a_software_triggered_camera_takes_an_image_of_the_part_that_the_plc_nam
     monkeypatch.setattr("edge.station.opening.create_camera", lambda _: camera)
 
     def talk() -> None:
-        assert wait_until(lambda: plc.of("state"))
+        plc.await_running()
         assert plc.done("trigger", part_id="p-1")["code"] == ReplyCode.DONE
         plc.result_of(lambda result: result["part_id"] == "p-1")
         assert plc.done("trigger", id="no-part-id")["code"] == ReplyCode.DONE

@@ -12,7 +12,6 @@ from edge.config import load_station
 from edge.messaging import ReplyCode
 from edge.station.opening import opened_station
 from tests.edge.cameras.gige_network import GigENetwork
-from tests.edge.messaging.brokers import wait_until
 from tests.edge.station.conftest import MakeStation
 from tests.edge.station.test_commands import Commander, plc
 from tests.edge.station.test_pipeline import recorded
@@ -35,7 +34,7 @@ def test_a_part_that_no_image_came_of_is_an_error_and_the_camera_is_lost(
     config = load_station(path)
 
     def talk() -> None:
-        assert wait_until(lambda: any(state["code"] == 2 for state in plc.of("state")), 60)
+        plc.await_running()
         for number in range(20):  # the first come before the camera was there long enough to be doubted
             assert plc.done("trigger", part_id=f"part-{number}")["code"] == ReplyCode.DONE
             plc.result_for(f"part-{number}")

@@ -81,7 +81,7 @@ def test_a_missed_image_and_a_clock_that_jumps_turn_no_defect_into_an_ok(
     steps_s = [0.0, -0.9, -0.9, 0.9, 30 * 86400.0, 30 * 86400.0, -30 * 86400.0, 0.0]
 
     def talk() -> None:
-        assert wait_until(lambda: plc.of("state"))
+        plc.await_running()
         due_s = time.monotonic()
         for number, image in enumerate(images):
             due_s += 0.7
