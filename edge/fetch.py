@@ -214,7 +214,9 @@ def watched(folder: Path, pattern: str, progress: BytesReceived | None) -> Itera
 
     def watch() -> None:
         while not done.wait(_POLL_INTERVAL_S):
-            progress(sum(_size(path) for path in folder.rglob(pattern)))
+            # Unlike rglob, a walk goes on where a folder is taken away before it.
+            files = (Path(at) / name for at, _, names in os.walk(folder) for name in names)
+            progress(sum(_size(path) for path in files if path.match(pattern)))
 
     watcher = threading.Thread(target=watch, name="download-progress", daemon=True)
     watcher.start()

@@ -47,8 +47,40 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class ViewResult:
+    """What one of several views says of a part; its fields are those of the inspection.
+
+    Attributes:
+        view: the view's name.
+        camera: which camera saw it.
+        verdict, p_anomaly, score, p_value, location, regions, error: of this view alone.
+    """
+
+    view: str
+    camera: str
+    verdict: Verdict
+    p_anomaly: float | None = None
+    score: float | None = None
+    p_value: float | None = None
+    location: str = ""
+    regions: tuple[Region, ...] = ()
+    error: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain JSON types, in a fixed order."""
+        return dataclasses.asdict(self) | {"verdict": self.verdict.value}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> ViewResult:
+        """The inverse of :meth:`to_dict`."""
+        return cls(**{**fields, "verdict": Verdict(fields["verdict"]), "regions": _regions(fields)})
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """One part's verdict, place and words.
+
+    Of a product with several views, the verdict and all that belongs to it are those of the worst view.
 
     Attributes:
         id: ULID, sortable by time.
@@ -68,6 +100,8 @@ class Inspection:
         references: number of good parts the product was learned from.
         latency_ms: stage name to milliseconds.
         acquisition: number of the handshake's acquisition that asked for it; 0: none did.
+        view: which of the product's views the verdict is of; empty where the product has but one.
+        views: what each of several views says; empty where the product has but one.
     """
 
     id: str
@@ -90,6 +124,8 @@ class Inspection:
     references: int = 0
     latency_ms: Mapping[str, float] = dataclasses.field(default_factory=dict)
     acquisition: int = 0
+    view: str = ""
+    views: tuple[ViewResult, ...] = ()
 
     @property
     def code(self) -> int:
@@ -113,6 +149,7 @@ class Inspection:
         fields["verdict"] = self.verdict.value
         fields["regions"] = [dataclasses.asdict(region) for region in self.regions]
         fields["latency_ms"] = dict(self.latency_ms)
+        fields["views"] = [view.to_dict() for view in self.views]
         ordered: dict[str, Any] = {}
         for name, value in fields.items():
             ordered[name] = value
@@ -130,8 +167,13 @@ class Inspection:
         known = dict(fields)
         known.pop("code", None)
         known["verdict"] = Verdict(known["verdict"])
-        known["regions"] = tuple(Region(**region) for region in known.get("regions", ()))
+        known["regions"] = _regions(known)
+        known["views"] = tuple(ViewResult.from_dict(view) for view in known.get("views", ()))
         return cls(**known)
+
+
+def _regions(fields: Mapping[str, Any]) -> tuple[Region, ...]:
+    return tuple(Region(**region) for region in fields.get("regions", ()))
 
 
 def utc_timestamp(moment: datetime | None = None) -> str:

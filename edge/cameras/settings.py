@@ -21,6 +21,17 @@ class _CameraSection(Section):
         description="The camera's name in records and on MQTT; one per camera of a station.",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
     )
+    views: tuple[str, ...] = Field(
+        default=(),
+        title="Views",
+        description="Of a product with several views: those that this camera sees. Without it, the view with "
+        "the camera's name, or else the main one; a station's only camera sees all.",
+    )
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether its parts have names by which other cameras' images of the same parts can be told."""
+        return False
 
     @property
     def known_rate_hz(self) -> float | None:
@@ -70,6 +81,10 @@ class FolderSettings(_CameraSection):
         title="Rate (parts per second)",
         description="The most parts per second; without it, as fast as they are inspected.",
     )
+
+    @property
+    def names_parts(self) -> bool:
+        return True  # by its files' names
 
     @property
     def known_rate_hz(self) -> float | None:
@@ -241,6 +256,10 @@ class GigESettings(_CameraSection):
         "without it, 1.5 s or "
         "three frame periods running free, and never with a trigger.",
     )
+
+    @property
+    def names_parts(self) -> bool:
+        return self.trigger.is_software
 
     @property
     def known_rate_hz(self) -> float | None:

@@ -17,6 +17,7 @@ from edge.terminal.options import (
     precision_option,
     product_option,
     runtime_option,
+    view_option,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _FAREWELLS = ("", "quit", "exit")
 @click.command(name="ask")
 @click.argument("image", metavar="IMAGE", type=click.Path(path_type=Path))
 @product_option
+@view_option
 @click.option(
     "--question",
     "questions",
@@ -47,6 +49,7 @@ _FAREWELLS = ("", "quit", "exit")
 def command(
     image: Path,
     product: str,
+    view: str | None,
     questions: tuple[str, ...],
     as_json: bool,
     runtime: str,
@@ -76,7 +79,8 @@ def command(
     from edge.terminal.opened_engine import opened_engine
     from edge.terminal.waiting import opened_visibly
 
-    found = Products(paths.data_dir(data_dir)).get(product)
+    products, name = Products(paths.data_dir(data_dir)).of_view(product, view)
+    found = products.get(name)
     frame = file_frame(image, read_image(image))
     with (
         opened_engine(bundle, precision, runtime, accept_failed_parity=accept_failed_parity) as (

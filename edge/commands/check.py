@@ -27,14 +27,22 @@ def command(station: Path) -> None:
     from edge.config import load_station
     from edge.station.product import check_description
     from edge.station.products import Products
+    from edge.station.seeing import views_by_camera
 
     config = load_station(station)
     products = Products(config.data_dir)
-    description = ""
+    description, seen = "", dict[str, tuple[str, ...]]()
     if config.product in products.names():
+        views = products.views(config.product)
         description = check_description(products.get(config.product).description)
+        if len(views) > 1:
+            plc_names_parts = config.part_ids.source == "plc"
+            seen = views_by_camera(config.product, [*views], config.all_cameras, plc_names_parts)
     brokers = ", ".join(str(broker) for broker in config.messaging.brokers) or "none"
-    cameras = ", ".join(f"{camera.name} ({camera.kind})" for camera in config.all_cameras)
+    cameras = ", ".join(
+        f"{camera.name} ({', '.join((camera.kind, *seen.get(camera.name, ())))})"
+        for camera in config.all_cameras
+    )
     click.echo(
         f"{station}: ok\n"
         f"  station   {config.station.site}/{config.station.line}/{config.station.name}\n"

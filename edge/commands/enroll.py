@@ -32,6 +32,12 @@ SHEET_NAME = "view.png"
 
 @click.command(name="enroll")
 @product_option
+@click.option(
+    "--view",
+    metavar="NAME",
+    help="Learn another view of a product that is enrolled already: another camera's, or another region of "
+    "the same image. A part is then ok if it is ok in every view.",
+)
 @images_argument
 @click.option("--add", is_flag=True, help="Keep the product's references and add these.")
 @click.option(
@@ -85,6 +91,7 @@ SHEET_NAME = "view.png"
 @data_dir_option
 def command(
     product: str,
+    view: str | None,
     images: tuple[Path, ...],
     add: bool,
     description: str | None,
@@ -111,6 +118,7 @@ def command(
       anomalygpt-edge enroll --product bottle good1.png good2.png
       anomalygpt-edge enroll --product bottle --add more_good_parts/
       anomalygpt-edge enroll --product label --roi 400,120,900,700 --ignore 1100,150,180,60 good/
+      anomalygpt-edge enroll --product bottle --view neck side_camera/good*.png
     """
     from edge import paths
     from edge.cameras import read_image
@@ -125,13 +133,15 @@ def command(
 
     if add and not images:
         raise click.UsageError("--add needs the images to add.")
-    products = Products(paths.data_dir(data_dir))
     check_name(product)
     check_description(description or "")
+    products, name = Products(paths.data_dir(data_dir)).of_view(product, view)
+    if description is not None and name != product:
+        raise click.UsageError("--description is of the whole product: give it without --view.")
     if add or not images:
-        products.get(product)
+        products.get(name)
     asked = AskedView(roi, ignore, mask, locate, detail)
-    kept = products.view(product)
+    kept = products.view(name)
     read = read_together(image_files(images))
     started_s = time.monotonic()
     with (
@@ -141,7 +151,7 @@ def command(
         ),
         progress_bar() as progress,
     ):
-        check_description(products.description(product) if description is None else description, opened)
+        check_description(products.description(name) if description is None else description, opened)
 
         input_size = engine.input_size
         why = ""
@@ -149,20 +159,25 @@ def command(
         def learn(references: Sequence[Image]) -> Memory:
             nonlocal why
             height, width = references[0].shape[:2]
-            view = asked.over(kept, (height, width))
+            looked_at = asked.over(kept, (height, width))
             if asked.locate == "auto":
-                chosen = choose_view(engine, references, view, progress)
-                view, why = chosen.view, f" ({chosen.why})"
+                chosen = choose_view(engine, references, looked_at, progress)
+                looked_at, why = chosen.view, f" ({chosen.why})"
             return enroll(
-                engine, references, bundle_id=opened.id, rotations=rotations, view=view, progress=progress
+                engine,
+                references,
+                bundle_id=opened.id,
+                rotations=rotations,
+                view=looked_at,
+                progress=progress,
             )
 
         if add:
-            learned = products.add(product, read, learn, description)
+            learned = products.add(name, read, learn, description)
         elif read:
-            learned = products.enroll(product, read, learn, description)
+            learned = products.enroll(name, read, learn, description)
         else:
-            learned = products.relearn(product, learn, description)
+            learned = products.relearn(name, learn, description)
     memory = learned.memory()
     if not memory.view.is_whole:
         images_seen = [read_image(path) for path in learned.reference_files[:MOST_SHOWN]]

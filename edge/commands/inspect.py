@@ -16,6 +16,7 @@ from edge.terminal.options import (
     images_argument,
     precision_option,
     runtime_option,
+    view_option,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _PATIENCE_S = 60.0  # No line waits here, and the machine may be busy.
 
 @click.command(name="inspect")
 @click.option("--product", metavar="NAME", help="The product's name.")
+@view_option
 @click.option(
     "--zero-shot",
     is_flag=True,
@@ -58,6 +60,7 @@ _PATIENCE_S = 60.0  # No line waits here, and the machine may be busy.
 def command(
     ctx: click.Context,
     product: str | None,
+    view: str | None,
     zero_shot: bool,
     images: tuple[Path, ...],
     as_json: bool,
@@ -94,7 +97,16 @@ def command(
         raise click.UsageError("Give at least one IMAGE.")
     if (product is None) != zero_shot:
         raise click.UsageError("Give --product NAME or --zero-shot.")
-    found = None if product is None else Products(paths.data_dir(data_dir)).get(product)
+    found = None
+    if product is not None:
+        whole = Products(paths.data_dir(data_dir))
+        products, name = whole.of_view(product, view)
+        found = products.get(name)
+        if view is None and (others := [*whole.views(product)][1:]):
+            click.echo(
+                f"warning: only the main view is looked at; {product} has also: {', '.join(others)} (--view)",
+                err=True,
+            )
     files = image_files(images)
     errors = stood_in = 0
     description = found.description if found else ""

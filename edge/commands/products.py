@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.terminal.options import data_dir_option
+from edge.terminal.options import data_dir_option, view_option
 
 if TYPE_CHECKING:
+    from edge.station.product import Product
     from edge.station.products import Products
 
 
@@ -35,11 +36,11 @@ def list_products(data_dir: Path) -> None:
         click.echo(f"No product is enrolled in {products.folder}.", err=True)
         return
     rows = [("PRODUCT", "VERSION", "REFERENCES", "LEARNED", "BUNDLE", "DESCRIPTION")]
-    for name in names:
-        product = products.get(name)
+    for product in (view for name in names for view in products.views(name).values()):
         version = product.version
         count = str(len(version.references))
-        rows.append((name, str(version.number), count, version.made_at, version.bundle, product.description))
+        described = product.description if "/" not in product.name else ""
+        rows.append((product.name, str(version.number), count, version.made_at, version.bundle, described))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -49,8 +50,12 @@ def list_products(data_dir: Path) -> None:
 @click.argument("name")
 @click.pass_obj
 def show_product(data_dir: Path, name: str) -> None:
-    """Show a product with its versions and the location of its references."""
-    product = _products(data_dir).get(name)
+    """Show a product with its versions and the location of its references; also all of its views."""
+    for view in _products(data_dir).views(name).values():
+        _show(view)
+
+
+def _show(product: Product) -> None:
     click.echo(f"{product.name}  {product.description}".rstrip())
     click.echo(f"  folder  {product.folder}")
     for version in reversed(product.versions):
@@ -65,27 +70,33 @@ def show_product(data_dir: Path, name: str) -> None:
 
 @command.command(name="undo")
 @click.argument("name")
+@view_option
 @click.pass_obj
-def undo_product(data_dir: Path, name: str) -> None:
+def undo_product(data_dir: Path, name: str, view: str | None) -> None:
     """Undo a product's last enrollment."""
-    product = _products(data_dir).undo(name)
+    products, key = _products(data_dir).of_view(name, view)
+    product = products.undo(key)
     count = len(product.version.references)
-    click.echo(f"{name}: version {product.version.number} is in use again ({count} references)")
+    click.echo(f"{product.name}: version {product.version.number} is in use again ({count} references)")
 
 
 @command.command(name="delete")
 @click.argument("name")
+@view_option
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
-def delete_product(data_dir: Path, name: str, yes: bool) -> None:
-    """Delete a product with its references. This cannot be undone."""
-    products = _products(data_dir)
-    product = products.get(name)
+def delete_product(data_dir: Path, name: str, view: str | None, yes: bool) -> None:
+    """Delete a product with its references and all of its views, or one of its other views.
+
+    This cannot be undone.
+    """
+    products, key = _products(data_dir).of_view(name, view)
+    product = products.get(key)
     count = len(product.version.references)
     if not yes:
-        click.confirm(f"Delete {name} with its {count} references in {product.folder}?", abort=True)
-    products.delete(name)
-    click.echo(f"{name} is deleted")
+        click.confirm(f"Delete {product.name} with its {count} references in {product.folder}?", abort=True)
+    products.delete(key)
+    click.echo(f"{product.name} is deleted")
 
 
 def _products(data_dir: Path) -> Products:

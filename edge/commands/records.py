@@ -24,6 +24,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _CSV_COLUMNS = (
     *("id", "seq", "station", "product", "part_id", "camera", "captured_at", "verdict", "code", "review"),
     *("p_anomaly", "score", "p_value", "location", "regions", "words", "error", "bundle", "references"),
+    "view",
 )
 
 

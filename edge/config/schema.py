@@ -80,6 +80,23 @@ class PartIdSettings(Section):
         description="With plc: an image must be taken within this time after its announcement; shorter than "
         "the time between two parts.",
     )
+    views_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=600,
+        title="Waiting for views, seconds",
+        description="Of a product that several cameras see: a part whose other images have not come this "
+        "long after the first is an error. With plc: longer than the window.",
+    )
+
+    @model_validator(mode="after")
+    def _views_come_after_the_window(self) -> PartIdSettings:
+        if self.source == "plc" and self.views_s <= self.window_s:
+            raise ValueError(
+                f"views_s is {self.views_s:g} and window_s {self.window_s:g}, so a part would be given up "
+                "before its images are due. Set views_s above window_s"
+            )
+        return self
 
 
 class VerdictSettings(Section):

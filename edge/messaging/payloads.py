@@ -118,6 +118,8 @@ def result(inspection: Inspection) -> dict[str, Any]:
         "part_id": shorten(clean(inspection.part_id), _NAME_BYTES),
         "product": shorten(clean(inspection.product), _NAME_BYTES),
         "camera": shorten(clean(inspection.camera), 32),
+        "view": shorten(clean(inspection.view), 32),
+        "views": _codes(inspection),
         "p_anomaly": inspection.p_anomaly,
         "score": inspection.score,
         "p_value": inspection.p_value,
@@ -132,6 +134,12 @@ def result(inspection: Inspection) -> dict[str, Any]:
         "ms": round(inspection.latency_ms["total"], 1) if "total" in inspection.latency_ms else NO_VALUE,
         "ts": shorten(clean(inspection.captured_at), 32),
     }
+
+
+def _codes(inspection: Inspection) -> str:
+    """The code of each view by its name: ``main=1 side=2``; empty where the product has but one."""
+    codes = " ".join(f"{each.view}={each.verdict.code}" for each in inspection.views)
+    return shorten(clean(codes), _NAME_BYTES)
 
 
 def state(

@@ -96,7 +96,14 @@ def sources(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Sequence[Migration] = (inspections, counters, acquisitions, sources)
+def views(db: sqlite3.Connection) -> None:
+    """What each of a product's views says of a part, and which one the verdict is of."""
+    db.execute("ALTER TABLE inspections ADD COLUMN view TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE inspections ADD COLUMN views TEXT NOT NULL DEFAULT '[]'")
+    db.execute("ALTER TABLE inspections ADD COLUMN other_images TEXT NOT NULL DEFAULT '[]'")
+
+
+MIGRATIONS: Sequence[Migration] = (inspections, counters, acquisitions, sources, views)
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from edge.records.history import History
 from edge.records.images import newest_day_folders, remove, write_image
 from edge.records.overlay import Outlines, draw_overlay
 from edge.records.retention import Retention
+from edge.records.rows import ImageFiles
 from edge.records.settings import RecordsSettings
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 
 _LOCK_NAME = "records.lock"
 _SUFFIXES = {"jpeg": ".jpg", "png": ".png"}
+_OVERLAY = ".overlay.jpg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,17 @@ class Entry:
         inspection: all that is known about the part.
         image: uint8 (H, W) grey or (H, W, 3) BGR as captured; None where there is none.
         anomaly_map: float32 (h, w), 0 good and 1 simulated defect; None where there is none.
-        source: where the image came from, to be marked as inspected; empty where nobody asks.
+        sources: where the images came from, to be marked as inspected; none where nobody asks.
         outlines: of what was looked at, where that is not the whole image.
+        others: what the part's other views saw, each with its camera's inspection.
     """
 
     inspection: Inspection
     image: Image | None = None
     anomaly_map: Array | None = None
-    source: str = ""
+    sources: tuple[str, ...] = ()
     outlines: Outlines = ()
+    others: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class Records(History):
     ) -> None:
         super().__init__(data_dir)
         self._settings = settings or RecordsSettings()
+        self._suffix = _SUFFIXES[self._settings.image_format]
         self._clock = clock or StationClock(data_dir)
         self._set_aside: Path | None = None
         self._lock = threading.Lock()
@@ -194,18 +199,21 @@ class Records(History):
             self._trouble = ""
             self._forget()
             self._clock.keep()
-            room = self._retention.room_for_images()
+            # Forgetting is written down, which takes room itself: once more where that was the last of it.
+            room = self._retention.room_for_images() or (
+                self._forget() > 0 and self._retention.room_for_images()
+            )
             kept = [self._keep_images(entry, room) for entry in entries]
             try:
                 added = self._insert(entries, kept)
             except RecordsError as trouble:
                 self._note(trouble, inspections=len(entries))
                 with suppress(RecordsError):  # what cannot be deleted now is a stray at the next start
-                    remove(self.data_dir / name for files in kept for name in files[:2] if name)
+                    remove(self.data_dir / name for files in kept for name in files.names)
                 raise
             self._retention.stored_bytes += added
 
-    def _insert(self, entries: Sequence[Entry], kept: Sequence[tuple[str, str, int]]) -> int:
+    def _insert(self, entries: Sequence[Entry], kept: Sequence[ImageFiles]) -> int:
         """Add the rows, to a new history where this one proves damaged; the bytes of their images."""
         try:
             return self._insert_once(entries, kept)
@@ -213,15 +221,15 @@ class Records(History):
             self._db.close()
             self._begin_anew(error)
             # The images that were just written lie aside with the older ones.
-            return self._insert_once(entries, [("", "", 0)] * len(entries))
+            return self._insert_once(entries, [ImageFiles()] * len(entries))
 
-    def _insert_once(self, entries: Sequence[Entry], kept: Sequence[tuple[str, str, int]]) -> int:
+    def _insert_once(self, entries: Sequence[Entry], kept: Sequence[ImageFiles]) -> int:
         with explaining(self.path), transaction(self._db):
             for entry in entries:
-                if entry.source:
-                    sources.mark(self._db, entry.source, entry.inspection.seq)
+                for source in entry.sources:
+                    sources.mark(self._db, source, entry.inspection.seq)
             return sum(
-                rows.insert(self._db, entry.inspection, *files)
+                rows.insert(self._db, entry.inspection, files)
                 for entry, files in zip(entries, kept, strict=True)
             )
 
@@ -291,37 +299,49 @@ class Records(History):
             self._trouble = self._retention.doubt
         return forgotten
 
-    def _keep_images(self, entry: Entry, room: bool) -> tuple[str, str, int]:
-        """Write the image files of an entry: their paths under ``data_dir``, and their bytes."""
-        if entry.image is None or not self._wants_image(entry.inspection):
-            return "", "", 0
-        if not room:
+    def _keep_images(self, entry: Entry, room: bool) -> ImageFiles:
+        """Write the image files of an entry."""
+        if not self._wants_image(entry.inspection):
+            return ImageFiles()
+        pictured = [each for each in (entry, *entry.others) if each.image is not None]
+        if pictured and not room:
             full = RecordsError(
                 f"No image is kept: the disk has less than {self._settings.min_free_gb:g} GB free.",
                 "Free some space, or lower records.max_size_gb or records.min_free_gb.",
             )
             self._note(full, images=1)
-            return "", "", 0
-        image, overlay = self._names(entry.inspection)
-        size = 0
+            return ImageFiles()
+        stem, written = _stem(entry.inspection), dict[str, int]()
         try:
-            size += write_image(self.data_dir / image, entry.image)
-            if entry.anomaly_map is None or not self._settings.overlay:
-                return image, "", size
-            drawn = draw_overlay(entry.image, entry.anomaly_map, entry.inspection, entry.outlines)
-            return image, overlay, size + write_image(self.data_dir / overlay, drawn)
+            for name, picture in self._pictures(entry, stem):
+                written[name] = write_image(self.data_dir / name, picture)
         except RecordsError as error:
             self._note(error, images=1)
-            return (image, "", size) if size else ("", "", 0)
+        image, overlay = f"{stem}{self._suffix}", f"{stem}{_OVERLAY}"
+        return ImageFiles(
+            image=image if image in written else "",
+            overlay=overlay if overlay in written else "",
+            others=tuple(name for name in written if name not in (image, overlay)),
+            size=sum(written.values()),
+        )
+
+    def _pictures(self, entry: Entry, stem: str) -> Iterator[tuple[str, Image]]:
+        """The image files of an entry by their paths under ``data_dir``; views of one image share it."""
+        drawn: list[Image] = []
+        for each in (entry, *entry.others):
+            if each.image is None:
+                continue
+            name = stem if each is entry else f"{stem}-{each.inspection.view}"
+            if not any(each.image is image for image in drawn):
+                yield f"{name}{self._suffix}", each.image
+                drawn.append(each.image)
+            if each.anomaly_map is not None and self._settings.overlay:
+                overlay = draw_overlay(each.image, each.anomaly_map, each.inspection, each.outlines)
+                yield f"{name}{_OVERLAY}", overlay
 
     def _wants_image(self, inspection: Inspection) -> bool:
         keep = self._settings.keep_images
         return keep == "all" or (keep == "ng" and (inspection.verdict is not Verdict.OK or inspection.review))
-
-    def _names(self, inspection: Inspection) -> tuple[str, str]:
-        day, _, time = inspection.captured_at.partition("T")
-        stem = f"images/{day}/{time[:8].replace(':', '')}-{inspection.verdict.value}-{inspection.id}"
-        return f"{stem}{_SUFFIXES[self._settings.image_format]}", f"{stem}.overlay.jpg"
 
     def _remove_strays(self) -> None:
         """Delete the image files of a batch that a crash kept from being recorded."""
@@ -329,10 +349,11 @@ class Records(History):
             known = {
                 self.data_dir / name
                 for row in self._db.execute(
-                    "SELECT image, overlay FROM inspections WHERE captured_at >= ? AND captured_at < ?",
+                    "SELECT image, overlay, other_images FROM inspections "
+                    "WHERE captured_at >= ? AND captured_at < ?",
                     (folder.name, f"{folder.name}U"),  # a moment has its T after the day
                 )
-                for name in row
+                for name in rows.image_names(row)
             }
             remove(file for file in folder.iterdir() if file not in known)
 
@@ -341,6 +362,12 @@ class Records(History):
         self._unrecorded = RecordingFailures(
             self._unrecorded.inspections + inspections, self._unrecorded.images + images
         )
+
+
+def _stem(inspection: Inspection) -> str:
+    """What the names of an inspection's image files begin with."""
+    day, _, time = inspection.captured_at.partition("T")
+    return f"images/{day}/{time[:8].replace(':', '')}-{inspection.verdict.value}-{inspection.id}"
 
 
 def _claim(data_dir: Path) -> int:

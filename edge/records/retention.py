@@ -27,6 +27,7 @@ from edge.clock import DAY_S, StationClock
 from edge.inspection import utc_timestamp
 from edge.records.database import transaction, used_bytes
 from edge.records.images import remove
+from edge.records.rows import image_names
 from edge.records.settings import RecordsSettings
 
 GB = 1_000_000_000
@@ -104,7 +105,7 @@ class Retention:
         if excess <= 0 and not horizon:
             return 0
         oldest = db.execute(
-            "SELECT id, captured_at, image, overlay, image_bytes FROM inspections "
+            "SELECT id, captured_at, image, overlay, other_images, image_bytes FROM inspections "
             "WHERE image_bytes > 0 ORDER BY captured_at LIMIT ?",
             (STEP,),
         ).fetchall()
@@ -120,7 +121,8 @@ class Retention:
         if going:
             with transaction(db):
                 db.executemany(
-                    "UPDATE inspections SET image = '', overlay = '', image_bytes = 0 WHERE id = ?",
+                    "UPDATE inspections SET image = '', overlay = '', other_images = '[]', image_bytes = 0 "
+                    "WHERE id = ?",
                     [(row["id"],) for row in going],
                 )
         self.stored_bytes -= sum(row["image_bytes"] for row in going)
@@ -132,7 +134,7 @@ class Retention:
         if not too_large and not horizon:
             return 0
         oldest = db.execute(
-            "SELECT id, captured_at, image, overlay, image_bytes FROM inspections "
+            "SELECT id, captured_at, image, overlay, other_images, image_bytes FROM inspections "
             "WHERE id <> (SELECT id FROM inspections ORDER BY seq DESC, id DESC LIMIT 1) "
             "ORDER BY captured_at LIMIT ?",
             (STEP,),
@@ -156,7 +158,7 @@ class Retention:
         return round(self._settings.min_free_gb * GB) - shutil.disk_usage(self._data_dir).free
 
     def _remove_files(self, rows: list[sqlite3.Row]) -> None:
-        remove(self._data_dir / row[name] for row in rows for name in ("image", "overlay") if row[name])
+        remove(self._data_dir / name for row in rows for name in image_names(row))
 
     def _horizon(self, now: datetime, max_days: float | None) -> str:
         """The ``captured_at`` before which things are too old; empty (before all times) without a limit."""

@@ -6,18 +6,19 @@ import dataclasses
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from edge.inspection import Inspection, Verdict
 
 #: The columns that hold the inspection's own fields: the same names as in its JSON.
 COLUMNS = (*(field.name for field in dataclasses.fields(Inspection)), "code")
-_JSON_COLUMNS = ("regions", "latency_ms")
+_JSON_COLUMNS = ("regions", "latency_ms", "views")
 _REAL_COLUMNS = ("p_anomaly", "score", "p_value")
 
 _INSERT = (
-    "INSERT INTO inspections ({names}, image, overlay, image_bytes) "
-    "VALUES ({marks}, :image, :overlay, :image_bytes) ON CONFLICT (id) DO NOTHING"
+    "INSERT INTO inspections ({names}, image, overlay, other_images, image_bytes) "
+    "VALUES ({marks}, :image, :overlay, :other_images, :image_bytes) ON CONFLICT (id) DO NOTHING"
 ).format(
     names=", ".join(f'"{name}"' for name in COLUMNS),
     marks=", ".join(f":{name}" for name in COLUMNS),
@@ -36,14 +37,44 @@ ON CONFLICT (product) DO UPDATE SET
 """
 
 
-def insert(
-    db: sqlite3.Connection, inspection: Inspection, image: str = "", overlay: str = "", image_bytes: int = 0
-) -> int:
+@dataclass(frozen=True, slots=True)
+class ImageFiles:
+    """The image files of an inspection, by their paths under ``data_dir``.
+
+    Attributes:
+        image: as captured; of a product with several views, of the one that the verdict is of.
+        overlay: the same with the map; both empty where they are not kept.
+        others: of the other views.
+        size: bytes of all.
+    """
+
+    image: str = ""
+    overlay: str = ""
+    others: tuple[str, ...] = ()
+    size: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.image, self.overlay, *self.others)))
+
+
+def image_names(row: Mapping[str, Any] | sqlite3.Row) -> list[str]:
+    """All image files of a row with ``image``, ``overlay`` and ``other_images``."""
+    return [name for name in (row["image"], row["overlay"], *json.loads(row["other_images"])) if name]
+
+
+def insert(db: sqlite3.Connection, inspection: Inspection, files: ImageFiles | None = None) -> int:
     """Add one inspection and count it; one that is already there is neither changed nor counted again.
 
     Returns the bytes of image files that the database now knows of in addition.
     """
-    values = _values(inspection) | {"image": image, "overlay": overlay, "image_bytes": image_bytes}
+    files = files or ImageFiles()
+    values = _values(inspection) | {
+        "image": files.image,
+        "overlay": files.overlay,
+        "other_images": json.dumps(files.others),
+        "image_bytes": files.size,
+    }
     if db.execute(_INSERT, values).rowcount == 0:
         return 0
     total_ms = inspection.latency_ms.get("total")
@@ -60,7 +91,7 @@ def insert(
             "ms_or_null": None if total_ms is None else float(total_ms),
         },
     )
-    return image_bytes
+    return files.size
 
 
 def write_words(db: sqlite3.Connection, inspection_id: str, words: str) -> bool:

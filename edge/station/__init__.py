@@ -12,4 +12,5 @@ __all__ = [
     "product",
     "products",
     "run_counters",
+    "seeing",
 ]

@@ -22,6 +22,7 @@ from edge.station.check_result import CheckResult, CheckStatus
 from edge.station.product import check_description, check_learned_by
 from edge.station.products import Products
 from edge.station.secrecy import broker_doubts, file_doubts
+from edge.station.seeing import views_by_camera
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
@@ -87,7 +88,7 @@ def examine(
     if config is None:
         yield _told("products", lambda: ", ".join(Products(data_dir).names()) or "none is enrolled yet")
         return
-    yield _told("product", lambda: _product(data_dir, config.product, bundle))
+    yield _told("product", lambda: _product(data_dir, config, bundle))
     yield from _cameras(config.all_cameras)
     yield from _brokers(config)
 
@@ -333,14 +334,21 @@ def _records(data_dir: Path) -> str:
     return f"{counters.total} inspections ever, the database is whole"
 
 
-def _product(data_dir: Path, name: str, bundle: Bundle | None) -> str:
-    product = Products(data_dir).get(name)
-    if bundle is not None:
-        check_learned_by(bundle.id, product)
-    check_description(product.description, bundle)
-    memory = product.memory()
-    number = product.version.number
-    return f"{name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
+def _product(data_dir: Path, config: StationConfig, bundle: Bundle | None) -> str:
+    told = []
+    views = Products(data_dir).views(config.product)
+    for product in views.values():
+        if bundle is not None:
+            check_learned_by(bundle.id, product)
+        check_description(product.description, bundle)
+        memory = product.memory()
+        number = product.version.number
+        told.append(
+            f"{product.name} version {number}, {memory.references} references, boundary {memory.boundary:.2f}"
+        )
+    if len(views) > 1:
+        views_by_camera(config.product, [*views], config.all_cameras, config.part_ids.source == "plc")
+    return "; ".join(told)
 
 
 def _cameras(cameras: Sequence[CameraSettings]) -> Iterator[CheckResult]:

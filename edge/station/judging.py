@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from edge.vision.inspector import Finding, Inspector
-    from edge.vision.memory import Memory
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +40,9 @@ class Judged:
         engine_error: what is wrong with the engine, where that is why the verdict is an error.
         language_error: why the language model gave no verdict, where it should have.
         dialogue: under which the decider can put the part into words; None where it cannot.
-        source: the frame's.
+        sources: the frames'.
         outlines: the corners of every piece that was looked at; none where that is the whole image.
+        others: of a product with several views, what the others say; this is the worst.
     """
 
     inspection: Inspection
@@ -51,8 +51,9 @@ class Judged:
     engine_error: str = ""
     language_error: str = ""
     dialogue: int | None = None
-    source: str = ""
+    sources: tuple[str, ...] = ()
     outlines: tuple[tuple[tuple[int, int], ...], ...] = ()
+    others: tuple[Judged, ...] = ()
 
     def picture(self) -> Image | None:
         """The image with heat, boxes and the verdict: uint8 (H, W, 3) BGR; None where there is no image."""
@@ -116,23 +117,6 @@ class Judge:
     def product(self) -> str:
         """The product that is inspected now."""
         return self._product
-
-    def use(self, product: str, memory: Memory, description: str) -> None:
-        """Inspect another product from the next part on.
-
-        Args:
-            product: its name.
-            memory: what was learned of it.
-            description: the product in words, for the language model.
-
-        Raises:
-            ProductError: its memory does not fit the engine; the product stays as it was.
-        """
-        self._inspector.use(memory)
-        if self.decider is not None:
-            self.decider.use(description)
-        self._product = product
-        self._warn()
 
     @property
     def looks(self) -> int:

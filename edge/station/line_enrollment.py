@@ -127,6 +127,10 @@ class LineEnrollment:
             batch = self._batch
             if batch is None or not batch.collects or self._closed or image is None:
                 return judged
+            if inspection.views:
+                batch.stopped = True
+                self._worker.submit(self._end, batch, _several_views(inspection.product))
+                return judged
             if doubt := batch.doubt(inspection):
                 batch.stopped = True
                 self._worker.submit(self._hold, batch, image, doubt)
@@ -224,6 +228,13 @@ class LineEnrollment:
         product = self._products.get(batch.product)
         self._enrolled(product, batch.command)
         return new_version(product)
+
+
+def _several_views(product: str) -> CommandRefusedError:
+    return CommandRefusedError(
+        f"{product}, the product on the line, has several views, and each learns from images of its own.",
+        f"Enroll each: anomalygpt-edge enroll --product {product} --view NAME --add FOLDER",
+    )
 
 
 def new_version(product: Product) -> str:

@@ -18,12 +18,14 @@ from edge.station.deciding import Decider, opened_decider
 from edge.station.health import Level
 from edge.station.judging import Judge
 from edge.station.line_enrollment import LineEnrollment, new_version
+from edge.station.part_judging import PartJudge
 from edge.station.part_memory import KeptPartMemory
 from edge.station.pause import Pause
 from edge.station.pipeline import Station, StationComponents
 from edge.station.product import Product, check_learned_by
 from edge.station.product_switch import ProductSwitch
 from edge.station.products import Products
+from edge.station.seeing import SeenProduct, seen
 from edge.station.triggers import Triggers
 from edge.station.writer import InspectionListener, JudgedListener
 
@@ -60,9 +62,13 @@ def opened_station(
     from edge.vision.opening import described, open_engine
 
     products = Products(config.data_dir)
-    product = products.get(config.product)
     bundle = Bundle.resolve(None if config.bundle is None else str(config.bundle), language_later=True)
-    check_learned_by(bundle.id, product)
+    plc_names_parts = config.part_ids.source == "plc"
+
+    def seen_by_cameras(name: str) -> SeenProduct:
+        return seen(products, name, bundle, config.all_cameras, plc_names_parts=plc_names_parts)
+
+    product = seen_by_cameras(config.product)
     cameras = [create_camera(settings) for settings in config.all_cameras]
     with ExitStack() as rooms:
         clock = StationClock(config.data_dir)
@@ -70,7 +76,7 @@ def opened_station(
         for memory in _remembering(config, cameras, records):
             rooms.callback(memory.close)
         publisher = Publisher(config.messaging, config.data_dir, station=config.station.name, clock=clock)
-        command_state = _command_state(config, products, bundle, publisher)
+        command_state = _command_state(config, products, bundle, publisher, ProductSwitch(seen_by_cameras))
         obey(publisher, command_state, cameras)
         rooms.enter_context(publisher)
         rooms.callback(command_state.enrollment.close)
@@ -83,7 +89,7 @@ def opened_station(
         )
         rooms.callback(engine.close)
         decider = rooms.enter_context(_decider(config, bundle, product))
-        judge = open_judge(engine, bundle, product, station=config.station.name, decider=decider)
+        judge = PartJudge(engine, product, station=config.station.name, bundle=bundle.id, decider=decider)
         began_s = time.monotonic()
         judge.warm_up()
         warm_up_s = _FIRST_PART_TIMES * (time.monotonic() - began_s) / judge.looks
@@ -102,6 +108,7 @@ def opened_station(
             words=config.language.words,
             hang_s=config.verdict.hang_s,
             warm_up_s=warm_up_s,
+            views_s=config.part_ids.views_s,
             listeners=listeners,
             hearers=hearers,
         )
@@ -125,7 +132,7 @@ def _remembering(
 
 
 def _decider(
-    config: StationConfig, bundle: Bundle, product: Product
+    config: StationConfig, bundle: Bundle, product: SeenProduct
 ) -> AbstractContextManager[Decider | None]:
     verdict, language = config.verdict, config.language
     return opened_decider(
@@ -140,15 +147,13 @@ def _decider(
 
 
 def _command_state(
-    config: StationConfig, products: Products, bundle: Bundle, publisher: Publisher
+    config: StationConfig, products: Products, bundle: Bundle, publisher: Publisher, switch: ProductSwitch
 ) -> CommandState:
-    switch = ProductSwitch(products, bundle)
-
     def enrolled(product: Product, command: Command) -> None:
         text = f"{new_version(product)} Asked for by {command.sender}."
         publisher.event(EventCode.ENROLLED, text, product=product.name)
         publisher.raise_alarm(AlarmCode.PRODUCT, text)
-        switch.renew(product)
+        switch.renew(product.name)
 
     def held(text: str, command: Command) -> None:
         said = f"{text} Asked for by {command.sender}."
@@ -164,10 +169,8 @@ def _command_state(
     )
 
 
-def open_judge(
-    engine: Engine, bundle: Bundle, product: Product, *, station: str = "", decider: Decider | None = None
-) -> Judge:
-    """The judge of one product on a compiled engine of this bundle.
+def open_judge(engine: Engine, bundle: Bundle, product: Product, *, decider: Decider | None = None) -> Judge:
+    """The judge of one view of a product on a compiled engine of this bundle, outside a station.
 
     Args:
         decider: with the product's description; None: the calibrated score decides.
@@ -180,7 +183,7 @@ def open_judge(
     check_learned_by(bundle.id, product)
     return Judge(
         Inspector(engine, product.memory()),
-        station=station,
+        station="",
         product=product.name,
         bundle=bundle.id,
         decider=decider,

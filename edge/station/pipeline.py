@@ -3,11 +3,13 @@
 ::
 
     camera threads ─ PartQueue ── inspector (the calling thread) ── Writer ── records, outbox
+                                   ├── PartJoiner: images of one part
                                    └── Narrator ── words, after the verdict ──┘
                                                                       status ── state, heartbeat, events
 
-The inspector touches neither disk nor network. Every part that the camera shows becomes exactly
-one inspection, numbered without gaps from where the records and the outbox ended last time.
+The inspector touches neither disk nor network. Every part that the cameras show becomes exactly
+one inspection, numbered without gaps from where the records and the outbox ended last time. Where a
+product has one view, each image is a part; where several cameras see its views, their images of a part are.
 """
 
 from __future__ import annotations
@@ -28,9 +30,11 @@ from edge.station import service_manager
 from edge.station.commands import CommandState
 from edge.station.health import Health, Level
 from edge.station.joint_opening import JointOpening
-from edge.station.judging import Judge, Judged
+from edge.station.judging import Judged
 from edge.station.narrator import Narrator
-from edge.station.part_queue import PartQueue, QueuedPart
+from edge.station.part_joiner import JoinedPart, PartJoiner
+from edge.station.part_judging import PartJudge
+from edge.station.part_queue import PartQueue
 from edge.station.progress import ThreadProgress
 from edge.station.run_counters import RunCounters
 from edge.station.status_publisher import StatusPublisher
@@ -66,14 +70,14 @@ class StationComponents:
 
     Attributes:
         cameras: not yet open; the station opens and closes them.
-        judge: with the product's memory.
+        judge: with what was learned of the product.
         records: open for writing.
         publisher: started.
         command_state: what the PLC asks for.
     """
 
     cameras: Sequence[Camera]
-    judge: Judge
+    judge: PartJudge
     records: Records
     publisher: Publisher
     command_state: CommandState
@@ -90,6 +94,7 @@ class Station:
         words: which parts get a sentence, where the language model decides.
         hang_s: an inspection that takes longer is a fault, unless parts usually take that long.
         warm_up_s: what the first part may take for each look at it.
+        views_s: how long a part may wait for its other views.
         listeners: told of every inspection once it is kept.
         hearers: told of every sentence.
     """
@@ -105,12 +110,15 @@ class Station:
         words: WhichParts = "ng",
         hang_s: float = 2.0,
         warm_up_s: float = 0.0,
+        views_s: float = 5.0,
         listeners: Sequence[JudgedListener] = (),
         hearers: Sequence[InspectionListener] = (),
     ) -> None:
         self.health = Health()
         self._rooms = rooms
         self._queue = PartQueue(queue_size, policy)
+        self._joiner = PartJoiner(views_s)
+        self._joiner.expect(rooms.judge.cameras)
         self._writer = Writer(rooms.records, rooms.publisher, self.health, listeners, hearers)
         self._narrator = Narrator(rooms.judge.decider, words, self._writer.put_words)
         self._counters = RunCounters()
@@ -133,7 +141,7 @@ class Station:
         self._writing: Future[None] | None = None
         # The inspector's part and number, which abandon() takes from it where it hangs.
         self._handing_on = threading.Lock()
-        self._under_way: QueuedPart | None = None
+        self._under_way: JoinedPart | None = None
         self._seq = 0
         self._abandoned = False
 
@@ -170,16 +178,13 @@ class Station:
         with self._handing_on:
             self._abandoned = True
             parts = [] if self._under_way is None else [self._under_way]
-            while (part := self._queue.take(timeout_s=0)) is not None:
+            while (image := self._queue.take(timeout_s=0)) is not None:
+                self._joiner.add(image)
+            self._joiner.release()
+            while (part := self._joiner.take()) is not None:
                 parts.append(part)
             for part in parts:
-                error = part.frame.error or _ABANDONED
-                self._hand_on(
-                    part,
-                    self._rooms.judge.judge(
-                        dataclasses.replace(part.frame, image=None, error=error), self._seq
-                    ),
-                )
+                self._hand_on(part, self._rooms.judge.judge(part.without_images(_ABANDONED), self._seq))
         self._writer.finish()
         if self._writing is not None:
             wait([self._writing], timeout_s)
@@ -281,37 +286,54 @@ class Station:
 
     def _inspect(self) -> None:
         """The inspector: the queue's parts in their order, until it has ended and is empty."""
-        judge, command_state = self._rooms.judge, self._rooms.command_state
-        while not self._queue.drained:
+        while not self._abandoned and not (self._queue.drained and self._joiner.is_empty):
+            self._obey()
+            part = self._joiner.take()
+            if part is not None:
+                self._inspect_part(part)
+                continue
+            image = self._queue.take(timeout_s=_POLL_S)
+            if image is not None:
+                self._joiner.add(image)
+            elif self._queue.drained:
+                self._joiner.release()
+
+    def _obey(self) -> None:
+        """Change the product, pause or go on, between two parts."""
+        command_state, judge = self._rooms.command_state, self._rooms.judge
+        if command_state.switch.waits:
+            # What waits for another view is a part of the product that was on the line.
+            self._joiner.release()
+            while (part := self._joiner.take()) is not None:
+                self._inspect_part(part)
             if switched := command_state.switch.apply(judge):
                 self._status_publisher.product_changed(*switched)
-            if command_state.pause.apply():
-                self._status_publisher.paused(bool(command_state.pause.error))
-            part = self._queue.take(timeout_s=_POLL_S)
-            if part is None:
-                continue
-            self._under_way = part
-            with self._progress.working_on(part.frame.part_id, judge.looks):
-                part = self._unless_paused(part)
-                judged = judge.judge(part.frame, self._seq, part.arrived_s)
-                judged = self._unless_enrolled(judged)
-            if judged.inspection.score is not None or judged.engine_error:
-                self.health.set(
-                    "engine", Level.DEGRADED if judged.engine_error else Level.OK, judged.engine_error
-                )
-            with self._handing_on:
-                if self._abandoned:
-                    return
-                self._hand_on(part, judged)
-                self._under_way = None
-            self._narrator.offer(judged)
+            self._joiner.expect(judge.cameras)
+        if command_state.pause.apply():
+            self._status_publisher.paused(bool(command_state.pause.error))
 
-    def _hand_on(self, part: QueuedPart, judged: Judged) -> None:
+    def _inspect_part(self, part: JoinedPart) -> None:
+        self._under_way = part
+        judge = self._rooms.judge
+        with self._progress.working_on(part.part_id, judge.looks):
+            part = self._unless_paused(part)
+            judged = judge.judge(part, self._seq)
+            judged = self._unless_enrolled(judged)
+        if judged.inspection.score is not None or judged.engine_error:
+            self.health.set(
+                "engine", Level.DEGRADED if judged.engine_error else Level.OK, judged.engine_error
+            )
+        with self._handing_on:
+            if self._abandoned:
+                return
+            self._hand_on(part, judged)
+            self._under_way = None
+        self._narrator.offer(judged)
+
+    def _hand_on(self, part: JoinedPart, judged: Judged) -> None:
         """A part has its inspection: count it, and let the writer keep and publish it."""
-        self._counters = self._counters.plus(
-            judged.inspection, overrun=part.overrun, missed=part.frame.missed
-        )
-        self._writer.put(dataclasses.replace(judged, source=part.frame.source))
+        self._counters = self._counters.plus(judged.inspection, overrun=part.overrun, missed=part.missed)
+        self._writer.put(dataclasses.replace(judged, sources=part.sources))
         self._seq += 1
 
     def _unless_enrolled(self, judged: Judged) -> Judged:
@@ -323,9 +345,7 @@ class Station:
             error = f"Not enrolled: {type(failure).__name__}: {failure}. The log has the details."
             return judged.without_verdict(error)
 
-    def _unless_paused(self, part: QueuedPart) -> QueuedPart:
+    def _unless_paused(self, part: JoinedPart) -> JoinedPart:
         """The part, as an error where the PLC wants none to be inspected."""
         error = self._rooms.command_state.pause.error
-        if part.frame.image is None or not error:
-            return part
-        return dataclasses.replace(part, frame=dataclasses.replace(part.frame, image=None, error=error))
+        return part.without_images(error) if error else part

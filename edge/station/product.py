@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FILE_NAME = "product.json"
+MAIN_VIEW = "main"
+"""The view that a product is enrolled with first, and the only one that most have."""
+VIEWS_FOLDER = "views"
+"""In a product's folder: its other views, each a folder like it."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -69,8 +73,16 @@ class Product:
 
     @property
     def name(self) -> str:
-        """The product's name, as the PLC knows it."""
-        return self.folder.name
+        """The product's name, as the PLC knows it; of another view than the main one, ``PRODUCT/VIEW``."""
+        if self.folder.parent.name != VIEWS_FOLDER:
+            return self.folder.name
+        return f"{self.folder.parent.parent.name}/{self.folder.name}"
+
+    @property
+    def options(self) -> str:
+        """How commands name it."""
+        name, _, view = self.name.partition("/")
+        return f"--product {name} --view {view}" if view else f"--product {name}"
 
     @property
     def version(self) -> Version:
@@ -163,7 +175,7 @@ def check_learned_by(bundle_id: str, product: Product) -> None:
         raise ProductError(
             f"{product.name} was learned by the bundle {product.version.bundle}; this is {bundle_id}.",
             "Learn it again from its kept references: "
-            f"anomalygpt-edge enroll --product {product.name}, with the station's --bundle and --data-dir",
+            f"anomalygpt-edge enroll {product.options}, with the station's --bundle and --data-dir",
         )
 
 

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import ProductError
-from edge.station.judging import Judge
-from edge.station.product import check_description, check_learned_by
-from edge.station.products import Products
+from edge.station.part_judging import PartJudge
+from edge.station.seeing import SeenProduct
 
 if TYPE_CHECKING:
-    from edge.bundle import Bundle
     from edge.messaging import Command
-    from edge.station.product import Product
-    from edge.vision.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
 class _RequestedChange:
     """To a product, or (without a command) to the new version of the one that is inspected."""
 
-    product: str
-    memory: Memory
-    description: str
+    product: SeenProduct
     command: Command | None
     done: Future[str]
 
@@ -42,39 +37,39 @@ class ProductSwitch:
 
     A change lasts until the next one or until the station ends; a station starts with the product
     that its file names.
+
+    Args:
+        read: the product of a name, as the station's cameras see it; raises ProductError where they cannot.
     """
 
-    def __init__(self, products: Products, bundle: Bundle) -> None:
-        self._products = products
-        self._bundle = bundle
+    def __init__(self, read: Callable[[str], SeenProduct]) -> None:
+        self._read = read
         self._changes: queue.SimpleQueue[_RequestedChange] = queue.SimpleQueue()
 
     def ask(self, command: Command) -> Future[str]:
         """Read the product that ``cmd/product`` names, and have it used from the next part on.
 
         Raises:
-            ProductError: it is not enrolled, its memory is damaged, another bundle learned it, or its
-                description is too long for the language model.
+            ProductError: it cannot be inspected.
         """
-        product = self._products.get(command.product)
-        check_learned_by(self._bundle.id, product)
-        check_description(product.description, self._bundle)
-        change = _RequestedChange(product.name, product.memory(), product.description, command, Future())
+        change = _RequestedChange(self._read(command.product), command, Future())
         self._changes.put(change)
         return change.done
 
-    def renew(self, product: Product) -> None:
+    def renew(self, product: str) -> None:
         """A product was learned anew: where it is the one that is inspected, use what it learned.
 
         Raises:
-            ProductError: its memory is damaged, or another bundle learned it.
+            ProductError: it cannot be inspected.
         """
-        check_learned_by(self._bundle.id, product)
-        self._changes.put(
-            _RequestedChange(product.name, product.memory(), product.description, None, Future())
-        )
+        self._changes.put(_RequestedChange(self._read(product), None, Future()))
 
-    def apply(self, judge: Judge) -> ProductChange | None:
+    @property
+    def waits(self) -> bool:
+        """Whether there is a change to be applied."""
+        return not self._changes.empty()
+
+    def apply(self, judge: PartJudge) -> ProductChange | None:
         """Do what was asked for; the inspector's thread, between two parts.
 
         Returns:
@@ -84,8 +79,8 @@ class ProductSwitch:
         while not self._changes.empty():
             change = self._changes.get()
             if change.command is None:
-                if change.product == judge.product:
-                    judge.use(change.product, change.memory, change.description)
+                if change.product.name == judge.product:
+                    judge.use(change.product)
                 continue
             if change.command.expired():
                 change.done.set_exception(
@@ -93,10 +88,10 @@ class ProductSwitch:
                 )
                 continue
             try:
-                judge.use(change.product, change.memory, change.description)
+                judge.use(change.product)
             except ProductError as error:
                 change.done.set_exception(error)
                 continue
-            used = ProductChange(change.product, change.command.sender)
-            change.done.set_result(f"{change.product} is inspected starting with the next part.")
+            used = ProductChange(change.product.name, change.command.sender)
+            change.done.set_result(f"{change.product.name} is inspected starting with the next part.")
         return used

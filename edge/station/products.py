@@ -5,6 +5,7 @@ A product is a folder under ``products/``::
     products/NAME/product.json          description and versions; the last one is in use
     products/NAME/memory-0002.npz       what version 2 learned
     products/NAME/references/….png      the images of good parts, without loss, shared by versions
+    products/NAME/views/VIEW/           another view of it: a folder like the product's own
 
 ``product.json`` is replaced as a whole and last: until then a new version does not exist, and
 after a crash or on a full disk the product is what it was.
@@ -13,6 +14,7 @@ after a crash or on a full disk the product is what it was.
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import hashlib
 import logging
@@ -31,6 +33,8 @@ from edge.image_types import Image
 from edge.inspection import utc_timestamp
 from edge.station.product import (
     FILE_NAME,
+    MAIN_VIEW,
+    VIEWS_FOLDER,
     Product,
     ProductFile,
     Version,
@@ -59,6 +63,32 @@ class Products:
 
     def __init__(self, data_dir: Path) -> None:
         self.folder = data_dir / "products"
+        self._whole: Product | None = None  # whose views these are
+
+    def of_view(self, product: str, view: str | None) -> tuple[Products, str]:
+        """Where a view of a product is kept, and its name there: of the main view, here and the product's.
+
+        Args:
+            view: one of :meth:`views`, or a new one; None: the main view.
+
+        Raises:
+            ProductError: there is no such product that could have another view than the main one.
+        """
+        if view is None or view == MAIN_VIEW:
+            return self, product
+        within = copy.copy(self)
+        within._whole = self.get(product)
+        within.folder = within._whole.folder / VIEWS_FOLDER
+        return within, check_name(view)
+
+    def views(self, name: str) -> dict[str, Product]:
+        """A product's views by their names, the main one first.
+
+        Raises:
+            ProductError: as :meth:`get`, for any of them.
+        """
+        others, _ = self.of_view(name, "any")
+        return {MAIN_VIEW: self.get(name), **{view: others.get(view) for view in others.names()}}
 
     def names(self) -> list[str]:
         """The names of all enrolled products, sorted."""
@@ -74,7 +104,7 @@ class Products:
         content = read_file(folder)
         if content is None:
             raise self._unknown(name)
-        return Product(folder, content.description, content.versions)
+        return Product(folder, self._description(content), content.versions)
 
     def description(self, name: str) -> str:
         """What the product of this name looks like, in words; empty where nobody said, or it is not enrolled.
@@ -83,7 +113,7 @@ class Products:
             ProductError: as :meth:`get`, for one that is enrolled.
         """
         content = read_file(self.folder / check_name(name))
-        return "" if content is None else content.description
+        return "" if content is None else self._description(content)
 
     def view(self, name: str) -> View:
         """What of an image is looked at for the product; the whole frame for one that is not enrolled.
@@ -164,7 +194,7 @@ class Products:
             if len(content.versions) < 2:
                 raise ProductError(
                     f"{name} has no earlier version to go back to.",
-                    f"Enroll it again, or delete it: anomalygpt-edge products delete {name}",
+                    "Enroll it again, or delete it: anomalygpt-edge products delete.",
                 )
             self._write(folder, content.model_copy(update={"versions": content.versions[:-1]}))
             return self.get(name)
@@ -243,8 +273,15 @@ class Products:
             if path not in needed:
                 path.unlink()
 
+    def _description(self, content: ProductFile) -> str:
+        """A product's own words, also for its views."""
+        return content.description if self._whole is None else self._whole.description
+
     def _unknown(self, name: str) -> ProductError:
         names = self.names()
+        if self._whole is not None:
+            views = ", ".join((MAIN_VIEW, *names))
+            return ProductError(f"{self._whole.name} has no view {name!r}.", f"It has: {views}.")
         if not names:
             return ProductError(
                 f"There is no product {name!r}: none is enrolled in {self.folder}.",

@@ -67,7 +67,7 @@ class Writer:
         """Hand over one part; never waits."""
         if judged.image is not None and self._arrived.qsize() >= _IMAGES_WAITING:
             self._images_dropped = True
-            judged = Judged(judged.inspection, source=judged.source)
+            judged = Judged(judged.inspection, sources=judged.sources)
         self._arrived.put(judged)
 
     def put_words(self, inspection: Inspection) -> None:
@@ -92,10 +92,7 @@ class Writer:
             going = None not in batch
             judged = [each for each in batch if isinstance(each, Judged)]
             worded = [each for each in batch if isinstance(each, Inspection)]
-            entries = [
-                Entry(each.inspection, each.image, each.anomaly_map, each.source, each.outlines)
-                for each in judged
-            ]
+            entries = [_entry(each) for each in judged]
             self._to_records.offer([*entries, *map(Entry, worded)])
             self._to_outbox.offer(entries)
             for each in judged:
@@ -179,7 +176,7 @@ class _Backlog:
             # A full disk takes everything once there is room; one that fails may never do.
             if isinstance(error, RecordsError) and not isinstance(error, DiskFullError):
                 level = Level.FAULT
-            lighter = [Entry(entry.inspection, source=entry.source) for entry in entries[-BACKLOG:]]
+            lighter = [Entry(entry.inspection, sources=entry.sources) for entry in entries[-BACKLOG:]]
             self.lost += _inspections(entries[:-BACKLOG])
             self.waiting = lighter
             trouble = f"{error} {_inspections(lighter)} inspections wait in memory."
@@ -213,6 +210,17 @@ class _Backlog:
             )
             self.lost += count
         self.waiting = []
+
+
+def _entry(judged: Judged) -> Entry:
+    return Entry(
+        judged.inspection,
+        judged.image,
+        judged.anomaly_map,
+        judged.sources,
+        judged.outlines,
+        tuple(map(_entry, judged.others)),
+    )
 
 
 def _inspections(entries: Sequence[Entry]) -> int:

@@ -49,6 +49,10 @@ measured_decided_by_option = click.option(
 
 product_option = click.option("--product", required=True, metavar="NAME", help="The product's name.")
 
+view_option = click.option(
+    "--view", metavar="NAME", help="Which of the product's views.  [default: main, the only one of most]"
+)
+
 runtime_option = click.option(
     "--runtime",
     type=click.Choice(["auto", "openvino", "tensorrt"]),

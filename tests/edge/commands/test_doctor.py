@@ -12,7 +12,7 @@ import pytest
 from edge.bundle import Bundle
 from edge.messaging import EmbeddedBroker, StationState, payloads
 from tests.edge.commands.conftest import Command
-from tests.edge.messaging.brokers import Mosquitto, Subscriber, free_port
+from tests.edge.messaging.brokers import Mosquitto, Subscriber, free_port, wait_until
 from tests.edge.parts import write_parts
 from tests.edge.station.conftest import MakeStation
 from tests.edge.station.test_degraded import write_crashing_llama_cpp
@@ -117,6 +117,7 @@ def test_it_leaves_nothing_at_the_broker_but_an_answer_that_nobody_waits_for(
     with EmbeddedBroker() as broker, Subscriber(broker.port_v311) as plc:
         brokers = [{"host": broker.host, "port": broker.port}]
         assert command("doctor", make_station(tmp_path / "parts", messaging={"brokers": brokers})).code == 0
+        assert wait_until(lambda: plc.of("reply"))  # it is sent on after the command has ended
         assert [reply["cmd"] for reply in plc.of("reply")] == ["doctor"]
         assert len(plc.messages) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import cv2
@@ -126,3 +127,32 @@ def test_a_bad_reference_is_refused_and_nothing_is_enrolled(
     assert done.code == 1
     assert "part-000a.png" in done.err
     assert command("products", *at).out == ""
+
+
+def test_another_view_is_learned_used_shown_and_forgotten(
+    command: Command, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    first, second = write_parts(tmp_path / "parts", good=2)
+    at = ["--data-dir", tmp_path / "data"]
+    cup = ["--product", "cup", "--bundle", tiny_bundle.path, *at]
+    side = [*cup, "--view", "side"]
+    early = command("enroll", *side, first)
+    assert early.code == 1 and "There is no product 'cup'" in early.err
+    assert command("enroll", *cup, "--description", "a cup", first, second).code == 0
+    assert command("enroll", *side, "--description", "its side", first).code == 2
+    assert "cup/side: version 1, 1 good part" in command("enroll", *side, first).out
+
+    listed = command("products", *at).out.splitlines()
+    assert [row.split()[0] for row in listed] == ["PRODUCT", "cup", "cup/side"]
+    assert "cup/side  a cup" in command("products", *at, "show", "cup").out
+
+    judged = command("inspect", *side, "--json", "--decided-by", "calibration", second)
+    assert json.loads(judged.out)["references"] == 1
+    of_main = command("inspect", *cup, "--decided-by", "calibration", second)
+    assert "only the main view is looked at; cup has also: side" in of_main.err
+    wrong = command("inspect", *cup, "--view", "top", second)
+    assert wrong.code == 1 and "cup has no view 'top'. It has: main, side." in wrong.err
+
+    assert "no earlier version" in command("products", *at, "undo", "cup", "--view", "side").err
+    assert command("products", *at, "delete", "cup", "--view", "side", "--yes").code == 0
+    assert [*Products(tmp_path / "data").views("cup")] == ["main"]

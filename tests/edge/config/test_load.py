@@ -162,7 +162,12 @@ def test_a_problem_names_line_key_value_and_reason(
         ("{kind: folder, path: x, rate_hz: -1}", 42, "camera.rate_hz", "greater than 0"),
         ("{kind: folder, path: x, loop: yes, watch: yes}", 1, "camera", "cannot be combined"),
         # The kind's own keys only, though other kinds have more.
-        ("{kind: folder, path: x, zzz: 1}", 33, "camera.zzz", "which has name, kind, path, subfolders, loop"),
+        (
+            "{kind: folder, path: x, zzz: 1}",
+            33,
+            "camera.zzz",
+            "which has name, views, kind, path, subfolders",
+        ),
     ],
 )
 def test_a_cameras_problems_are_those_of_its_kind(

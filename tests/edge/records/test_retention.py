@@ -16,7 +16,7 @@ from edge.inspection import utc_timestamp
 from edge.records import Entry, Records, RecordsSettings
 from edge.records.database import open_for_writing, used_bytes
 from edge.records.retention import GB, STEP, Retention
-from edge.records.rows import insert
+from edge.records.rows import ImageFiles, insert
 from tests.edge.records.parts import MORNING, inspected, picture
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -49,7 +49,7 @@ class Store:
             (self.data_dir / name).parent.mkdir(parents=True, exist_ok=True)
             (self.data_dir / name).write_bytes(bytes(image_bytes))
         moment = utc_timestamp(NOW - timedelta(days=age_days))
-        insert(self.db, inspected(seq, captured_at=moment), name, "", image_bytes)
+        insert(self.db, inspected(seq, captured_at=moment), ImageFiles(name, size=image_bytes))
         self.retention.stored_bytes += image_bytes
 
     def forget(self) -> int:

@@ -21,7 +21,7 @@ def records(tmp_path: Path) -> Records:
 def test_a_source_is_marked_with_its_row(records: Records) -> None:
     asked = Sources(records.path)
     assert asked.look_up("a:1.png:5:6") == (0, 0)
-    records.append_all([Entry(inspected(3, "ok"), source="a:1.png:5:6"), Entry(inspected(4, "ok"))])
+    records.append_all([Entry(inspected(3, "ok"), sources=("a:1.png:5:6",)), Entry(inspected(4, "ok"))])
     assert asked.look_up("a:1.png:5:6") == (3, 0)
     assert asked.look_up("") == (0, 0)
 
@@ -33,7 +33,7 @@ def test_a_row_that_was_not_kept_marks_nothing(records: Records) -> None:
             "CREATE TRIGGER refuse BEFORE INSERT ON inspections BEGIN SELECT RAISE(FAIL, 'no more'); END"
         )
     with pytest.raises(RecordsError):
-        records.append_all([Entry(inspected(1, "ok"), source="a:1.png:5:6")])
+        records.append_all([Entry(inspected(1, "ok"), sources=("a:1.png:5:6",))])
     assert asked.look_up("a:1.png:5:6") == (0, 0)
 
 
@@ -42,20 +42,20 @@ def test_deaths_are_counted_until_the_source_is_inspected(records: Records) -> N
     records.begin_sources(["a:1", "a:2"])
     records.begin_sources(["a:1"])
     assert (asked.look_up("a:1"), asked.look_up("a:2")) == ((0, 2), (0, 1))
-    records.append_all([Entry(inspected(7, "error"), source="a:1")])
+    records.append_all([Entry(inspected(7, "error"), sources=("a:1",))])
     assert asked.look_up("a:1") == (7, 0)
 
 
 def test_one_cameras_sources_can_be_new_again(records: Records) -> None:
     asked = Sources(records.path)
-    records.append_all([Entry(inspected(n, "ok"), source=s) for n, s in ((1, "a:x"), (2, "ab:x"))])
+    records.append_all([Entry(inspected(n, "ok"), sources=(s,)) for n, s in ((1, "a:x"), (2, "ab:x"))])
     records.begin_sources([], again="a:")
     assert (asked.look_up("a:x"), asked.look_up("ab:x")) == ((0, 0), (2, 0))
 
 
 def test_what_is_gone_is_forgotten_and_so_are_the_oldest_of_too_many(records: Records) -> None:
     asked = Sources(records.path)
-    records.append_all([Entry(inspected(n, "ok"), source=f"a:{n}") for n in range(1, 6)])
+    records.append_all([Entry(inspected(n, "ok"), sources=(f"a:{n}",)) for n in range(1, 6)])
     records.forget_sources(["a:4"])
     with sqlite3.connect(records.path) as db:
         functions.trim(db, at_most=2)

@@ -17,6 +17,7 @@ from edge.messaging.commands import Command
 from edge.station.product import check_description
 from edge.station.product_switch import ProductSwitch
 from edge.station.products import Products
+from edge.station.seeing import seen
 from tests.edge.commands.conftest import Command as RunCommand
 from tests.edge.commands.conftest import command, on_speaking_plate
 from tests.edge.parts import write_parts
@@ -51,7 +52,7 @@ def test_a_product_with_such_a_description_is_not_switched_to(
             target = products.folder / PRODUCT / file.relative_to(speaking_enrolled / "products" / PRODUCT)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
-    switch = ProductSwitch(products, speaking_bundle)
+    switch = ProductSwitch(lambda name: seen(products, name, speaking_bundle))
     assert switch.ask(Command("product", "id-1", product=PRODUCT)) is not None
     file = products.folder / PRODUCT / "product.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"description": RARE}))

@@ -27,7 +27,7 @@ def test_what_was_under_way_when_the_process_died_is_remembered(records: Records
     memory = KeptPartMemory(records, "camera")
     for source in ("camera:a", "camera:b"):
         memory.begin(source)
-    records.append_all([Entry(inspected(1, "ok"), source="camera:a")])
+    records.append_all([Entry(inspected(1, "ok"), sources=("camera:a",))])
     killed(memory)
     memory = KeptPartMemory(records, "camera")
     assert (memory.inspected("camera:a"), memory.deaths("camera:a")) == (True, 0)
