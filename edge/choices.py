@@ -30,6 +30,9 @@ Locate = Literal["none", "crop", "align"]
 RequestedLocate = Literal["auto", Locate]
 """``auto``: whichever makes the references coincide."""
 
+MOST_LOOKS = 36
+"""In so many pieces at most a part is looked at."""
+
 QueuePolicy = Literal["wait", "skip", "latest"]
 """What happens when more parts wait for inspection than there is room for."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from edge.choices import RequestedLocate
+from edge.choices import MOST_LOOKS, RequestedLocate
 from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
@@ -84,6 +84,12 @@ SHEET_NAME = "view.png"
     help="Side of the smallest defect that must be seen, in pixels of the images. If one look is too coarse, "
     "the part is looked at in tiles, each of which takes as long as the whole would. none: one look again.",
 )
+@click.option(
+    "--looks",
+    type=click.IntRange(0, MOST_LOOKS),
+    help="At most so many looks at each part, as close as they allow, however small --detail is. 0: as many "
+    "as --detail takes.",
+)
 @runtime_option
 @precision_option
 @accept_failed_parity_option
@@ -101,6 +107,7 @@ def command(
     ignore: tuple[str, ...],
     mask: Path | None,
     detail: str | None,
+    looks: int | None,
     runtime: str,
     precision: str,
     accept_failed_parity: bool,
@@ -140,7 +147,7 @@ def command(
         raise click.UsageError("--description is of the whole product: give it without --view.")
     if add or not images:
         products.get(name)
-    asked = AskedView(roi, ignore, mask, locate, detail)
+    asked = AskedView(roi, ignore, mask, locate, detail, looks)
     kept = products.view(name)
     read = read_together(image_files(images))
     started_s = time.monotonic()

@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from edge.choices import RequestedLocate
+from edge.choices import MOST_LOOKS, RequestedLocate
 from edge.terminal.options import (
     accept_failed_parity_option,
     bundle_option,
@@ -44,6 +44,8 @@ from edge.terminal.variadic import VariadicCommand
 @click.option("--whole-graph", is_flag=True, help="Encode each image again for each choice of references.")
 @click.option(
     "--locate",
+    "--view",
+    "locate",
     type=click.Choice(get_args(RequestedLocate)),
     default="none",
     show_default=True,
@@ -51,6 +53,9 @@ from edge.terminal.variadic import VariadicCommand
     "auto: whichever makes the references coincide; see `enroll`.",
 )
 @click.option("--detail", metavar="PX", help="Side of the smallest defect that must be seen; see `enroll`.")
+@click.option(
+    "--looks", type=click.IntRange(0, MOST_LOOKS), help="At most so many at each part; see `enroll`."
+)
 @runtime_option
 @precision_option
 @accept_failed_parity_option
@@ -65,6 +70,7 @@ def command(
     whole_graph: bool,
     locate: RequestedLocate,
     detail: str | None,
+    looks: int | None,
     runtime: str,
     precision: str,
     accept_failed_parity: bool,
@@ -106,7 +112,7 @@ def command(
     categories = find_categories(datasets)
     if limit is not None:
         categories = [category.limited(limit) for category in categories]
-    view = AskedView(locate=locate, detail=detail).over(WHOLE_FRAME, WHOLE_FRAME.shape)
+    view = AskedView(locate=locate, detail=detail, looks=looks).over(WHOLE_FRAME, WHOLE_FRAME.shape)
     plan = EvaluationPlan(
         tuple(dict.fromkeys(shots)), tuple(dict.fromkeys(seeds)), whole_graph, view, locate == "auto"
     )

@@ -58,6 +58,7 @@ def choose_view(
         ProductError, FrameError: the images cannot be seen through the view at all.
     """
     images = images[:_COMPARED]
+    view = view if view.detail_px else replace(view, most_looks=0)
     whole = replace(view, locate="none")
     try:
         parts = [
@@ -67,7 +68,7 @@ def choose_view(
         return ChosenView(whole, f"auto: {error.message[0].lower()}{error.message[1:].rstrip('.')}")
     if min(part.turned.elongation for part in parts) >= _LONG:
         turned = replace(view, locate="align")
-        close = turned if view.detail_px else turned.closely(images[0], engine.input_size, _LOOKS)
+        close = turned if view.detail_px else replace(turned, most_looks=_LOOKS)
         return ChosenView(close, "auto: a long part")
     if len(images) == 1:
         return ChosenView(whole, "auto: one reference does not show how parts lie")
@@ -75,7 +76,7 @@ def choose_view(
     for done, locate in enumerate(ways):
         if progress is not None:
             progress("choosing a view", done, len(ways))
-        tried = replace(view, locate=locate, detail_px=0.0)
+        tried = replace(view, locate=locate, detail_px=0.0, most_looks=0)
         try:
             references = seen_references(images, tried, engine.input_size)
         except ProductError:

@@ -60,6 +60,11 @@ class References:
         return self.view.tiles[0] * self.view.tiles[1]
 
     @property
+    def detail_share(self) -> float:
+        """The area of the smallest defect that must be seen, as a fraction of a piece's; 0: of any size."""
+        return self.view.detail_share(self.shape)
+
+    @property
     def are_several(self) -> bool:
         """Whether they show how good parts differ from each other."""
         return len(self.images) > 1

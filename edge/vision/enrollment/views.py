@@ -10,7 +10,7 @@ import numpy as np
 from edge.image_types import Image
 from edge.vision.calibration import TYPICAL_CONTRAST, TYPICAL_SIZE
 from edge.vision.enrollment.references import References
-from edge.vision.simulate import SimulatedDefect, simulate_many
+from edge.vision.simulate import SIZES, SimulatedDefect, simulate_many
 from edge.vision.views import everyday_view, turned
 
 DEFECTS = 56
@@ -18,6 +18,10 @@ DEFECTS = 56
 
 EVERYDAY_VIEWS = 8
 """Views of a lone reference, which does not show how good parts differ."""
+
+
+# The areas of simulated defects, as multiples of the smallest one that must be seen.
+_DETAIL_SIZES = 2.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,10 +76,15 @@ def everyday_views(references: References, rng: np.random.Generator) -> Iterator
 def seen_defects(references: References, seed: int) -> list[SimulatedDefect]:
     """Simulated defects, spread evenly over all pieces, without those that lie where nothing is seen.
 
+    Where a person has said how small a defect must be seen, they are so small: what is larger is seen all the
+    more, and would only draw the boundary away from good parts.
+
     The ``source`` of each is the number of its piece: all of the first reference, then all of the next.
     """
     pieces = [seen for image in references.images for seen in references.pieces(image)]
-    defects = simulate_many(pieces, DEFECTS, seed)
+    least = references.detail_share
+    sizes = (least, least * _DETAIL_SIZES) if least else SIZES
+    defects = simulate_many(pieces, DEFECTS, seed, sizes)
     if not references.view.ignore:
         return defects
     return [defect for defect in defects if _is_seen(references, defect)] or defects
@@ -96,12 +105,10 @@ def defect_views(
     On the very image that a lone reference's bank is made of, all but the defect would match exactly:
     there each is shown as an everyday view.
     """
+    least = 0.0 if references.detail_share else TYPICAL_SIZE
     for part, defect in enumerate(defects):
         shown = defect.image if references.are_several else everyday_view(defect.image, rng)
         reference, piece = divmod(defect.source, references.pieces_each)
         seen = references.covered_piece(piece, shown)
-        yield Look(reference, seen, typical_defect=_is_typical(defect), piece=piece, part=part)
-
-
-def _is_typical(defect: SimulatedDefect) -> bool:
-    return defect.size_fraction >= TYPICAL_SIZE and defect.contrast >= TYPICAL_CONTRAST
+        typical = defect.size_fraction >= least and defect.contrast >= TYPICAL_CONTRAST
+        yield Look(reference, seen, typical_defect=typical, piece=piece, part=part)

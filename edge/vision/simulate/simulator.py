@@ -96,7 +96,9 @@ def simulate(
     return replace(defect, image=_like(image, defect.image))
 
 
-def simulate_many(images: Sequence[Image], count: int, seed: int) -> list[SimulatedDefect]:
+def simulate_many(
+    images: Sequence[Image], count: int, seed: int, sizes: tuple[float, float] = SIZES
+) -> list[SimulatedDefect]:
     """Draw ``count`` defects that cover kinds, sizes, contrasts and images evenly.
 
     Kinds and images take turns; size and contrast follow a low-discrepancy sequence on a logarithmic
@@ -105,7 +107,8 @@ def simulate_many(images: Sequence[Image], count: int, seed: int) -> list[Simula
 
     Args:
         images: good parts of one product, uint8 (H, W) or (H, W, 3), at least one.
-        seed: the same images, count and seed give the same defects.
+        seed: the same images, count, seed and sizes give the same defects.
+        sizes: the least and the greatest, as fractions of the image's area.
 
     Raises:
         FrameError: no image, or one that no defect can be drawn on.
@@ -125,7 +128,7 @@ def simulate_many(images: Sequence[Image], count: int, seed: int) -> list[Simula
         if source not in scenes:
             scenes[source] = Scene.of(colours[source], colours[:source] + colours[source + 1 :])
         # The R2 sequence: powers of the plastic number's inverse fill the square evenly.
-        size = _between(SIZES, (size_at + index * 0.7548776662466927) % 1)
+        size = _between(sizes, (size_at + index * 0.7548776662466927) % 1)
         contrast = _between(CONTRASTS, (contrast_at + index * 0.5698402909980532) % 1)
         rng = np.random.default_rng([seed, index])
         kind = kinds[index % len(kinds)]

@@ -27,6 +27,7 @@ class AskedView:
         mask: a painted image.
         locate: whether and how the part is found; ``auto`` leaves it to who enrolls.
         detail: the side of the smallest defect that must be seen, in pixels of the references, or ``none``.
+        looks: at most so many at each part; 0: as many as the detail takes.
     """
 
     roi: str | None = None
@@ -34,6 +35,7 @@ class AskedView:
     mask: Path | None = None
     locate: RequestedLocate | None = None
     detail: str | None = None
+    looks: int | None = None
 
     def over(self, kept: View, shape: tuple[int, int]) -> View:
         """The view of a product whose references are of ``shape`` (H, W); enrollment learns the rest.
@@ -41,7 +43,10 @@ class AskedView:
         Raises:
             ProductError: an area or a size that is none, or a mask of another size.
         """
-        kept = kept if self.detail is None else replace(kept, detail_px=_pixels(self.detail))
+        if self.detail is not None:
+            kept = replace(kept, detail_px=_pixels(self.detail), most_looks=0)
+        if self.looks is not None:
+            kept = replace(kept, most_looks=self.looks)
         locate: Locate = (
             kept.locate if self.locate is None else "none" if self.locate == "auto" else self.locate
         )
@@ -54,7 +59,9 @@ class AskedView:
             )
         roi = kept.roi if self.roi is None else None if self.roi == NOTHING else box_of(self.roi)
         ignore = self._ignored(shape) if self._asks_to_ignore else kept.ignore
-        return View(shape, roi, ignore, locate, detail_px=kept.detail_px)
+        asked_for = locate == kept.locate or self.looks is not None or kept.detail_px > 0
+        most_looks = kept.most_looks if asked_for else 0  # else enrollment had chosen it for the other way
+        return View(shape, roi, ignore, locate, detail_px=kept.detail_px, most_looks=most_looks)
 
     @property
     def _asks_to_ignore(self) -> bool:

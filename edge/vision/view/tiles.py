@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from edge.choices import MOST_LOOKS
 from edge.errors import ProductError
 from edge.image_types import Array, Image
 
@@ -18,12 +19,11 @@ Tiles = tuple[int, int]
 """Rows and columns."""
 
 ONE_PIECE: Tiles = (1, 1)
-MOST_TILES = 36
 SEEN_PX = 11.0
 """Pixels of the graph's input that a defect must measure to be seen: four fifths of a patch.
 
-Chosen on dots of 12 px and 60 grey levels on rendered leather of 2448 x 2048 px, two references: of ten at
-random places seven are called a defect and eight found where they are; in a crease they are as dark as that.
+Chosen on dots of 12 px and 60 grey levels on rendered leather of 2448 x 2048 px: of ten at random places,
+eight are found where they are. The other two lie in creases, which are as dark.
 """
 
 # Nothing is enlarged more than this to be seen: it would only be blurred.
@@ -46,10 +46,10 @@ def tiles_for(box: tuple[int, int], size: tuple[int, int], smallest_px: float) -
     rows, columns = (
         _count(length, side * smallest_px / SEEN_PX) for length, side in zip(box, size, strict=True)
     )
-    if rows * columns > MOST_TILES:
+    if rows * columns > MOST_LOOKS:
         raise ProductError(
             f"Seeing {smallest_px:g} px in {box[1]}x{box[0]} px takes {rows * columns} tiles; at most "
-            f"{MOST_TILES} are looked at.",
+            f"{MOST_LOOKS} are looked at.",
             "Give a larger --detail, or a smaller region with --roi.",
         )
     return rows, columns
@@ -129,7 +129,7 @@ def reduced(whole: Array, size: tuple[int, int]) -> Array:
 def _count(length: int, longest: float) -> int:
     """The fewest tiles along a side so that none is longer than that."""
     count = 1
-    while _tile(length, count) > longest * (1 + 1e-9) and count <= MOST_TILES:
+    while _tile(length, count) > longest * (1 + 1e-9) and count <= MOST_LOOKS:
         count += 1
     return count
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
 
-from edge.choices import Locate
+from edge.choices import MOST_LOOKS, Locate
 from edge.errors import FrameError, NoSinglePartError, ProductError
 from edge.image_size import MIN_SIDE_PX
 from edge.image_types import Image, Mask, check_image
@@ -16,11 +17,11 @@ from edge.vision.view.areas import MOST_CORNERS, Box, Polygon, drawn
 from edge.vision.view.locating import Located, locate
 from edge.vision.view.placement import COVER, Placement
 from edge.vision.view.tiles import (
-    MOST_TILES,
     ONE_PIECE,
     SEEN_PX,
     Tiles,
     closest_px,
+    edges,
     mosaic_size,
     smallest_seen_px,
     tiles_for,
@@ -50,6 +51,8 @@ class View:
         anchor_deg: how far it was turned there.
         shares: the least and the largest share of the region that a reference's part covered.
         detail_px: the smallest defect that must be seen; 0: what one piece shows is enough.
+        most_looks: it is looked at in no more tiles than that, as closely as they allow, but no more closely
+            than ``detail_px`` asks for; 0: in as many as that takes.
         tiles: in how many pieces it is looked at, so that such a defect is seen.
     """
 
@@ -61,7 +64,13 @@ class View:
     anchor_deg: float = 0.0
     shares: tuple[float, float] = (0.0, 1.0)
     detail_px: float = 0.0
+    most_looks: int = 0
     tiles: Tiles = ONE_PIECE
+
+    @property
+    def _is_close(self) -> bool:
+        """Whether it may be looked at in tiles."""
+        return bool(self.detail_px or self.most_looks)
 
     @property
     def is_whole(self) -> bool:
@@ -182,16 +191,15 @@ class View:
         _, _, width, height = self.anchor or self.region(shape)
         return smallest_seen_px((height, width), size, self.tiles)
 
-    def closely(self, image: Image, size: tuple[int, int], most_tiles: int) -> View:
-        """The same, as close to the part as so many tiles allow.
+    def detail_share(self, shape: tuple[int, int]) -> float:
+        """The area of the smallest defect that must be seen, as a fraction of a piece's; 0 where any size is.
 
         Args:
-            image: a reference, in which the part is found.
-            size: (H, W) of the graph's input.
+            shape: (H, W) of the references.
         """
-        close = replace(self, detail_px=1.0)  # of any size: the box lies close around the part
-        _, _, width, height = close._around(self.part_in(image, 1), _shape(image), size).box
-        return replace(self, detail_px=closest_px((height, width), size, most_tiles))
+        _, _, width, height = self.anchor or self.region(shape)
+        left, top, right, bottom = edges((height, width), self.tiles)[0]
+        return math.pi / 4 * self.detail_px**2 / ((right - left) * (bottom - top))
 
     def hides(self, shape: tuple[int, int], size: tuple[int, int]) -> str | None:
         """What a person must be told who shows large images in few looks; None where nothing is lost.
@@ -232,6 +240,7 @@ class View:
             "anchor_deg": self.anchor_deg,
             "shares": self.shares,
             "detail_px": self.detail_px,
+            "most_looks": self.most_looks,
             "tiles": self.tiles,
         }
 
@@ -253,7 +262,7 @@ class View:
         least, most = (float(share) for share in content["shares"])
         anchor, roi = _box(content["anchor"]), _box(content["roi"])
         rows, columns = (int(count) for count in content.get("tiles", ONE_PIECE))
-        if min(rows, columns) < 1 or rows * columns > MOST_TILES:
+        if min(rows, columns) < 1 or rows * columns > MOST_LOOKS:
             raise ValueError(f"{rows} x {columns} tiles")
         return cls(
             shape=(height, width),
@@ -264,15 +273,19 @@ class View:
             anchor_deg=float(content.get("anchor_deg", 0)),
             shares=(least, most),
             detail_px=float(content.get("detail_px", 0)),
+            most_looks=int(content.get("most_looks", 0)),
             tiles=(rows, columns),
         )
 
     def _in_tiles(self, shape: tuple[int, int], size: tuple[int, int]) -> View:
         """For references of ``shape`` (H, W) and a graph with an input of ``size`` (H, W)."""
-        if not self.detail_px:
+        if not self._is_close:
             return self if self.tiles == ONE_PIECE else replace(self, tiles=ONE_PIECE)
         _, _, width, height = self.anchor or self.region(shape)
-        return replace(self, shape=shape, tiles=tiles_for((height, width), size, self.detail_px))
+        box, detail_px = (height, width), self.detail_px
+        if self.most_looks:
+            detail_px = max(detail_px, closest_px(box, size, self.most_looks))
+        return replace(self, shape=shape, tiles=tiles_for(box, size, detail_px))
 
     def _located(self, image: Image) -> Located | None:
         """The part, in pixels of the region."""
@@ -293,7 +306,7 @@ class View:
             x, y, wide, high = part.box
             middle_x, middle_y, angle_deg = x + wide / 2, y + high / 2, 0.0
         wide, high = wide * (1 + 2 * _MARGIN), high * (1 + 2 * _MARGIN)
-        if self.locate == "crop" or not self.detail_px:
+        if self.locate == "crop" or not self._is_close:
             wide = max(wide, high * size[1] / size[0])
             high = wide * size[0] / size[1]
         wide, high = max(wide, MIN_SIDE_PX), max(high, MIN_SIDE_PX)

@@ -12,7 +12,8 @@ from edge.errors import FrameError, ProductError
 from edge.image_types import Image
 from edge.vision.engine import Encoded, Engine, EngineOutput, MemoryArrays
 from edge.vision.enrollment import BANK_ROWS, enroll
-from edge.vision.enrollment.views import DEFECTS, EVERYDAY_VIEWS
+from edge.vision.enrollment.references import References, seen_references
+from edge.vision.enrollment.views import DEFECTS, EVERYDAY_VIEWS, Look, defect_views, seen_defects
 from edge.vision.inspector import Inspector
 from edge.vision.openvino import OpenVinoEngine
 from edge.vision.view import View
@@ -135,3 +136,21 @@ def test_what_is_looked_at_is_a_step_of_its_own(engine: OpenVinoEngine) -> None:
     assert seen.shape == (112, 112) and halves.shape == (112, 56)
     for name, array in halves.arrays.items():
         np.testing.assert_array_equal(array, seen.arrays[name])
+
+
+def test_defects_are_simulated_as_small_as_they_must_be_seen() -> None:
+    """A dot of 9 px on a part of 112 px, in one piece or in more; without such a wish, all sizes."""
+    for tiles_view in (View(detail_px=9.0), View(detail_px=9.0, most_looks=1)):
+        references = seen_references([part(0), part(1)], tiles_view, (56, 56))
+        sizes = [defect.size_fraction for defect in seen_defects(references, seed=0)]
+        least = np.pi / 4 * 9**2 / (112 * 112) * references.pieces_each
+        assert references.detail_share == pytest.approx(least, rel=0.35), "tiles overlap"
+        assert 0.5 * least < np.median(sizes) < 3 * least
+        assert {look.typical_defect for look in _defect_looks(references)} == {True, False}
+    any_size = seen_references([part(0), part(1)], View(), (56, 56))
+    assert any_size.detail_share == 0
+    assert max(defect.size_fraction for defect in seen_defects(any_size, seed=0)) > 0.02
+
+
+def _defect_looks(references: References) -> list[Look]:
+    return list(defect_views(references, seen_defects(references, seed=0), np.random.default_rng(0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.choices import MOST_LOOKS
 from edge.errors import ProductError
 from edge.vision.enrollment import enroll
 from edge.vision.inspector import Finding, Inspector
 from edge.vision.memory import Memory
 from edge.vision.openvino import OpenVinoEngine
-from edge.vision.view import AskedView, View, cut, mosaic, mosaic_size, reduced
-from edge.vision.view.tiles import MOST_TILES, SEEN_PX, Tiles, closest_px, smallest_seen_px, tiles_for
+from edge.vision.view import WHOLE_FRAME, AskedView, View, cut, mosaic, mosaic_size, reduced
+from edge.vision.view.tiles import SEEN_PX, Tiles, closest_px, smallest_seen_px, tiles_for
 
 HEIGHT, WIDTH = 384, 512
 COUNTS = st.integers(1, 6)
@@ -62,7 +64,7 @@ def test_as_few_tiles_as_needed_are_taken(box: tuple[int, int], smallest_px: flo
     except ProductError as error:
         assert "--detail" in error.remedy
         return
-    assert rows * columns <= MOST_TILES
+    assert rows * columns <= MOST_LOOKS
     assert smallest_seen_px(box, size, (rows, columns)) <= smallest_px
     fewer: list[Tiles] = [(rows - 1, columns)] if rows > 1 else []
     fewer += [(rows, columns - 1)] if columns > 1 else []
@@ -150,6 +152,22 @@ def test_the_tiles_are_kept_with_the_product_and_made_anew_for_other_images(
     assert AskedView(detail="none").over(kept, (HEIGHT, WIDTH)).detail_px == 0
     with pytest.raises(ProductError, match="'tiny' is no size of a defect"):
         AskedView(detail="tiny").over(kept, (HEIGHT, WIDTH))
+
+
+def test_no_more_looks_are_taken_than_may_be(engine: OpenVinoEngine) -> None:
+    def learned(**asked: Any) -> View:
+        view = AskedView(**asked).over(WHOLE_FRAME, (HEIGHT, WIDTH))
+        return view.learned_from([sheet(0)], engine.input_size)
+
+    assert learned(detail=f"{DETAIL_PX}").tiles == (2, 3)
+    few = learned(detail=f"{DETAIL_PX}", looks=2)
+    assert few.tiles == (1, 2) and few.detail_px == DETAIL_PX, "it is still what must be seen"
+    assert few.smallest_seen_px((HEIGHT, WIDTH), engine.input_size) > DETAIL_PX
+    assert learned(detail=f"{DETAIL_PX}", looks=36).tiles == (2, 3), "no closer than was asked for"
+    assert np.prod(learned(looks=4).tiles) == 4, "as close as so many allow"
+    assert AskedView(looks=0).over(few, (HEIGHT, WIDTH)).learned_from(
+        [sheet(0)], engine.input_size
+    ).tiles == (2, 3)
 
 
 def test_what_a_large_image_hides_is_said_until_it_is_looked_at_closely(
