@@ -81,8 +81,14 @@ SHEET_NAME = "view.png"
 @click.option(
     "--detail",
     metavar="PX",
-    help="Side of the smallest defect that must be seen, in pixels of the images. If one look is too coarse, "
-    "the part is looked at in tiles, each of which takes as long as the whole would. none: one look again.",
+    help="Side of the smallest defect that must be seen, in pixels of the images, or in millimetres (0.5mm, "
+    "with --mm-per-px). If one look is too coarse, the part is looked at in tiles, each of which takes as "
+    "long as the whole would. none: one look again.",
+)
+@click.option(
+    "--mm-per-px",
+    type=click.FloatRange(0, min_open=True),
+    help="Millimetres that a pixel of the images shows: the field's width by the image's.",
 )
 @click.option(
     "--looks",
@@ -107,6 +113,7 @@ def command(
     ignore: tuple[str, ...],
     mask: Path | None,
     detail: str | None,
+    mm_per_px: float | None,
     looks: int | None,
     runtime: str,
     precision: str,
@@ -147,7 +154,7 @@ def command(
         raise click.UsageError("--description is of the whole product: give it without --view.")
     if add or not images:
         products.get(name)
-    asked = AskedView(roi, ignore, mask, locate, detail, looks)
+    asked = AskedView(roi, ignore, mask, locate, detail, mm_per_px, looks)
     kept = products.view(name)
     read = read_together(image_files(images))
     started_s = time.monotonic()

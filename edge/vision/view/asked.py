@@ -15,6 +15,7 @@ from edge.vision.view.areas import Polygon, box_of, polygon_of, polygons_of_mask
 from edge.vision.view.view import View
 
 NOTHING = "none"
+MILLIMETRES = "mm"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class AskedView:
         ignore: areas as text, or ``none`` alone.
         mask: a painted image.
         locate: whether and how the part is found; ``auto`` leaves it to who enrolls.
-        detail: the side of the smallest defect that must be seen, in pixels of the references, or ``none``.
+        detail: the side of the smallest defect that must be seen, in pixels of the references, in
+            millimetres with ``mm``, or ``none``.
+        mm_per_px: of the references.
         looks: at most so many at each part; 0: as many as the detail takes.
     """
 
@@ -35,6 +38,7 @@ class AskedView:
     mask: Path | None = None
     locate: RequestedLocate | None = None
     detail: str | None = None
+    mm_per_px: float | None = None
     looks: int | None = None
 
     def over(self, kept: View, shape: tuple[int, int]) -> View:
@@ -44,7 +48,7 @@ class AskedView:
             ProductError: an area or a size that is none, or a mask of another size.
         """
         if self.detail is not None:
-            kept = replace(kept, detail_px=_pixels(self.detail), most_looks=0)
+            kept = replace(kept, detail_px=_pixels(self.detail, self.mm_per_px), most_looks=0)
         if self.looks is not None:
             kept = replace(kept, most_looks=self.looks)
         locate: Locate = (
@@ -85,20 +89,26 @@ class AskedView:
         return polygons_of_mask(np.asarray(mask, np.uint8), path)
 
 
-def _pixels(text: str) -> float:
-    """A length as a person writes it; 0 for ``none``.
+def _pixels(text: str, mm_per_px: float | None) -> float:
+    """A length as a person writes it, in pixels; 0 for ``none``.
 
     Raises:
-        ProductError: it is none.
+        ProductError: it is none, or in millimetres of which nobody said how many a pixel has.
     """
     if text == NOTHING:
         return 0.0
+    number, is_mm = text.removesuffix(MILLIMETRES).strip(), text.endswith(MILLIMETRES)
+    if is_mm and mm_per_px is None:
+        raise ProductError(f"{text!r} is in millimetres.", "Say how many a pixel has: --mm-per-px 0.04.")
     try:
-        length = float(text)
+        length = float(number) / (mm_per_px if is_mm and mm_per_px else 1)
     except ValueError:
         length = 0.0
     if not 1 <= length < 1e5:
+        measured = f" ({length:.2g} px)" if is_mm and length else ""
         raise ProductError(
-            f"{text!r} is no size of a defect.", "Write its side in pixels of the references: --detail 12."
+            f"{text!r}{measured} is no size of a defect.",
+            "Write its side in pixels of the references, at least one, or in millimetres: --detail 12, or "
+            "--detail 0.5mm --mm-per-px 0.04.",
         )
     return length

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.bundle import Bundle
 from edge.config import StationConfig
 from edge.errors import BundleError, CameraError, ProductError
 from edge.inspection import Inspection, Verdict
@@ -24,6 +26,9 @@ from edge.station.health import Level
 from edge.station.judging import Judged
 from edge.station.opening import opened_station
 from edge.station.products import Products
+from edge.vision.enrollment import enroll
+from edge.vision.openvino import OpenVinoEngine
+from edge.vision.view import View
 from tests.edge.messaging.brokers import Subscriber, free_port, wait_until
 from tests.edge.parts import good_part, stained_part, write_parts
 
@@ -318,7 +323,10 @@ def test_a_stain_is_where_the_map_says(station: MakeConfig, tmp_path: Path) -> N
     assert abs(row / height - 62 / 96) < 0.1
 
 
-def test_the_plc_changes_the_product_at_a_part_boundary(station: MakeConfig, tmp_path: Path) -> None:
+def test_the_plc_changes_the_product_at_a_part_boundary(
+    station: MakeConfig, tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    """The other product is looked at in tiles: it takes longer, and no part is lost by the change."""
     write_parts(tmp_path / "parts", good=1)
     with EmbeddedBroker() as broker, Subscriber(broker.port_v311) as plc:
         config = station(
@@ -327,7 +335,14 @@ def test_the_plc_changes_the_product_at_a_part_boundary(station: MakeConfig, tmp
             messaging={"brokers": [{"host": broker.host, "port": broker.port}]},
         )
         products = Products(config.data_dir)
-        shutil.copytree(products.folder / "plate", products.folder / "ring")
+        with closing(OpenVinoEngine(tiny_bundle, threads=1)) as engine:
+            close = View(most_looks=4)
+            products.enroll(
+                "ring",
+                [good_part(0), good_part(1)],
+                lambda images: enroll(engine, images, bundle_id=tiny_bundle.id, view=close),
+            )
+        assert products.view("ring").tiles != products.view("plate").tiles
 
         def command(name: str, product: str) -> None:
             plc.client.publish("plant/a/cell-3/cmd/product", f'{{"id":"{name}","product":"{product}"}}', 1)
@@ -354,7 +369,10 @@ def test_the_plc_changes_the_product_at_a_part_boundary(station: MakeConfig, tmp
             opened.run()
             talking.result()
         events = [(event["event"], event["text"]) for event in plc.of("event")]
-    changed = [inspection.product for inspection in recorded(config)]
+    kept = recorded(config)
+    assert [inspection.seq for inspection in kept] == list(range(1, len(kept) + 1))
+    assert {inspection.verdict for inspection in kept} <= {Verdict.OK, Verdict.NG}
+    changed = [inspection.product for inspection in kept]
     first = changed.index("ring")
     assert changed == ["plate"] * first + ["ring"] * (len(changed) - first)
     said = "ring, asked for by a sender without a name (cmd/product, id 'first')"

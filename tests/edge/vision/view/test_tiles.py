@@ -154,6 +154,19 @@ def test_the_tiles_are_kept_with_the_product_and_made_anew_for_other_images(
         AskedView(detail="tiny").over(kept, (HEIGHT, WIDTH))
 
 
+def test_a_defects_size_may_be_given_in_millimetres() -> None:
+    def pixels(detail: str, mm_per_px: float | None = None) -> float:
+        return AskedView(detail=detail, mm_per_px=mm_per_px).over(WHOLE_FRAME, (HEIGHT, WIDTH)).detail_px
+
+    assert pixels("0.5mm", 0.04) == pixels("0.5 mm", 0.04) == pytest.approx(12.5)
+    assert pixels("12", 0.04) == 12
+    with pytest.raises(ProductError, match="is in millimetres") as caught:
+        pixels("0.5mm")
+    assert "--mm-per-px" in caught.value.remedy
+    with pytest.raises(ProductError, match=r"'0.01mm' \(0.25 px\) is no size"):
+        pixels("0.01mm", 0.04)
+
+
 def test_no_more_looks_are_taken_than_may_be(engine: OpenVinoEngine) -> None:
     def learned(**asked: Any) -> View:
         view = AskedView(**asked).over(WHOLE_FRAME, (HEIGHT, WIDTH))
